@@ -1,0 +1,1 @@
+#![doc = include_str!("../tlog_proof.md")]
