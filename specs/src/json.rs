@@ -2,8 +2,8 @@
 //! differently. Rules in the chapter [encodings](crate::codec).
 //!
 //! A value is parsed whole into [`Json`] before any member is looked at, so that the rules hold
-//! for ignored members too. Out of scope: canonical JSON. What is hashed or signed is always the
-//! bytes received.
+//! for ignored members too. Out of scope: canonical JSON; SPEC(ENC-13): what is hashed or signed
+//! is always the bytes received.
 
 use std::collections::BTreeMap;
 
