@@ -1,1 +1,3 @@
-//! Placeholder.
+//! WIP
+pub mod config;
+pub mod store;
