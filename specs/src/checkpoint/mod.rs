@@ -255,11 +255,7 @@ pub struct SignedCheckpoint {
 
 impl SignedCheckpoint {
     /// Signs a head as the log `origin`, whose name the signer must bear.
-    pub fn sign(
-        origin: &Origin,
-        head: TreeHead,
-        signer: &Signer,
-    ) -> Result<Self, CheckpointError> {
+    pub fn sign(origin: &Origin, head: TreeHead, signer: &Signer) -> Result<Self, CheckpointError> {
         let name = signer.verifier_key().name().to_string();
         if name != origin.0 {
             return Err(CheckpointError::OtherOrigin {
