@@ -14,6 +14,7 @@ mod read;
 mod rows;
 mod write;
 
+pub(crate) use create::private_file;
 pub use create::{NewLog, WriterLock};
 pub use rows::{
     Batch, CheckpointRow, Head, KeyRow, LogRow, NewKey, NewStatement, Progress, Segment,

@@ -237,6 +237,19 @@ impl Store {
         }
     }
 
+    /// How many private rows there are for entries below `size`.
+    pub async fn count_rows(&self, below: TreeSize) -> Result<u64, StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT count(*) FROM key_version WHERE position < ?) \
+             + (SELECT count(*) FROM statement WHERE position < ?)",
+        )
+        .bind(to_sql(below.get())?)
+        .bind(to_sql(below.get())?)
+        .fetch_one(&self.pool)
+        .await?;
+        from_sql(row.try_get(0)?)
+    }
+
     /// The hash and role of every token.
     pub async fn tokens(&self) -> Result<Vec<(Hash, TokenRole)>, StoreError> {
         sqlx::query("SELECT hash, role FROM token")
