@@ -200,6 +200,10 @@ async fn queue_key(
     let latest = shared.source.store.latest_key(&label_hash).await?;
     let expected = latest.as_ref().map_or(Some(0), |row| row.version.checked_add(1));
     if Some(version.get()) != expected {
+        // The same one may have been logged since it was looked for.
+        if let Some(result) = logged(shared, &key).await? {
+            return Ok(Step::Done(result));
+        }
         let message = match expected {
             Some(expected) => format!("the next version of this label is {expected}"),
             None => "this label has no further version".into(),

@@ -70,7 +70,7 @@ pub enum StartError {
     },
 }
 
-/// A running log. Dropped without [`Server::shutdown`] it stops as a killed process would.
+/// A running log. Dropped, it stops as a killed process would, a moment later.
 #[derive(Debug)]
 pub struct Server {
     local_addr: SocketAddr,
@@ -79,9 +79,22 @@ pub struct Server {
     status: watch::Receiver<Status>,
     stop_http: watch::Sender<bool>,
     stop_writing: watch::Sender<bool>,
+    tasks: Tasks,
+    store: Store,
+}
+
+/// The tasks of a server, which end with it.
+#[derive(Debug)]
+struct Tasks {
     http: JoinHandle<()>,
     writing: JoinHandle<()>,
-    store: Store,
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.http.abort();
+        self.writing.abort();
+    }
 }
 
 impl Server {
@@ -136,8 +149,7 @@ impl Server {
             status,
             stop_http,
             stop_writing,
-            http,
-            writing,
+            tasks: Tasks { http, writing },
             store,
         })
     }
@@ -180,26 +192,30 @@ impl Server {
 
     /// Stops taking requests, sequences and publishes what was taken, and ends. Takes no longer
     /// than a few times ten seconds, whatever the auditors do.
-    pub async fn shutdown(self) {
-        let Self {
-            stop_http,
-            stop_writing,
-            mut http,
-            mut writing,
-            store,
-            ..
-        } = self;
-        stop_http.send_replace(true);
-        if tokio::time::timeout(FLUSH, &mut http).await.is_err() {
+    pub async fn shutdown(mut self) {
+        self.stop_http.send_replace(true);
+        let http = &mut self.tasks.http;
+        if tokio::time::timeout(FLUSH, &mut *http).await.is_err() {
             http.abort();
         }
-        stop_writing.send_replace(true);
-        if tokio::time::timeout(FLUSH, &mut writing).await.is_err() {
+        self.stop_writing.send_replace(true);
+        let writing = &mut self.tasks.writing;
+        if tokio::time::timeout(FLUSH, &mut *writing).await.is_err() {
             tracing::warn!("stopped before everything was published");
             writing.abort();
+            let _ = writing.await;
         }
-        let _ = writing.await;
-        store.close().await;
+        self.store.close().await;
+    }
+
+    /// Stops at once, wherever it is, and returns when the log's lock is free again. What was
+    /// acknowledged is in the database; the next start goes on from there.
+    pub async fn kill(mut self) {
+        let Tasks { http, writing } = &mut self.tasks;
+        http.abort();
+        writing.abort();
+        let _ = tokio::join!(http, writing);
+        self.store.close().await;
     }
 }
 

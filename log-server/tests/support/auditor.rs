@@ -103,6 +103,11 @@ impl FakeAuditor {
         self.inner.lock().unwrap().tricks.extend(tricks);
     }
 
+    /// Plays no more tricks.
+    pub fn relent(&self) {
+        self.inner.lock().unwrap().tricks.clear();
+    }
+
     pub fn forget(&self) {
         self.inner.lock().unwrap().cosigned = None;
     }
