@@ -29,7 +29,10 @@ fn busy() -> TinyLog {
 }
 
 fn random_key(seed: u8) -> KeyEntry {
-    KeyEntry { index: IndexKey::private(sha256(&[seed])), commitment: Hash::ZERO }
+    KeyEntry {
+        index: IndexKey::private(sha256(&[seed])),
+        commitment: Hash::ZERO,
+    }
 }
 
 /// The evidence an auditor writes when the last entry but `after` broke a rule.
@@ -55,10 +58,18 @@ fn evidence(log: &TinyLog, offender: usize) -> Result<Evidence, EvidenceError> {
             before: log.frontier_at(start),
             entries: log.entries[start..=offender].to_vec(),
             consistency: log.consistency(offender as u64 + 1),
-            genesis: IncludedEntry { entry: log.entries[0].clone(), inclusion: log.inclusion(0) },
+            genesis: IncludedEntry {
+                entry: log.entries[0].clone(),
+                inclusion: log.inclusion(0),
+            },
             at_epoch,
         },
-        |leaf| log.entries.iter().find(|entry| leaf_hash(entry) == *leaf).cloned(),
+        |leaf| {
+            log.entries
+                .iter()
+                .find(|entry| leaf_hash(entry) == *leaf)
+                .cloned()
+        },
     )
 }
 
@@ -69,7 +80,11 @@ fn assert_broken(log: &mut TinyLog, judged: &Judged, rules: &[Rule]) {
     // SPEC(RULE-1)
     assert!(judged.inserts.is_empty());
     let offender = usize::try_from(judged.position.get()).unwrap();
-    if judged.entry.as_ref().is_none_or(|entry| entry.kind().byte() != 0x01) {
+    if judged
+        .entry
+        .as_ref()
+        .is_none_or(|entry| entry.kind().byte() != 0x01)
+    {
         log.epoch();
     }
     let written = evidence(log, offender).unwrap();
@@ -84,7 +99,13 @@ fn assert_broken(log: &mut TinyLog, judged: &Judged, rules: &[Rule]) {
 
 #[test]
 fn malformed() {
-    for entry in [vec![0x09], vec![0x02; 64], vec![0x02; 66], b"\x03{}".to_vec(), vec![0x01; 48]] {
+    for entry in [
+        vec![0x09],
+        vec![0x02; 64],
+        vec![0x02; 66],
+        b"\x03{}".to_vec(),
+        vec![0x01; 48],
+    ] {
         let mut log = busy();
         let judged = log.push(entry);
         assert_broken(&mut log, &judged, &[Rule::Malformed]);
@@ -123,7 +144,9 @@ fn the_genesis_of_another_origin() {
 fn close(origin: &str) -> Vec<u8> {
     let origin = plainsight_specs::checkpoint::Origin::parse(origin).unwrap();
     let name = KeyName::parse(origin.as_str()).unwrap();
-    let key = Signer::new(name, Algorithm::Ed25519, secret(60)).unwrap().verifier_key();
+    let key = Signer::new(name, Algorithm::Ed25519, secret(60))
+        .unwrap()
+        .verifier_key();
     let vrf = plainsight_specs::vrf::SecretKey::from_seed(&[61; 32]).public();
     Close::build(LogKey::new(origin, key).unwrap(), vrf).to_bytes()
 }
@@ -150,7 +173,10 @@ fn a_void_epoch_is_not_the_one_after_a_close() {
     log.push(close("log.example/next"));
     let mut wrong = log.next_epoch();
     wrong.index_size += 1;
-    assert_eq!(log.push(wrong.to_bytes().to_vec()).broken, [Rule::EpochSize]);
+    assert_eq!(
+        log.push(wrong.to_bytes().to_vec()).broken,
+        [Rule::EpochSize]
+    );
     assert_eq!(log.epoch().broken, []);
 }
 
@@ -174,13 +200,23 @@ fn a_key_entry_among_the_statements() {
 fn an_index_inserted_twice() {
     let mut log = busy();
     let index = log.index_of(&label("alice@example.org"), 0);
-    let judged = log.push(KeyEntry { index, commitment: Hash::ZERO }.to_bytes().to_vec());
+    let judged = log.push(
+        KeyEntry {
+            index,
+            commitment: Hash::ZERO,
+        }
+        .to_bytes()
+        .to_vec(),
+    );
     assert_broken(&mut log, &judged, &[Rule::DuplicateIndex]);
 
     // Within one interval too, and the first insertion stays.
     let mut log = busy();
     let first = log.push(random_key(1).to_bytes().to_vec());
-    let again = KeyEntry { index: first.inserts[0], commitment: sha256(b"other") };
+    let again = KeyEntry {
+        index: first.inserts[0],
+        commitment: sha256(b"other"),
+    };
     let judged = log.push(again.to_bytes().to_vec());
     // SPEC(RULE-2)
     assert_eq!(log.replay.value(&first.inserts[0]), Some(first.leaf));
@@ -229,7 +265,10 @@ fn a_statement_signed_by_another_role() {
 }
 
 fn new_keys(role_name: plainsight_specs::entry::RoleName, seed: u8) -> Body {
-    Body::PublisherKeys(PublisherKeys { role: role_name, keys: role(seed) })
+    Body::PublisherKeys(PublisherKeys {
+        role: role_name,
+        keys: role(seed),
+    })
 }
 
 #[test]
@@ -256,7 +295,11 @@ fn publisher_keys_replace_the_keys_in_force() {
     log.epoch();
     let judged = log.push_statement(&log.next(new_keys(RoleName::Releases, 52)), ROOT);
     assert_broken(&mut log, &judged, &[Rule::Signature]);
-    assert_eq!(log.push_statement(&log.next(new_keys(RoleName::Releases, 52)), 51).broken, []);
+    assert_eq!(
+        log.push_statement(&log.next(new_keys(RoleName::Releases, 52)), 51)
+            .broken,
+        []
+    );
 }
 
 #[test]
@@ -329,14 +372,22 @@ fn all_broken_rules_are_reported_in_order() {
     let mut epoch = log.next_epoch();
     (epoch.index_size, epoch.index_root, epoch.time_ms) = (0, Hash::ZERO, 0);
     let judged = log.push(epoch.to_bytes().to_vec());
-    assert_broken(&mut log, &judged, &[Rule::EpochSize, Rule::EpochRoot, Rule::Time]);
+    assert_broken(
+        &mut log,
+        &judged,
+        &[Rule::EpochSize, Rule::EpochRoot, Rule::Time],
+    );
 }
 
 #[test]
 fn an_honest_entry_is_never_convicted() {
     let log = busy();
     for offender in 1..log.entries.len() {
-        assert_eq!(evidence(&log, offender).unwrap_err(), EvidenceError::NoOffence, "{offender}");
+        assert_eq!(
+            evidence(&log, offender).unwrap_err(),
+            EvidenceError::NoOffence,
+            "{offender}"
+        );
     }
 }
 
@@ -349,7 +400,9 @@ fn every_part_of_an_interval_matters() {
     let good = evidence(&log, offender).unwrap();
     let mutate = |change: &dyn Fn(&mut plainsight_specs::evidence::Interval)| {
         let mut evidence = good.clone();
-        let Proof::Interval(interval) = &mut evidence.proof else { panic!("an interval") };
+        let Proof::Interval(interval) = &mut evidence.proof else {
+            panic!("an interval")
+        };
         change(interval);
         evidence.verify().unwrap_err()
     };
@@ -362,14 +415,26 @@ fn every_part_of_an_interval_matters() {
     mutate(&|interval| interval.anchor = None);
     mutate(&|interval| interval.checkpoint[0] ^= 1);
     let not_shown = |error: EvidenceError| matches!(error, EvidenceError::NotShown(_));
-    assert!(not_shown(mutate(&|interval| interval.anchor.as_mut().unwrap().known.clear())));
-    assert!(not_shown(mutate(&|interval| interval.anchor.as_mut().unwrap().genesis = None)));
+    assert!(not_shown(mutate(&|interval| interval
+        .anchor
+        .as_mut()
+        .unwrap()
+        .known
+        .clear())));
+    assert!(not_shown(mutate(&|interval| interval
+        .anchor
+        .as_mut()
+        .unwrap()
+        .genesis = None)));
     mutate(&|interval| {
         interval.anchor.as_mut().unwrap().searched.pop();
     });
     let mut other = good.clone();
     other.rule = Rule::Seq;
-    let said = EvidenceError::OtherRule { said: Rule::Seq, proves: Rule::VersionConflict };
+    let said = EvidenceError::OtherRule {
+        said: Rule::Seq,
+        proves: Rule::VersionConflict,
+    };
     assert_eq!(other.verify().unwrap_err(), said);
 }
 
@@ -409,7 +474,10 @@ fn a_head_that_rewrites_history_is_shown_by_the_real_root() {
     let read = Evidence::parse(&evidence.to_json()).unwrap();
     assert_eq!(read.verify().unwrap().rule, Rule::Extension);
     // A proof that merely fails is not evidence.
-    assert!(matches!(make(sha256(b"x"), proof), Err(EvidenceError::Merkle(_))));
+    assert!(matches!(
+        make(sha256(b"x"), proof),
+        Err(EvidenceError::Merkle(_))
+    ));
     assert!(make(one.head().root, vec![]).is_err());
 }
 
@@ -420,21 +488,30 @@ fn a_head_must_end_at_an_epoch() {
     let end = |log: &TinyLog, last: Option<IncludedEntry>| Evidence {
         rule: Rule::End,
         log_key: log.log_key(),
-        proof: Proof::End { checkpoint: log.signed().to_bytes(), last },
+        proof: Proof::End {
+            checkpoint: log.signed().to_bytes(),
+            last,
+        },
     };
     assert_eq!(log.size(), TreeSize::new(1).unwrap());
     assert_eq!(end(&log, None).verify().unwrap().rule, Rule::End);
     log.push_key_set(&label("alice@example.org"), 0);
     let last = |log: &TinyLog| {
         let at = log.entries.len() - 1;
-        Some(IncludedEntry { entry: log.entries[at].clone(), inclusion: log.inclusion(at) })
+        Some(IncludedEntry {
+            entry: log.entries[at].clone(),
+            inclusion: log.inclusion(at),
+        })
     };
     let evidence = end(&log, last(&log));
     let read = Evidence::parse(&evidence.to_json()).unwrap();
     assert_eq!(read.verify().unwrap().rule, Rule::End);
     assert!(end(&log, None).verify().is_err());
     log.epoch();
-    assert_eq!(end(&log, last(&log)).verify().unwrap_err(), EvidenceError::NoOffence);
+    assert_eq!(
+        end(&log, last(&log)).verify().unwrap_err(),
+        EvidenceError::NoOffence
+    );
 }
 
 #[test]
@@ -442,10 +519,18 @@ fn evidence_of_another_log_convicts_nobody() {
     let mut log = TinyLog::new();
     log.push_key_set(&label("alice@example.org"), 0);
     let name = KeyName::parse("log.example/innocent").unwrap();
-    let innocent = Signer::new(name, Algorithm::Ed25519, secret(10)).unwrap().verifier_key();
+    let innocent = Signer::new(name, Algorithm::Ed25519, secret(10))
+        .unwrap()
+        .verifier_key();
     let checkpoint = log.signed().to_bytes();
-    let evidence =
-        Evidence { rule: Rule::End, log_key: innocent, proof: Proof::End { checkpoint, last: None } };
+    let evidence = Evidence {
+        rule: Rule::End,
+        log_key: innocent,
+        proof: Proof::End {
+            checkpoint,
+            last: None,
+        },
+    };
     assert_eq!(evidence.verify().unwrap_err(), EvidenceError::OtherOrigin);
 }
 

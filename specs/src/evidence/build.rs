@@ -43,9 +43,11 @@ impl Evidence {
             None => None,
             Some(replay) => {
                 let epoch = replay.last_epoch().map(|(position, _)| position);
-                let from = epoch.filter(|epoch| epoch.size_with() == replay.size()).ok_or(
-                    EvidenceError::Parts("the replay given does not end at an epoch"),
-                )?;
+                let from = epoch
+                    .filter(|epoch| epoch.size_with() == replay.size())
+                    .ok_or(EvidenceError::Parts(
+                        "the replay given does not end at an epoch",
+                    ))?;
                 let given = from.get().checked_sub(offence.before.size().get());
                 let after = given
                     .and_then(|given| usize::try_from(given).ok())
@@ -86,9 +88,21 @@ impl Evidence {
             (Rule::Fork, Proof::Fork { first, second })
         } else {
             let (older, newer) = (first, second);
-            (Rule::Extension, Proof::Extension { older, newer, root: real, consistency })
+            (
+                Rule::Extension,
+                Proof::Extension {
+                    older,
+                    newer,
+                    root: real,
+                    consistency,
+                },
+            )
         };
-        let evidence = Self { rule, log_key: log_key.clone(), proof };
+        let evidence = Self {
+            rule,
+            log_key: log_key.clone(),
+            proof,
+        };
         evidence.verify()?;
         Ok(evidence)
     }
@@ -116,7 +130,9 @@ fn anchor(
             _ => {}
         }
     }
-    let has_statements = after.iter().any(|entry| matches!(entry.first(), Some(0x03)));
+    let has_statements = after
+        .iter()
+        .any(|entry| matches!(entry.first(), Some(0x03)));
     if has_statements {
         let stream = Stream::publisher_keys();
         let last = replay.last_of(&stream).map(|(seq, _)| seq);
@@ -137,12 +153,22 @@ fn anchor(
         .filter_map(|leaf| entry_of(&leaf))
         .collect();
     let proof = replay.index().prove(&searched);
-    let transition = match after.split_last().map(|(last, rest)| (Entry::parse(last), rest)) {
+    let transition = match after
+        .split_last()
+        .map(|(last, rest)| (Entry::parse(last), rest))
+    {
         Some((Ok(Entry::Epoch(_)), between)) => transition(&mut replay, between),
         _ => None,
     };
     let genesis = has_statements.then_some(genesis);
-    Anchor { from, genesis, known, searched, proof, transition }
+    Anchor {
+        from,
+        genesis,
+        known,
+        searched,
+        proof,
+        transition,
+    }
 }
 
 /// The indexes that judging a statement looks up, apart from the publisher's keys.
@@ -163,10 +189,7 @@ fn version_of(statement: &Statement) -> Option<IndexKey> {
 }
 
 /// The transition by what the entries between the epochs insert.
-fn transition(
-    replay: &mut Replay,
-    between: &[Vec<u8>],
-) -> Option<crate::index::TransitionProof> {
+fn transition(replay: &mut Replay, between: &[Vec<u8>]) -> Option<crate::index::TransitionProof> {
     let mut inserted = Vec::new();
     for entry in between {
         let judged = replay.step(entry);

@@ -1,7 +1,11 @@
 //! A log in memory that logs whatever it is told, right or wrong, with one auditor that signs
 //! whatever it is shown: what readers and auditors are tested against.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part"
+)]
 
 use std::collections::BTreeMap;
 
@@ -79,8 +83,12 @@ impl TinyLog {
         let name = |text| KeyName::parse(text).unwrap();
         Self {
             signer: Signer::new(name(ORIGIN), Algorithm::Ed25519, secret(10)).unwrap(),
-            auditor: Signer::new(name("auditor.example"), Algorithm::CosignatureV1, secret(11))
-                .unwrap(),
+            auditor: Signer::new(
+                name("auditor.example"),
+                Algorithm::CosignatureV1,
+                secret(11),
+            )
+            .unwrap(),
             vrf: vrf::SecretKey::from_seed(&[12; 32]),
             entries: Vec::new(),
             replay: Replay::new(origin.clone()),
@@ -141,7 +149,10 @@ impl TinyLog {
     }
 
     pub fn head(&self) -> TreeHead {
-        TreeHead { size: self.edge.size(), root: self.edge.root() }
+        TreeHead {
+            size: self.edge.size(),
+            root: self.edge.root(),
+        }
     }
 
     pub fn signed(&self) -> SignedCheckpoint {
@@ -208,7 +219,9 @@ impl TinyLog {
     }
 
     pub fn index_of(&self, label: &Label, version: u32) -> IndexKey {
-        self.vrf.evaluate(&label.vrf_input(Version::new(version))).index_key()
+        self.vrf
+            .evaluate(&label.vrf_input(Version::new(version)))
+            .index_key()
     }
 
     /// Logs a key set at an index of the caller's choice.
@@ -222,7 +235,8 @@ impl TinyLog {
         let opening = [version as u8; 16];
         let version = Version::new(version);
         let commitment = commit(&Opening::from_bytes(opening), label, version, &key_set);
-        self.openings.insert((label.clone(), version), (opening.to_vec(), key_set));
+        self.openings
+            .insert((label.clone(), version), (opening.to_vec(), key_set));
         self.push(KeyEntry { index, commitment }.to_bytes().to_vec())
     }
 
@@ -234,20 +248,31 @@ impl TinyLog {
 
     pub fn opening(&self, label: &Label, version: Version) -> (Opening, Vec<u8>) {
         let (opening, key_set) = &self.openings[&(label.clone(), version)];
-        (Opening::from_bytes(opening.as_slice().try_into().unwrap()), key_set.clone())
+        (
+            Opening::from_bytes(opening.as_slice().try_into().unwrap()),
+            key_set.clone(),
+        )
     }
 
     pub fn position_of(&self, index: &IndexKey) -> usize {
-        self.judged.iter().position(|judged| judged.inserts.contains(index)).unwrap()
+        self.judged
+            .iter()
+            .position(|judged| judged.inserts.contains(index))
+            .unwrap()
     }
 
     /// The honest answer to a look-up that claims `latest`.
     pub fn lookup(&self, label: &Label, latest: Option<u32>, since: Option<u64>) -> LookupAnswer {
         let latest = latest.map(Version::new);
         let rungs: Vec<Version> = ladder::rungs_for(latest);
-        let proved: Vec<_> =
-            rungs.iter().map(|rung| self.vrf.prove(&label.vrf_input(*rung))).collect();
-        let searched: Vec<_> = proved.iter().map(|(_, output)| output.index_key()).collect();
+        let proved: Vec<_> = rungs
+            .iter()
+            .map(|rung| self.vrf.prove(&label.vrf_input(*rung)))
+            .collect();
+        let searched: Vec<_> = proved
+            .iter()
+            .map(|(_, output)| output.index_key())
+            .collect();
         let found = latest.map(|version| {
             let position = self.position_of(&self.index_of(label, version.get()));
             let (opening, key_set) = self.opening(label, version);
@@ -291,7 +316,9 @@ impl TinyLog {
 }
 
 pub fn statement_entry(draft: &StatementDraft, signer: u8) -> Vec<u8> {
-    StatementEntry::from_envelope(&draft.sign(&[&secret(signer)])).unwrap().to_bytes()
+    StatementEntry::from_envelope(&draft.sign(&[&secret(signer)]))
+        .unwrap()
+        .to_bytes()
 }
 
 /// What a reader with this policy and genesis trusts.
@@ -300,7 +327,13 @@ pub fn trust<'a>(
     genesis: &'a Genesis,
     remembered: Option<TreeHead>,
 ) -> Trust<'a> {
-    Trust { policy, genesis, remembered, now: now(), max_age_s: DAY }
+    Trust {
+        policy,
+        genesis,
+        remembered,
+        now: now(),
+        max_age_s: DAY,
+    }
 }
 
 pub fn label(text: &str) -> Label {
@@ -342,7 +375,11 @@ pub fn release(version: &str, files: &[&[u8]]) -> Body {
         references: Vec::new(),
         artifacts: files
             .iter()
-            .map(|file| Artifact { name: None, digest: sha256(file), size: file.len() as u64 })
+            .map(|file| Artifact {
+                name: None,
+                digest: sha256(file),
+                size: file.len() as u64,
+            })
             .collect(),
     })
 }
