@@ -1,11 +1,13 @@
 //! The vectors of key sets, statements and entries, which the scripts in `vectors/` write without
 //! any code of this crate.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use plainsight_specs::codec::base64_bytes;
 use plainsight_specs::ed25519::PublicKey;
 use plainsight_specs::entry::{Entry, EntryKind};
 use plainsight_specs::hash::{Hash, leaf_hash};
-use plainsight_specs::index::Namespace;
+use plainsight_specs::index::{IndexKey, Namespace};
 use plainsight_specs::keyset::{Continuity, KeySet, ResetReason};
 use plainsight_specs::statement::Statement;
 use serde_json::Value;
@@ -50,7 +52,7 @@ fn statements() {
         let digests: Vec<_> = statement.digests().iter().map(Hash::to_hex).collect();
         assert_eq!(digests, texts(&case, "digest_set"), "{name}");
         let indexes = statement.indexes();
-        let hex: Vec<_> = indexes.iter().map(|index| index.to_hex()).collect();
+        let hex: Vec<_> = indexes.iter().map(IndexKey::to_hex).collect();
         assert_eq!(hex, texts(&case, "indexes"), "{name}");
         assert!(
             indexes
