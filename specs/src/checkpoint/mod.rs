@@ -1,7 +1,7 @@
 #![doc = include_str!("../../checkpoint.md")]
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::Blame;
 use crate::codec::{self, CodecError};
@@ -255,11 +255,7 @@ pub struct SignedCheckpoint {
 
 impl SignedCheckpoint {
     /// Signs a head as the log `origin`, whose name the signer must bear.
-    pub fn sign(
-        origin: &Origin,
-        head: TreeHead,
-        signer: &Signer,
-    ) -> Result<Self, CheckpointError> {
+    pub fn sign(origin: &Origin, head: TreeHead, signer: &Signer) -> Result<Self, CheckpointError> {
         let name = signer.verifier_key().name().to_string();
         if name != origin.0 {
             return Err(CheckpointError::OtherOrigin {

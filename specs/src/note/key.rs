@@ -171,8 +171,7 @@ impl VerifierKey {
         let stated = codec::hex_array(id)
             .map(KeyId)
             .map_err(|_| NoteError::KeyForm)?;
-        let key =
-            codec::base64_bytes(key, MAX_PUBLIC_KEY_BYTES).map_err(NoteError::KeyEncoding)?;
+        let key = codec::base64_bytes(key, MAX_PUBLIC_KEY_BYTES).map_err(NoteError::KeyEncoding)?;
         let Some((&type_byte, key)) = key.split_first() else {
             return Err(NoteError::KeyForm);
         };

@@ -147,7 +147,11 @@ impl File {
             found @ Algorithm::Ed25519 => return Err(PolicyError::KeyType(found)),
         }
         // SPEC(POL-5)
-        if self.witnesses.iter().any(|other| same_key(&other.key, &key)) {
+        if self
+            .witnesses
+            .iter()
+            .any(|other| same_key(&other.key, &key))
+        {
             return Err(PolicyError::DuplicateKey);
         }
         self.witnesses.push(Witness {

@@ -7,8 +7,8 @@ use crate::Blame;
 use crate::checkpoint::{CheckpointError, UnverifiedCheckpoint};
 use crate::codec::{self, CodecError};
 use crate::hash::Hash;
-use crate::merkle::verify::{ProofError, verify_inclusion};
 use crate::merkle::LeafIndex;
+use crate::merkle::verify::{ProofError, verify_inclusion};
 use crate::note::MAX_NOTE_BYTES;
 use crate::policy::{Checkpoint, Policy, PolicyError};
 
