@@ -1,6 +1,8 @@
 #![doc = include_str!("../../vrf.md")]
 
 mod prove;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
