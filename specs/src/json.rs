@@ -247,6 +247,14 @@ impl Object {
         Hash::from_hex(&text).map_err(|source| codec_error(name, source))
     }
 
+    /// Takes a hash in lower-case hex, if the member is there.
+    pub fn optional_hex_hash(&mut self, name: &str) -> Result<Option<Hash>, JsonError> {
+        match self.members.contains_key(name) {
+            true => self.hex_hash(name).map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// Takes a time.
     pub fn time(&mut self, name: &str) -> Result<Timestamp, JsonError> {
         Timestamp::parse(&self.string(name)?).map_err(|_| JsonError::Wrong {

@@ -25,5 +25,7 @@ pub mod witness;
 
 mod blame;
 mod edwards;
+#[cfg(test)]
+mod mutations;
 
 pub use blame::Blame;
