@@ -9,6 +9,7 @@ use vrf_rfc9381::ec::edwards25519::elligator2::{
 use vrf_rfc9381::{Proof as _, Prover as _, Verifier as _};
 
 use super::*;
+use crate::index::Namespace;
 
 #[derive(Deserialize)]
 struct Vectors {
@@ -97,10 +98,11 @@ fn index_is_the_first_half_with_the_top_bit_clear() {
     let output = Output([0xff; 64]);
     let mut expected = [0xff; 32];
     expected[0] = 0x7f;
-    assert_eq!(output.index_bytes(), expected);
+    assert_eq!(output.index_key(), IndexKey::from_bytes(expected));
+    assert_eq!(output.index_key().namespace(), Namespace::Private);
     let mut clear = [0; 64];
     clear[32] = 0xff;
-    assert_eq!(Output(clear).index_bytes(), [0; 32]);
+    assert_eq!(Output(clear).index_key(), IndexKey::from_bytes([0; 32]));
 }
 
 /// Why the check of `s` is ours: the other implementation takes both spellings.
