@@ -25,6 +25,9 @@ pub enum GrammarError {
     /// See [`Reason`].
     #[error("not a reason of 1 to 1024 bytes")]
     Reason,
+    /// See [`super::Stream`].
+    #[error("not the bytes of a stream")]
+    Stream,
 }
 
 macro_rules! texts {

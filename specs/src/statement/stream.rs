@@ -1,6 +1,6 @@
 //! Streams and the indexes that statements insert.
 
-use super::grammar::{Name, Purl, Region, ReleaseVersion};
+use super::grammar::{GrammarError, Name, Purl, Region, ReleaseVersion};
 use crate::hash::{Hash, sha256_parts};
 use crate::index::IndexKey;
 
@@ -33,6 +33,18 @@ impl Seq {
     }
 }
 
+impl From<u32> for Seq {
+    fn from(seq: u32) -> Self {
+        Self(seq)
+    }
+}
+
+impl From<Seq> for u32 {
+    fn from(seq: Seq) -> Self {
+        seq.0
+    }
+}
+
 impl std::fmt::Display for Seq {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
@@ -49,6 +61,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// `*` or a region.
+    pub fn parse(text: &str) -> Result<Self, GrammarError> {
+        match text {
+            "*" => Ok(Self::Everywhere),
+            region => Region::parse(region).map(Self::Region),
+        }
+    }
+
     /// As in stream bytes and in JSON.
     pub fn as_str(&self) -> &str {
         match self {
@@ -83,6 +103,32 @@ impl Stream {
     /// Every change of the roles' keys.
     pub fn publisher_keys() -> Self {
         Self("publisher-keys".into())
+    }
+
+    /// From the bytes of a stream: a line for each field, each in its grammar.
+    pub fn parse(bytes: &[u8]) -> Result<Self, GrammarError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| GrammarError::Stream)?;
+        let mut lines = text.split('\n');
+        let mut next = || lines.next().ok_or(GrammarError::Stream);
+        let stream = match next()? {
+            "release" => {
+                let (purl, channel, arch) = (Purl::parse(next()?)?, next()?, next()?);
+                Self::release(&purl, &Name::parse(channel)?, &Name::parse(arch)?)
+            }
+            "protection" => {
+                let feature = Name::parse(next()?)?;
+                Self::protection(&feature, &Place::parse(next()?)?)
+            }
+            "canary" => Self::canary(&Name::parse(next()?)?),
+            "publisher-keys" => Self::publisher_keys(),
+            _ => return Err(GrammarError::Stream),
+        };
+        // What was built from the fields is all that there was.
+        if stream.as_bytes() == bytes {
+            Ok(stream)
+        } else {
+            Err(GrammarError::Stream)
+        }
     }
 
     /// The bytes.

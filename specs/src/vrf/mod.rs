@@ -138,7 +138,7 @@ impl Output {
         &self.0
     }
 
-    /// The index: the first 32 bytes, with the top bit cleared for the private namespace.
+    /// The index: the first 32 bytes, in the private namespace.
     pub fn index_key(&self) -> IndexKey {
         let mut index = [0; 32];
         index.copy_from_slice(&self.0[..32]);
