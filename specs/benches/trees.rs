@@ -1,5 +1,7 @@
 //! How fast the trees are: `cargo bench -p plainsight-specs --bench trees`.
 
+#![allow(clippy::expect_used, missing_docs)]
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};

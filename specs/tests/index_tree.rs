@@ -1,9 +1,9 @@
 //! The index against a naive reference, and every single change of a proof against its verifier.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "reference/index.rs"]
 mod reference;
-
-use std::ops::Range;
 
 use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::index::{IndexError, IndexKey, IndexProof, TransitionProof, Tree};
@@ -87,85 +87,102 @@ fn any_leaves(most: usize) -> impl Strategy<Value = Leaves> {
 /// Lists longer than this, of indexes with long shared prefixes, are not changed in every way.
 const SHORT: usize = 24;
 
+/// The proof with one bit of one byte of the hash at `pointer` changed.
+fn flipped(proof: &Value, pointer: &str, byte: usize) -> Value {
+    let mut other = proof.clone();
+    let hex = other.pointer_mut(pointer).unwrap();
+    let mut bytes = *Hash::from_hex(hex.as_str().unwrap()).unwrap().as_bytes();
+    bytes[byte] ^= 1 << (byte % 8);
+    *hex = Hash::from_bytes(bytes).to_hex().into();
+    other
+}
+
+/// The proof with another value at `pointer`.
+fn replaced(proof: &Value, pointer: &str, value: impl Into<Value>) -> Value {
+    let mut other = proof.clone();
+    *other.pointer_mut(pointer).unwrap() = value.into();
+    other
+}
+
+/// The proof with one of its lists changed.
+fn edited(proof: &Value, list: &str, edit: impl FnOnce(&mut Vec<Value>)) -> Value {
+    let mut other = proof.clone();
+    edit(other[list].as_array_mut().unwrap());
+    other
+}
+
 /// Every change of one byte of a hash, of one depth, and of one part of a list.
 fn single_changes(proof: &Value) -> Vec<Value> {
-    let mut changes = Vec::new();
-    let mut change = |edit: &dyn Fn(&mut Value)| {
-        let mut changed = proof.clone();
-        edit(&mut changed);
-        if changed != *proof {
-            changes.push(changed);
-        }
-    };
-    let flips =
-        |change: &mut dyn FnMut(&dyn Fn(&mut Value)), pointer: &str, bytes: Range<usize>| {
-            for byte in bytes {
-                change(&|json: &mut Value| {
-                    let hex = json.pointer_mut(pointer).unwrap();
-                    let mut bytes = *Hash::from_hex(hex.as_str().unwrap()).unwrap().as_bytes();
-                    bytes[byte] ^= 1 << (byte % 8);
-                    *hex = Hash::from_bytes(bytes).to_hex().into();
-                });
-            }
-        };
+    let mut all = Vec::new();
     for list in ["results", "elements", "values"] {
         let Some(length) = proof.get(list).map(|list| list.as_array().unwrap().len()) else {
             continue;
         };
         for at in 0..length {
-            change(&|json| drop(json[list].as_array_mut().unwrap().remove(at)));
-            change(&|json| {
-                let copy = json[list][at].clone();
-                json[list].as_array_mut().unwrap().insert(at, copy);
-            });
+            all.push(edited(proof, list, |list| drop(list.remove(at))));
+            all.push(edited(proof, list, |list| {
+                list.insert(at, list[at].clone());
+            }));
             // Every pair of a short list, and the neighbours of a long one.
-            let partners = if length > SHORT { at + 2 } else { length };
-            for other in at + 1..partners.min(length) {
-                change(&|json| json[list].as_array_mut().unwrap().swap(at, other));
-            }
-            let byte = at % 32;
-            let bytes = if length > SHORT {
-                byte..byte + 1
-            } else {
-                0..32
-            };
-            if list != "results" {
-                flips(&mut change, &format!("/{list}/{at}"), bytes);
-                change(&|json| json[list][at] = Hash::ZERO.to_hex().into());
+            let end = if length > SHORT { at + 2 } else { length };
+            for with in at + 1..end.min(length) {
+                all.push(edited(proof, list, |list| list.swap(at, with)));
             }
         }
         if list != "results" {
-            for extra in [Hash::ZERO, value(1)] {
-                change(&|json| {
-                    json[list]
-                        .as_array_mut()
-                        .unwrap()
-                        .push(extra.to_hex().into())
-                });
-                change(&|json| {
-                    let list = json[list].as_array_mut().unwrap();
-                    list.insert(0, extra.to_hex().into());
-                });
-            }
+            all.extend(hash_list_changes(proof, list, length));
         }
     }
     for (at, result) in proof["results"].as_array().unwrap().iter().enumerate() {
-        let depth = result["depth"].as_u64().unwrap();
-        for wrong in [0, depth.wrapping_sub(1), depth + 1, 255, 256, 257] {
-            change(&|json| json["results"][at]["depth"] = wrong.min(300).into());
-        }
-        change(&|json| json["results"][at] = json!({ "type": "empty", "depth": depth }));
-        for member in ["/value", "/leaf/index", "/leaf/value"] {
-            if result.pointer(member).is_some() {
-                flips(&mut change, &format!("/results/{at}{member}"), 0..32);
-            }
-        }
-        if let Some(value) = result.pointer("/leaf/value") {
-            let inclusion = json!({ "type": "inclusion", "depth": depth, "value": value });
-            change(&|json| json["results"][at] = inclusion.clone());
+        all.extend(result_changes(proof, at, result));
+    }
+    all.retain(|other| other != proof);
+    all
+}
+
+fn hash_list_changes(proof: &Value, list: &str, length: usize) -> Vec<Value> {
+    let mut all = Vec::new();
+    for at in 0..length {
+        let pointer = format!("/{list}/{at}");
+        let only = at % 32;
+        let bytes = if length > SHORT {
+            only..only + 1
+        } else {
+            0..32
+        };
+        all.extend(bytes.map(|byte| flipped(proof, &pointer, byte)));
+        all.push(replaced(proof, &pointer, Hash::ZERO.to_hex()));
+    }
+    for extra in [Hash::ZERO, value(1)] {
+        let extra = || Value::from(extra.to_hex());
+        all.push(edited(proof, list, |list| list.push(extra())));
+        all.push(edited(proof, list, |list| list.insert(0, extra())));
+    }
+    all
+}
+
+fn result_changes(proof: &Value, at: usize, result: &Value) -> Vec<Value> {
+    let pointer = format!("/results/{at}");
+    let depth = result["depth"].as_u64().unwrap();
+    let mut all = vec![replaced(
+        proof,
+        &pointer,
+        json!({ "type": "empty", "depth": depth }),
+    )];
+    for wrong in [0, depth.saturating_sub(1), depth + 1, 255, 256, 257] {
+        all.push(replaced(proof, &format!("{pointer}/depth"), wrong));
+    }
+    for member in ["/value", "/leaf/index", "/leaf/value"] {
+        if result.pointer(member).is_some() {
+            let pointer = format!("{pointer}{member}");
+            all.extend((0..32).map(|byte| flipped(proof, &pointer, byte)));
         }
     }
-    changes
+    if let Some(value) = result.pointer("/leaf/value") {
+        let inclusion = json!({ "type": "inclusion", "depth": depth, "value": value });
+        all.push(replaced(proof, &pointer, inclusion));
+    }
+    all
 }
 
 proptest! {

@@ -1,6 +1,8 @@
 //! The log's tree and its tiles against RFC 6962 as it is written, and every single change of a
 //! proof against the verifiers.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "reference/log.rs"]
 mod reference;
 
@@ -46,32 +48,32 @@ fn tiles(leaves: &[Hash], step: usize) -> TileSet {
 
 /// Every change of one bit in each byte, and of the list.
 fn single_changes(proof: &[Hash]) -> Vec<Vec<Hash>> {
-    let mut changes = Vec::new();
+    let mut all = Vec::new();
     for at in 0..proof.len() {
         for byte in 0..32 {
             let mut bytes = *proof[at].as_bytes();
             bytes[byte] ^= 1 << (byte % 8);
-            let mut changed = proof.to_vec();
-            changed[at] = Hash::from_bytes(bytes);
-            changes.push(changed);
+            let mut other = proof.to_vec();
+            other[at] = Hash::from_bytes(bytes);
+            all.push(other);
         }
-        let mut changed = proof.to_vec();
-        changed.remove(at);
-        changes.push(changed);
-        let mut changed = proof.to_vec();
-        changed.insert(at, proof[at]);
-        changes.push(changed);
-        for other in at + 1..proof.len() {
-            let mut changed = proof.to_vec();
-            changed.swap(at, other);
-            changes.push(changed);
+        let mut other = proof.to_vec();
+        other.remove(at);
+        all.push(other);
+        let mut other = proof.to_vec();
+        other.insert(at, proof[at]);
+        all.push(other);
+        for with in at + 1..proof.len() {
+            let mut other = proof.to_vec();
+            other.swap(at, with);
+            all.push(other);
         }
     }
     for extra in [Hash::ZERO, empty_root()] {
-        changes.push([proof, &[extra]].concat());
-        changes.push([&[extra], proof].concat());
+        all.push([proof, &[extra]].concat());
+        all.push([&[extra], proof].concat());
     }
-    changes
+    all
 }
 
 #[test]
@@ -437,7 +439,9 @@ proptest! {
                 prop_assert_eq!(bytes.len(), 32 * usize::from(path.width()));
                 set.insert(path, &bytes).unwrap();
             }
-            now.iter().for_each(|leaf| { frontier.append(leaf); });
+            for leaf in now {
+                frontier.append(leaf);
+            }
             prop_assert_eq!(edge.root(), frontier.root());
             prop_assert_eq!(&Edge::from_tiles(edge.size(), &set).unwrap(), &edge);
             rest = later;

@@ -42,10 +42,13 @@ enum Flag {
 /// ours only where an encoding was not canonical.
 fn refused(flag: Flag) -> bool {
     match flag {
-        // ENC-14
-        Flag::LowOrderA | Flag::NonCanonicalA => true,
-        // ENC-15
-        Flag::LowOrderR | Flag::NonCanonicalR | Flag::LowOrderResidue | Flag::ReencodedK => true,
+        // ENC-14 for A, ENC-15 for the others.
+        Flag::LowOrderA
+        | Flag::NonCanonicalA
+        | Flag::LowOrderR
+        | Flag::NonCanonicalR
+        | Flag::LowOrderResidue
+        | Flag::ReencodedK => true,
         Flag::LowOrderComponentA | Flag::LowOrderComponentR => false,
     }
 }

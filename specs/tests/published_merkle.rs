@@ -2,6 +2,8 @@
 //! variable `PLAINSIGHT_VECTORS` names. Without it these tests say that they were skipped; with
 //! it, a file that is missing fails them.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::path::{Path, PathBuf};
 
 use plainsight_specs::codec::base64_bytes;
@@ -21,7 +23,8 @@ fn vectors() -> Option<PathBuf> {
 }
 
 fn read(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap()
 }
 
@@ -30,7 +33,9 @@ fn cases(folder: &Path) -> Vec<(PathBuf, Value)> {
     let mut cases = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap_or_else(|_| panic!("{folder:?}")) {
+        for entry in
+            std::fs::read_dir(&folder).unwrap_or_else(|_| panic!("no folder {}", folder.display()))
+        {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
@@ -99,7 +104,12 @@ fn check(kind: &str, holds: fn(&Value) -> Option<bool>) {
             }
         }
         let refused = !holds(&case).unwrap_or(false);
-        assert_eq!(Some(refused), case["wantErr"].as_bool(), "{path:?}");
+        assert_eq!(
+            Some(refused),
+            case["wantErr"].as_bool(),
+            "{}",
+            path.display()
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! The names and bytes of tiles and bundles.
 
+#![allow(clippy::unwrap_used)]
+
 use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::tile::{
     MAX_BUNDLE_BYTES, TileError, TileKind, TilePath, bundle_to_bytes, parse_bundle,

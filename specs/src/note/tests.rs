@@ -145,7 +145,7 @@ fn sixteen_post_quantum_lines_are_accepted() {
             id: KeyId::from_bytes([0; 4]),
             body: vec![0; 4627],
         };
-        note.push_str(&format!("{line}\n"));
+        note = format!("{note}{line}\n");
     }
     assert_eq!(parse(&note).unwrap().signatures().len(), 16);
 }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -15,7 +17,7 @@ fn witness(n: u8) -> Signer {
 fn file(witnesses: u8, rest: &str) -> String {
     let mut text = format!("log {} https://log.example/\n", log().verifier_key());
     for n in 0..witnesses {
-        text += &format!("witness w{n} {}\n", witness(n).verifier_key());
+        writeln!(text, "witness w{n} {}", witness(n).verifier_key()).unwrap();
     }
     text + rest
 }
@@ -76,36 +78,46 @@ fn lines_may_follow_the_quorum() {
     assert_eq!(policy(1, &late).witnesses().len(), 2);
 }
 
+/// Each file is refused for its reason, and that is the reader's own doing.
+fn assert_refused(cases: &[(String, PolicyError)]) {
+    for (bad, why) in cases {
+        let error = refusal(bad);
+        assert_eq!(error, *why, "{bad:?}");
+        assert_eq!(error.blame(), Blame::Misuse);
+    }
+}
+
 #[test]
-fn refuses_malformed_files() {
+fn refuses_malformed_lines() {
+    let (key, w0) = (log().verifier_key(), witness(0).verifier_key());
+    assert_refused(
+        &[
+            ("", PolicyError::NoQuorum),
+            ("quorum none", PolicyError::LastLine),
+            ("# \u{c}\nquorum none\n", PolicyError::ControlCharacter),
+            ("# \r\nquorum none\n", PolicyError::ControlCharacter),
+            ("# \u{7f}\nquorum none\n", PolicyError::ControlCharacter),
+            ("quorum none\nquorum none\n", PolicyError::QuorumTwice),
+            ("quorum w0\n", PolicyError::Undefined("w0".into())),
+            ("quorum\n", PolicyError::Form),
+            ("quorum none # comment\n", PolicyError::Form),
+            ("log\n", PolicyError::Form),
+            ("Quorum none\n", PolicyError::Form),
+            ("quorum\u{a0}none\n", PolicyError::Form),
+            (&format!("log {key} url more\n"), PolicyError::Form),
+            (&format!("witness w {w0} url #comment\n"), PolicyError::Form),
+        ]
+        .map(|(bad, why)| (bad.to_owned(), why)),
+    );
+}
+
+#[test]
+fn refuses_keys_that_do_not_serve_or_stand_twice() {
     let (key, w0) = (log().verifier_key(), witness(0).verifier_key());
     let renamed = signer("other.example", Algorithm::CosignatureV1, 100).verifier_key();
     let same_log = signer("other.example", Algorithm::Ed25519, 1).verifier_key();
-    for (bad, why) in [
-        (String::new(), PolicyError::NoQuorum),
-        (file(3, "group g 2 w0 w1 w2\n"), PolicyError::NoQuorum),
-        ("quorum none".into(), PolicyError::LastLine),
-        (
-            "# \u{c}\nquorum none\n".into(),
-            PolicyError::ControlCharacter,
-        ),
-        ("# \r\nquorum none\n".into(), PolicyError::ControlCharacter),
-        (
-            "# \u{7f}\nquorum none\n".into(),
-            PolicyError::ControlCharacter,
-        ),
-        (
-            "quorum none\nquorum none\n".into(),
-            PolicyError::QuorumTwice,
-        ),
-        ("quorum w0\n".into(), PolicyError::Undefined("w0".into())),
-        ("quorum\n".into(), PolicyError::Form),
-        ("quorum none # comment\n".into(), PolicyError::Form),
-        ("log\n".into(), PolicyError::Form),
-        ("Quorum none\n".into(), PolicyError::Form),
-        ("quorum\u{a0}none\n".into(), PolicyError::Form),
-        (format!("log {key} url more\n"), PolicyError::Form),
-        (format!("witness w {w0} url #comment\n"), PolicyError::Form),
+    let not_supported = PolicyError::Key(NoteError::NotSupported(0x02));
+    assert_refused(&[
         (
             format!("log {key}\nlog {same_log}\n"),
             PolicyError::DuplicateKey,
@@ -115,46 +127,6 @@ fn refuses_malformed_files() {
             PolicyError::DuplicateKey,
         ),
         (
-            file(1, &format!("witness w0 {}\n", witness(1).verifier_key())),
-            PolicyError::NameTaken("w0".into()),
-        ),
-        (
-            format!("witness none {w0}\n"),
-            PolicyError::NameTaken("none".into()),
-        ),
-        (
-            file(1, "group none 1 w0\n"),
-            PolicyError::NameTaken("none".into()),
-        ),
-        (
-            file(1, "group w0 1 w0\n"),
-            PolicyError::NameTaken("w0".into()),
-        ),
-        (
-            file(1, "group g any none\n"),
-            PolicyError::Undefined("none".into()),
-        ),
-        (
-            file(1, "group g any w1\n"),
-            PolicyError::Undefined("w1".into()),
-        ),
-        (
-            file(1, "group g any g\n"),
-            PolicyError::Undefined("g".into()),
-        ),
-        (file(2, "group g 1 w0 w1 w0\n"), PolicyError::MemberTwice),
-        (
-            file(2, "group g 1 w0 w1\ngroup h any w1\n"),
-            PolicyError::MemberTwice,
-        ),
-        (file(2, "group g 0 w0 w1\n"), PolicyError::Threshold),
-        (file(2, "group g 3 w0 w1\n"), PolicyError::Threshold),
-        (file(2, "group g 01 w0 w1\n"), PolicyError::Threshold),
-        (file(2, "group g +1 w0 w1\n"), PolicyError::Threshold),
-        (file(2, "group g most w0 w1\n"), PolicyError::Threshold),
-        (file(2, "group g all\n"), PolicyError::Threshold),
-        (file(2, "group g any\n"), PolicyError::Threshold),
-        (
             format!("log {w0}\n"),
             PolicyError::KeyType(Algorithm::CosignatureV1),
         ),
@@ -162,15 +134,44 @@ fn refuses_malformed_files() {
             format!("witness w {key}\n"),
             PolicyError::KeyType(Algorithm::Ed25519),
         ),
-        (
-            "log a+00000000+AjBZ\n".into(),
-            PolicyError::Key(NoteError::NotSupported(0x02)),
-        ),
-    ] {
-        let error = refusal(&bad);
-        assert_eq!(error, why, "{bad:?}");
-        assert_eq!(error.blame(), Blame::Misuse);
-    }
+        ("log a+00000000+AjBZ\n".into(), not_supported),
+    ]);
+}
+
+#[test]
+fn refuses_names_and_groups_that_do_not_fit() {
+    let taken = |name: &str| PolicyError::NameTaken(name.into());
+    let undefined = |name: &str| PolicyError::Undefined(name.into());
+    let w2 = witness(2).verifier_key();
+    assert_refused(
+        &[
+            ("group g 2 w0 w1\n", PolicyError::NoQuorum),
+            (&format!("witness w0 {w2}\n"), taken("w0")),
+            (&format!("witness none {w2}\n"), taken("none")),
+            ("group none 1 w0\n", taken("none")),
+            ("group w0 1 w0\n", taken("w0")),
+            ("group g any none\n", undefined("none")),
+            ("group g any w2\n", undefined("w2")),
+            ("group g any g\n", undefined("g")),
+            ("group g 1 w0 w1 w0\n", PolicyError::MemberTwice),
+            (
+                "group g 1 w0 w1\ngroup h any w1\n",
+                PolicyError::MemberTwice,
+            ),
+            ("group g 0 w0 w1\n", PolicyError::Threshold),
+            ("group g 3 w0 w1\n", PolicyError::Threshold),
+            ("group g 01 w0 w1\n", PolicyError::Threshold),
+            ("group g +1 w0 w1\n", PolicyError::Threshold),
+            ("group g most w0 w1\n", PolicyError::Threshold),
+            ("group g all\n", PolicyError::Threshold),
+            ("group g any\n", PolicyError::Threshold),
+        ]
+        .map(|(rest, why)| (file(2, rest), why)),
+    );
+}
+
+#[test]
+fn bounds_hold() {
     let long = format!("#{}\nquorum none\n", "x".repeat(MAX_POLICY_BYTES));
     assert!(matches!(refusal(&long), PolicyError::TooLong { .. }));
     let mut many = String::new();
@@ -182,7 +183,7 @@ fn refuses_malformed_files() {
         let secret = crate::ed25519::SecretKey::from_seed(&seed);
         let name = crate::note::KeyName::parse("w").unwrap();
         let key = VerifierKey::new(name, algorithm, secret.public()).unwrap();
-        many += &format!("witness w{n} {key}\n");
+        writeln!(many, "witness w{n} {key}").unwrap();
     }
     assert!(matches!(refusal(&many), PolicyError::TooMany { .. }));
 }
@@ -348,10 +349,10 @@ fn fresh_within_age_and_skew() {
 fn moves_only_along_one_log_and_by_proof() {
     let (a, b) = (leaf_hash(b"a"), leaf_hash(b"b"));
     let checkpoint = |name: &str, size, root| {
-        let signer = signer(name, Algorithm::Ed25519, 1);
+        let log = signer(name, Algorithm::Ed25519, 1);
         let size = TreeSize::new(size).unwrap();
         let origin = Origin::parse(name).unwrap();
-        let signed = SignedCheckpoint::sign(&origin, TreeHead { size, root }, &signer).unwrap();
+        let signed = SignedCheckpoint::sign(&origin, TreeHead { size, root }, &log).unwrap();
         Policy::parse("quorum none\n")
             .unwrap()
             .verify_signed(signed)
@@ -401,7 +402,7 @@ fn trees() -> impl Strategy<Value = String> {
             let members: Vec<String> = free.drain(..(*members).min(free.len())).collect();
             last = format!("g{place}");
             let k = 1 + k % members.len();
-            text += &format!("group {last} {k} {}\n", members.join(" "));
+            writeln!(text, "group {last} {k} {}", members.join(" ")).unwrap();
             free.push(last.clone());
         }
         text + &format!("quorum {last}\n")
