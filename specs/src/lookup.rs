@@ -448,9 +448,8 @@ pub(crate) fn open(
     key_set: &[u8],
 ) -> Result<KeySet, LookupError> {
     // SPEC(LOOKUP-5)
-    if commitment::commit(opening, label, version, key_set) != entry.commitment {
-        return Err(LookupError::Commitment { version });
-    }
+    commitment::check(&entry.commitment, opening, label, version, key_set)
+        .map_err(|_| LookupError::Commitment { version })?;
     // SPEC(LOOKUP-6)
     let refused = |source| LookupError::KeySet { version, source };
     let key_set = KeySet::parse(key_set).map_err(refused)?;

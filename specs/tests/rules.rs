@@ -1,6 +1,12 @@
 //! Every rule about entries: broken by one lie, void in its effect, and proved by evidence that
 //! a stranger accepts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod tiny_log;
 
 use plainsight_specs::entry::{Close, KeyEntry, LogKey};
@@ -463,14 +469,14 @@ fn a_head_that_rewrites_history_is_shown_by_the_real_root() {
     one.epoch();
     two.push(random_key(2).to_bytes().to_vec());
     two.epoch();
-    let (size, real) = (two.size(), two.head().root);
+    let (size, root) = (two.size(), two.head().root);
     two.push(random_key(3).to_bytes().to_vec());
     two.epoch();
     assert_eq!(size, one.size());
     let proof = two.consistency(size.get());
     let key = one.log_key();
-    let make = |real, proof| Evidence::of_heads(&key, &one.signed(), &two.signed(), real, proof);
-    let evidence = make(real, proof.clone()).unwrap();
+    let make = |root, proof| Evidence::of_heads(&key, &one.signed(), &two.signed(), root, proof);
+    let evidence = make(root, proof.clone()).unwrap();
     let read = Evidence::parse(&evidence.to_json()).unwrap();
     assert_eq!(read.verify().unwrap().rule, Rule::Extension);
     // A proof that merely fails is not evidence.
