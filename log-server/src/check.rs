@@ -70,8 +70,16 @@ pub struct Report {
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{} entries, {} published", self.entries, self.published)?;
-        writeln!(f, "{} checkpoints, {} objects, {} private rows compared", self.checkpoints, self.objects, self.rows)?;
-        writeln!(f, "{} early objects, {} leftovers", self.early, self.leftovers)?;
+        writeln!(
+            f,
+            "{} checkpoints, {} objects, {} private rows compared",
+            self.checkpoints, self.objects, self.rows
+        )?;
+        writeln!(
+            f,
+            "{} early objects, {} leftovers",
+            self.early, self.leftovers
+        )?;
         for fault in &self.faults {
             writeln!(f, "fault: {fault}")?;
         }
@@ -143,7 +151,8 @@ impl Check {
         let log = self.store.log().await?;
         let vkey = self.keys.signer.verifier_key();
         if log.origin != self.origin.as_str() || log.vkey != vkey.to_string() {
-            self.report.fault("the keys are of another log than the database".into());
+            self.report
+                .fault("the keys are of another log than the database".into());
         }
         self.check_order();
         let signed = self.store.checkpoints_above(TreeSize::ZERO, 1).await?;
@@ -170,11 +179,13 @@ impl Check {
             }
         }
         if walk.replay.head() != self.head.tree {
-            self.report.fault("the segments do not hash to the head's root".into());
+            self.report
+                .fault("the segments do not hash to the head's root".into());
         }
         if let Some(row) = walk.next {
             let size = row.tree.size;
-            self.report.fault(format!("size {size} was signed and is not sequenced"));
+            self.report
+                .fault(format!("size {size} was signed and is not sequenced"));
         }
         self.report.entries = walk.replay.size().get();
         self.report.published = self.progress.published.get();
@@ -187,7 +198,10 @@ impl Check {
 
     /// I4: published <= signed <= materialised <= sequenced.
     fn check_order(&mut self) {
-        let signed = self.newest.as_ref().map_or(TreeSize::ZERO, |row| row.tree.size);
+        let signed = self
+            .newest
+            .as_ref()
+            .map_or(TreeSize::ZERO, |row| row.tree.size);
         let sizes = [
             self.progress.published,
             signed,
@@ -195,15 +209,23 @@ impl Check {
             self.head.tree.size,
         ];
         if !sizes.is_sorted() {
-            self.report.fault(format!("published, signed, materialised and sequenced are out of order: {sizes:?}"));
+            self.report.fault(format!(
+                "published, signed, materialised and sequenced are out of order: {sizes:?}"
+            ));
         }
     }
 
-    async fn step(&mut self, walk: &mut Walk, entry: &[u8], vkey: &VerifierKey) -> Result<(), CheckError> {
+    async fn step(
+        &mut self,
+        walk: &mut Walk,
+        entry: &[u8],
+        vkey: &VerifierKey,
+    ) -> Result<(), CheckError> {
         let judged = walk.replay.step(entry);
         let at = judged.position;
         if let Some(rule) = judged.verdict() {
-            self.report.fault(format!("entry {at} breaks the rule {rule}"));
+            self.report
+                .fault(format!("entry {at} breaks the rule {rule}"));
         }
         match &judged.entry {
             Some(Entry::Key(key)) => {
@@ -221,7 +243,8 @@ impl Check {
                 });
                 self.report.rows += 1;
                 if !is_right {
-                    self.report.fault(format!("the row of statement {at} is missing or wrong"));
+                    self.report
+                        .fault(format!("the row of statement {at} is missing or wrong"));
                 }
             }
             _ => {}
@@ -242,16 +265,28 @@ impl Check {
     }
 
     /// A size that was signed: root, note, and the objects that it needs.
-    async fn check_signed(&mut self, walk: &mut Walk, vkey: &VerifierKey) -> Result<(), CheckError> {
-        let Some(row) = walk.next.take() else { return Ok(()) };
+    async fn check_signed(
+        &mut self,
+        walk: &mut Walk,
+        vkey: &VerifierKey,
+    ) -> Result<(), CheckError> {
+        let Some(row) = walk.next.take() else {
+            return Ok(());
+        };
         let size = row.tree.size;
         self.report.checkpoints += 1;
         if row.tree != walk.replay.head() || walk.replay.final_epoch().is_none() {
-            self.report.fault(format!("what was signed at size {size} is not what the database holds, or ends at no epoch"));
+            self.report.fault(format!(
+                "what was signed at size {size} is not what the database holds, or ends at no epoch"
+            ));
         }
-        for note in [Some(&row.note), row.cosigned.as_ref()].into_iter().flatten() {
+        for note in [Some(&row.note), row.cosigned.as_ref()]
+            .into_iter()
+            .flatten()
+        {
             if !is_signed(note, &row.tree, vkey) {
-                self.report.fault(format!("the note of size {size} is not the log's"));
+                self.report
+                    .fault(format!("the note of size {size} is not the log's"));
             }
         }
         let leaves = std::mem::take(&mut walk.leaves);
@@ -270,7 +305,10 @@ impl Check {
         if walk.signed.len() == 0 {
             let more = self.store.checkpoints_above(size, PAGE).await?;
             let newest = self.newest.as_ref().map(|row| row.tree.size);
-            let more: Vec<_> = more.into_iter().filter(|row| Some(row.tree.size) <= newest).collect();
+            let more: Vec<_> = more
+                .into_iter()
+                .filter(|row| Some(row.tree.size) <= newest)
+                .collect();
             walk.signed = more.into_iter();
         }
         walk.next = walk.signed.next();
@@ -302,7 +340,11 @@ impl Check {
             let key_set = KeySet::parse(&row.key_set).ok()?;
             let opening = Opening::from_bytes(row.opening.try_into().ok()?);
             let (label, version) = (key_set.label(), key_set.version());
-            let index = self.keys.vrf.evaluate(&label.vrf_input(version)).index_key();
+            let index = self
+                .keys
+                .vrf
+                .evaluate(&label.vrf_input(version))
+                .index_key();
             let commitment = commit(&opening, label, version, key_set.bytes());
             let is_right = label_hash(label) == row.label_hash
                 && version.get() == row.version
@@ -311,12 +353,16 @@ impl Check {
             is_right.then_some(())
         });
         if opened.is_none() {
-            self.report.fault(format!("the row of key entry {at} is missing or does not open it"));
+            self.report.fault(format!(
+                "the row of key entry {at} is missing or does not open it"
+            ));
         }
     }
 
     async fn check_bundle(&mut self, index: u64, bundle: &[Vec<u8>]) -> Result<(), CheckError> {
-        let path = u16::try_from(bundle.len()).ok().and_then(|width| TilePath::entries(index, width));
+        let path = u16::try_from(bundle.len())
+            .ok()
+            .and_then(|width| TilePath::entries(index, width));
         if let (Some(path), Ok(bytes)) = (path, bundle_to_bytes(bundle)) {
             self.compare(&path, &bytes).await?;
         }
@@ -328,7 +374,9 @@ impl Check {
         self.expected.insert(path.to_string());
         match self.objects.get(path).await {
             Ok(Some(found)) if found == bytes => {}
-            Ok(Some(_)) => self.report.fault(format!("{path} holds other bytes than the log's")),
+            Ok(Some(_)) => self
+                .report
+                .fault(format!("{path} holds other bytes than the log's")),
             Ok(None) => self.report.fault(format!("{path} is missing")),
             Err(ObjectError::TooLong { .. }) => self.report.fault(format!("{path} is too long")),
             Err(error) => return Err(error.into()),
@@ -341,7 +389,8 @@ impl Check {
         let found = self.store.count_rows(self.head.tree.size).await?;
         if found != self.report.rows {
             let asked = self.report.rows;
-            self.report.fault(format!("{found} private rows for {asked} entries"));
+            self.report
+                .fault(format!("{found} private rows for {asked} entries"));
         }
         Ok(())
     }
@@ -351,19 +400,26 @@ impl Check {
         let public = match self.objects.checkpoint().await {
             Ok(public) => public,
             Err(ObjectError::Checkpoint) => {
-                self.report.fault("the published checkpoint does not parse".into());
+                self.report
+                    .fault("the published checkpoint does not parse".into());
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
-        let size = public.as_ref().map_or(TreeSize::ZERO, |note| note.head().size);
+        let size = public
+            .as_ref()
+            .map_or(TreeSize::ZERO, |note| note.head().size);
         if size < self.progress.published {
-            self.report.fault(format!("the public checkpoint is of size {size}, behind what was published"));
+            self.report.fault(format!(
+                "the public checkpoint is of size {size}, behind what was published"
+            ));
         }
         if let Some(public) = public {
             let row = self.store.checkpoint(size).await?;
             if row.is_none_or(|row| row.tree != public.head()) {
-                self.report.fault(format!("the public checkpoint of size {size} was never signed"));
+                self.report.fault(format!(
+                    "the public checkpoint of size {size} was never signed"
+                ));
             }
         }
         Ok(())
@@ -382,8 +438,15 @@ impl Check {
             let expected = self.recompute(&path).await?;
             self.report.early += 1;
             match expected {
-                Some(bytes) if self.objects.get(&path).await?.is_some_and(|found| found == bytes) => {}
-                _ => self.report.fault(format!("{name} is not what the log holds there")),
+                Some(bytes)
+                    if self
+                        .objects
+                        .get(&path)
+                        .await?
+                        .is_some_and(|found| found == bytes) => {}
+                _ => self
+                    .report
+                    .fault(format!("{name} is not what the log holds there")),
             }
         }
         self.report.leftovers = self.objects.leftovers().await?.len() as u64;

@@ -228,7 +228,10 @@ impl Config {
             ("limits.publish_bytes", self.limits.publish_bytes as u64),
             ("limits.pending_entries", self.limits.pending_entries as u64),
             ("limits.pending_bytes", self.limits.pending_bytes as u64),
-            ("limits.unpublished_entries", self.limits.unpublished_entries),
+            (
+                "limits.unpublished_entries",
+                self.limits.unpublished_entries,
+            ),
             ("limits.wait_ms", self.limits.wait_ms),
             (
                 "limits.read_connections",

@@ -193,7 +193,9 @@ impl Auditors {
         };
         let (media_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
         let Some(body) = bounded_body(response).await else {
-            return Ok(Answer::Refused("its answer is cut short or too long".into()));
+            return Ok(Answer::Refused(
+                "its answer is cut short or too long".into(),
+            ));
         };
         Ok(match status {
             StatusCode::OK => cosignature(auditor, signed, &body),

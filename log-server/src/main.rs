@@ -169,7 +169,9 @@ async fn serve(mut config: Config, listen: Option<SocketAddr>) -> Result<()> {
     config.listen = listen.unwrap_or(config.listen);
     let mut terminate = signal(Signal::Terminate)?;
     let mut interrupt = signal(Signal::Interrupt)?;
-    let server = Server::start(config).await.context("the log did not start")?;
+    let server = Server::start(config)
+        .await
+        .context("the log did not start")?;
     println!("listening on {}", server.url());
     tokio::select! {
         _ = terminate.recv() => {}

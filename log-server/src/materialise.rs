@@ -57,7 +57,11 @@ impl Materialiser {
             let bundles_from = from - from % 256;
             let entries = entries(&self.source.store, bundles_from, to).await?;
             let new = usize::try_from(from - bundles_from).unwrap_or(usize::MAX);
-            let leaves: Vec<Hash> = entries.iter().skip(new).map(|entry| leaf_hash(entry)).collect();
+            let leaves: Vec<Hash> = entries
+                .iter()
+                .skip(new)
+                .map(|entry| leaf_hash(entry))
+                .collect();
             let mut objects = self.edge.append(&leaves).map_err(tile_error)?;
             for (index, bundle) in (bundles_from / 256..).zip(entries.chunks(256)) {
                 let width = u16::try_from(bundle.len()).unwrap_or(u16::MAX);

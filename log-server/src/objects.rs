@@ -90,7 +90,11 @@ impl Objects {
         let bytes = Bytes::from(bytes);
         let put = self
             .store
-            .put_opts(&location, PutPayload::from(bytes.clone()), PutMode::Create.into())
+            .put_opts(
+                &location,
+                PutPayload::from(bytes.clone()),
+                PutMode::Create.into(),
+            )
             .await;
         match put {
             Ok(_) => Ok(()),
@@ -145,10 +149,8 @@ impl Objects {
         self.blocking(|root| {
             let mut removed = 0;
             for file in leftovers(root)? {
-                std::fs::remove_file(&file).map_err(|source| ObjectError::File {
-                    path: file,
-                    source,
-                })?;
+                std::fs::remove_file(&file)
+                    .map_err(|source| ObjectError::File { path: file, source })?;
                 removed += 1;
             }
             Ok(removed)
@@ -199,7 +201,7 @@ fn replace_checkpoint(root: &Path, note: &[u8]) -> Result<(), ObjectError> {
             return Err(ObjectError::Larger { found, size });
         }
     }
-    let temporary = root.join(format!("{CHECKPOINT}#"));
+    let temporary = root.join(format!("{CHECKPOINT}#0"));
     let failed = || file_error(&temporary);
     let mut file = OpenOptions::new()
         .write(true)
@@ -231,7 +233,8 @@ fn sync_up_to(file: &Path, root: &Path) -> Result<(), ObjectError> {
     Ok(())
 }
 
-/// Files with a `#` in their name: no final name has one.
+/// Files with a `#` in their name, as the object store and [`replace_checkpoint`] name what is
+/// not whole yet: no final name has one.
 fn leftovers(root: &Path) -> Result<Vec<PathBuf>, ObjectError> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];

@@ -187,7 +187,8 @@ mod tests {
         assert_eq!(first.len(), MAX_BATCH_ENTRIES);
         assert_eq!(first[3].entry.len(), 4);
         assert_eq!(pool.take().len(), 5_000 - MAX_BATCH_ENTRIES);
-        pool.submit(vec![pending(MAX_BATCH_BYTES), pending(1)]).unwrap();
+        pool.submit(vec![pending(MAX_BATCH_BYTES), pending(1)])
+            .unwrap();
         assert_eq!(pool.take().len(), 1);
     }
 

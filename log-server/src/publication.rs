@@ -252,7 +252,10 @@ impl Publisher {
         self.materialiser = Some(materialiser);
         let note = row.cosigned.unwrap_or(row.note);
         source.objects.publish(&note).await?;
-        tracing::warn!(size = published.get(), "the public objects were written again");
+        tracing::warn!(
+            size = published.get(),
+            "the public objects were written again"
+        );
         self.show(note, row.tree).await
     }
 }

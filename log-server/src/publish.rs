@@ -118,7 +118,10 @@ pub(crate) async fn publish(
         });
     }
     if wait == Wait::Published {
-        let newest = results.iter().filter_map(|result| result.as_ref().ok()).max();
+        let newest = results
+            .iter()
+            .filter_map(|result| result.as_ref().ok())
+            .max();
         if let Some(newest) = newest {
             until_published(shared, *newest).await?;
         }
@@ -198,7 +201,9 @@ async fn queue_key(
         return Ok(Step::Done(result));
     }
     let latest = shared.source.store.latest_key(&label_hash).await?;
-    let expected = latest.as_ref().map_or(Some(0), |row| row.version.checked_add(1));
+    let expected = latest
+        .as_ref()
+        .map_or(Some(0), |row| row.version.checked_add(1));
     if Some(version.get()) != expected {
         // The same one may have been logged since it was looked for.
         if let Some(result) = logged(shared, &key).await? {
@@ -253,7 +258,12 @@ async fn queue_statement(
     if let Some(result) = logged(shared, &key).await? {
         return Ok(Step::Done(result));
     }
-    Ok(queue(bytes, PendingRow::Statement { stream, seq }, key, pending))
+    Ok(queue(
+        bytes,
+        PendingRow::Statement { stream, seq },
+        key,
+        pending,
+    ))
 }
 
 fn queue(entry: Vec<u8>, row: PendingRow, key: Key, pending: &mut Vec<Pending>) -> Step {

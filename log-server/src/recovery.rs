@@ -59,7 +59,9 @@ pub(crate) async fn recover(shared: &Shared, writer: &mut Writer) -> Result<Reco
     let progress = store.progress().await?;
     let head = store.head().await?;
     let public = objects.checkpoint().await?;
-    let public_head = public.as_ref().map(plainsight_specs::checkpoint::UnverifiedCheckpoint::head);
+    let public_head = public
+        .as_ref()
+        .map(plainsight_specs::checkpoint::UnverifiedCheckpoint::head);
     if public_head.is_some_and(|public| public.size > head.tree.size) {
         return refuse("a larger checkpoint is published than the database knows of");
     }
@@ -101,7 +103,10 @@ pub(crate) async fn recover(shared: &Shared, writer: &mut Writer) -> Result<Reco
     }
     shared.set_sequenced(head.tree.size);
     shared.epoch.send_replace(replayed.at_epoch);
-    let skew = replayed.replay.genesis().map_or(0, |genesis| genesis.max_clock_skew_ms());
+    let skew = replayed
+        .replay
+        .genesis()
+        .map_or(0, |genesis| genesis.max_clock_skew_ms());
     if now_ms().saturating_add(skew) < head.last_ms {
         return refuse("the clock is before the log's last epoch");
     }
@@ -163,7 +168,14 @@ async fn replay(
     if replay.head() != head.tree {
         return refuse("the segments do not hash to the head's root");
     }
-    if signed.at(shared, TreeSize::new(i64::MAX.cast_unsigned()).unwrap_or_default()).await?.is_some() {
+    if signed
+        .at(
+            shared,
+            TreeSize::new(i64::MAX.cast_unsigned()).unwrap_or_default(),
+        )
+        .await?
+        .is_some()
+    {
         return refuse("a larger size was signed than the database holds");
     }
     Ok(Replayed {
@@ -209,9 +221,7 @@ impl Signed {
             self.page = rows.into();
         }
         match self.page.front() {
-            Some(row) if row.tree.size <= size => {
-                Ok(self.page.pop_front().map(|row| row.tree))
-            }
+            Some(row) if row.tree.size <= size => Ok(self.page.pop_front().map(|row| row.tree)),
             _ => Ok(None),
         }
     }
@@ -279,7 +289,13 @@ pub(crate) async fn entries(
         let wanted = usize::try_from(to - next).unwrap_or(usize::MAX);
         let entries = segment.entries()?;
         let before = found.len();
-        found.extend(entries.into_iter().skip(skip).take(wanted).map(<[u8]>::to_vec));
+        found.extend(
+            entries
+                .into_iter()
+                .skip(skip)
+                .take(wanted)
+                .map(<[u8]>::to_vec),
+        );
         next += (found.len() - before) as u64;
     }
     Ok(found)

@@ -188,10 +188,7 @@ pub async fn gather<T: Tiles>(tiles: &T, paths: Vec<TilePath>) -> Result<TileSet
 }
 
 /// A partial tile, or the full one that took its place.
-async fn widest<T: Tiles>(
-    tiles: &T,
-    path: TilePath,
-) -> Result<(TilePath, Vec<u8>), SourceError> {
+async fn widest<T: Tiles>(tiles: &T, path: TilePath) -> Result<(TilePath, Vec<u8>), SourceError> {
     if let Some(bytes) = tiles.tile(&path).await? {
         return Ok((path, bytes));
     }

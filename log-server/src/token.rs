@@ -1,7 +1,6 @@
 //! Bearer tokens of publishers. The database holds only their hashes.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use plainsight_specs::hash::{Hash, sha256};
@@ -37,19 +36,16 @@ pub async fn add_token(store: &Store, name: &str, role: TokenRole) -> Result<Str
 
 /// The tokens as last read.
 pub(crate) struct Tokens {
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    tokens: Vec<(Hash, TokenRole)>,
-    read_at: Option<Instant>,
+    known: Mutex<Vec<(Hash, TokenRole)>>,
+    /// When they were last read. Held while they are: who comes meanwhile waits for the outcome.
+    read_at: tokio::sync::Mutex<Option<Instant>>,
 }
 
 impl Tokens {
     pub(crate) fn new() -> Self {
         Self {
             known: Mutex::default(),
+            read_at: tokio::sync::Mutex::default(),
         }
     }
 
@@ -64,18 +60,19 @@ impl Tokens {
         if let Some(role) = self.find(&hash) {
             return Ok(Some(role));
         }
-        if !self.may_refresh() {
-            return Ok(None);
+        let mut read_at = self.read_at.lock().await;
+        if read_at.is_none_or(|at| at.elapsed() >= REFRESH) {
+            let tokens = store.tokens().await?;
+            *read_at = Some(Instant::now());
+            *self.lock() = tokens;
         }
-        let tokens = store.tokens().await?;
-        self.lock().tokens = tokens;
         Ok(self.find(&hash))
     }
 
     /// Looks at every token, however early one matches.
     fn find(&self, hash: &Hash) -> Option<TokenRole> {
         let mut found = None;
-        for (known, role) in &self.lock().tokens {
+        for (known, role) in self.lock().iter() {
             if bool::from(known.as_bytes().ct_eq(hash.as_bytes())) {
                 found = Some(*role);
             }
@@ -83,16 +80,7 @@ impl Tokens {
         found
     }
 
-    fn may_refresh(&self) -> bool {
-        let mut known = self.lock();
-        let due = known.read_at.is_none_or(|at| at.elapsed() >= REFRESH);
-        if due {
-            known.read_at = Some(Instant::now());
-        }
-        due
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Hash, TokenRole)>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,7 +19,10 @@ async fn with_auditors(names: &[&str], threshold: usize) -> (Made, Vec<FakeAudit
         text.push_str(&auditor.policy_line());
         auditors.push(auditor);
     }
-    text.push_str(&format!("group all {threshold} {}\nquorum all\n", names.join(" ")));
+    text.push_str(&format!(
+        "group all {threshold} {}\nquorum all\n",
+        names.join(" ")
+    ));
     made.set_policy(&text);
     (made, auditors, Policy::parse(&text).unwrap())
 }
@@ -93,7 +96,11 @@ async fn without_a_quorum_the_last_good_checkpoint_stays_and_sequencing_goes_on(
     for n in 0..10u8 {
         let item = key_item(&key_set(&format!("{n}@example.org"), 0, None, 1), n);
         let wait = plainsight_specs::publish::Wait::Sequenced;
-        client.publish(&made.tokens.keys, vec![item], wait).await.remove(0).unwrap();
+        client
+            .publish(&made.tokens.keys, vec![item], wait)
+            .await
+            .remove(0)
+            .unwrap();
         assert_eq!(client.checkpoint().await.head(), before);
     }
     until_published(&server, 13).await;
@@ -113,7 +120,11 @@ async fn a_note_that_was_signed_is_published_first_after_a_restart() {
     let client = Client::new(&server.url());
     let item = key_item(&key_set("anna@example.org", 0, None, 1), 1);
     let wait = plainsight_specs::publish::Wait::Sequenced;
-    client.publish(&made.tokens.keys, vec![item], wait).await.remove(0).unwrap();
+    client
+        .publish(&made.tokens.keys, vec![item], wait)
+        .await
+        .remove(0)
+        .unwrap();
     assert_eq!(server.published_size(), TreeSize::ZERO);
     // Until there is a signed note that nobody has cosigned.
     while auditors[0].requests() == 0 {

@@ -67,12 +67,19 @@ impl Publisher {
     /// Publishes until the server is gone.
     async fn run(&mut self, client: &Client, token: &str, acked: &Mutex<Vec<Acked>>) {
         loop {
-            let key_set = key_set(&self.name(), self.version, self.previous.as_deref(), self.seed());
+            let key_set = key_set(
+                &self.name(),
+                self.version,
+                self.previous.as_deref(),
+                self.seed(),
+            );
             let wait = match self.random.below(4) {
                 0 => Wait::Published,
                 _ => Wait::Sequenced,
             };
-            let sent = client.send(token, vec![key_item(&key_set, self.seed())], wait).await;
+            let sent = client
+                .send(token, vec![key_item(&key_set, self.seed())], wait)
+                .await;
             let body = match sent {
                 Ok((200, body)) => body,
                 Ok((503, _)) => {
@@ -82,7 +89,11 @@ impl Publisher {
                 Ok((status, body)) => panic!("{status} {}", String::from_utf8_lossy(&body)),
                 Err(_) => return,
             };
-            let position = PublishAnswer::parse(&body).unwrap().results.remove(0).unwrap();
+            let position = PublishAnswer::parse(&body)
+                .unwrap()
+                .results
+                .remove(0)
+                .unwrap();
             acked.lock().unwrap().push(Acked {
                 name: self.name(),
                 version: self.version,
@@ -121,11 +132,18 @@ async fn address(child: &mut Child) -> Option<String> {
 /// Shows the auditor every checkpoint that is published, until the server is gone.
 async fn watch(client: &Client, auditor: &FakeAuditor) {
     loop {
-        let Ok(response) = client.http.get(format!("{}/checkpoint", client.url)).send().await else {
+        let Ok(response) = client
+            .http
+            .get(format!("{}/checkpoint", client.url))
+            .send()
+            .await
+        else {
             return;
         };
         let is_there = response.status() == 200;
-        let Ok(body) = response.bytes().await else { return };
+        let Ok(body) = response.bytes().await else {
+            return;
+        };
         if is_there {
             auditor.show(UnverifiedCheckpoint::parse(&body).unwrap().head());
         }
@@ -140,18 +158,29 @@ async fn verify(made: &Made, auditor: &FakeAuditor, acked: &Mutex<Vec<Acked>>) {
     let store = Store::open_read_only(&made.config.database).await.unwrap();
     for (size, head) in auditor.seen() {
         let signed = store.checkpoint(size).await.unwrap();
-        assert_eq!(signed.map(|row| row.tree), Some(head), "seen but not in the history");
+        assert_eq!(
+            signed.map(|row| row.tree),
+            Some(head),
+            "seen but not in the history"
+        );
     }
     let acked = std::mem::take(&mut *acked.lock().unwrap());
     let mut positions = BTreeMap::new();
     for item in &acked {
         let label = Label::email(&item.name).unwrap();
-        let row = store.key_version(&sha256(label.as_bytes()), item.version).await.unwrap();
+        let row = store
+            .key_version(&sha256(label.as_bytes()), item.version)
+            .await
+            .unwrap();
         let row = row.expect("acknowledged and lost");
         assert_eq!(row.position, item.position);
         assert_eq!(row.key_set, item.key_set);
         assert_eq!(row.opening, [item.seed; 16]);
-        assert_eq!(positions.insert(item.position, &item.name), None, "one position, two items");
+        assert_eq!(
+            positions.insert(item.position, &item.name),
+            None,
+            "one position, two items"
+        );
     }
     store.close().await;
 }
@@ -192,7 +221,9 @@ async fn fifty_kills_lose_nothing_and_contradict_nothing() {
             tokio::time::sleep(Duration::from_millis(life)).await;
         };
         let busy = async {
-            let Some(url) = address(&mut child).await else { return };
+            let Some(url) = address(&mut child).await else {
+                return;
+            };
             served += 1;
             let client = Client::new(&url);
             let work = publishers
@@ -212,14 +243,20 @@ async fn fifty_kills_lose_nothing_and_contradict_nothing() {
             verify(&made, &auditor, &acked).await;
         }
     }
-    assert!(served > KILLS / 3, "the kills came before anything was served: {served}");
+    assert!(
+        served > KILLS / 3,
+        "the kills came before anything was served: {served}"
+    );
     assert!(total > 100, "hardly anything was acknowledged: {total}");
     // And it goes on: everything that was acknowledged gets published.
     let server = made.start().await;
     assert_eq!(server.read_only(), None);
     let client = Client::new(&server.url());
     let last = key_set("last@example.org", 0, None, 1);
-    client.publish_one(&made.tokens.keys, key_item(&last, 1)).await.unwrap();
+    client
+        .publish_one(&made.tokens.keys, key_item(&last, 1))
+        .await
+        .unwrap();
     server.shutdown().await;
     verify(&made, &auditor, &acked).await;
 }

@@ -35,7 +35,9 @@ async fn what_is_published_is_proved_to_readers() {
     let (made, _auditor, policy) = cosigned().await;
     let server = made.start().await;
     let client = Client::new(&server.url());
-    server.until_published(plainsight_specs::merkle::TreeSize::new(2).unwrap()).await;
+    server
+        .until_published(plainsight_specs::merkle::TreeSize::new(2).unwrap())
+        .await;
     let mut reader = Reader::meet(&client, &policy).await;
     assert!(reader.look_up("anna@example.org").await.found().is_none());
 
@@ -100,11 +102,19 @@ async fn refuses_what_a_token_or_the_rules_do_not_allow() {
     let first = key_set("anna@example.org", 0, None, 1);
 
     let (status, body) = client
-        .send("no token of ours", vec![key_item(&first, 1)], Wait::Sequenced)
+        .send(
+            "no token of ours",
+            vec![key_item(&first, 1)],
+            Wait::Sequenced,
+        )
         .await
         .unwrap();
     assert_eq!((status, problem(&body).as_str()), (401, "unauthorized"));
-    for token in [&made.tokens.releases, &made.tokens.protections, &made.tokens.root] {
+    for token in [
+        &made.tokens.releases,
+        &made.tokens.protections,
+        &made.tokens.root,
+    ] {
         let (status, body) = client
             .send(token, vec![key_item(&first, 1)], Wait::Sequenced)
             .await
@@ -118,14 +128,23 @@ async fn refuses_what_a_token_or_the_rules_do_not_allow() {
 
     // Too early, at once, again, again with another opening, another key set.
     let later = key_set("anna@example.org", 1, Some(&first), 1);
-    let refused = client.publish_one(keys, key_item(&later, 1)).await.unwrap_err();
+    let refused = client
+        .publish_one(keys, key_item(&later, 1))
+        .await
+        .unwrap_err();
     assert_eq!(refused.code, "version");
     let position = client.publish_one(keys, key_item(&first, 1)).await.unwrap();
-    assert_eq!(client.publish_one(keys, key_item(&first, 1)).await, Ok(position));
+    assert_eq!(
+        client.publish_one(keys, key_item(&first, 1)).await,
+        Ok(position)
+    );
     let other = key_set("anna@example.org", 0, None, 2);
     for item in [key_item(&first, 2), key_item(&other, 1)] {
         let refused = client.publish_one(keys, item).await.unwrap_err();
-        assert_eq!((refused.code.as_str(), refused.position), ("exists", Some(position)));
+        assert_eq!(
+            (refused.code.as_str(), refused.position),
+            ("exists", Some(position))
+        );
     }
 
     // A label that is not canonical, and a signature that does not hold.
@@ -133,18 +152,33 @@ async fn refuses_what_a_token_or_the_rules_do_not_allow() {
     let mut broken = text.clone().into_bytes();
     let at = text.find("\"sig\"").unwrap() + 10;
     broken[at] = if broken[at] == b'A' { b'B' } else { b'A' };
-    let refused = client.publish_one(keys, key_item(&broken, 1)).await.unwrap_err();
+    let refused = client
+        .publish_one(keys, key_item(&broken, 1))
+        .await
+        .unwrap_err();
     assert!(["signature", "malformed"].contains(&refused.code.as_str()));
-    let refused = client.publish_one(keys, key_item(b"{}", 1)).await.unwrap_err();
+    let refused = client
+        .publish_one(keys, key_item(b"{}", 1))
+        .await
+        .unwrap_err();
     assert_eq!(refused.code, "malformed");
 
     // Of one request, each item has its own result.
     let bert = key_set("bert@example.org", 0, None, 3);
-    let items = vec![key_item(&later, 1), key_item(b"{}", 1), key_item(&bert, 1), key_item(&bert, 2)];
+    let items = vec![
+        key_item(&later, 1),
+        key_item(b"{}", 1),
+        key_item(&bert, 1),
+        key_item(&bert, 2),
+    ];
     let results = client.publish(keys, items, Wait::Published).await;
     let codes: Vec<_> = results
         .iter()
-        .map(|result| result.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok"))
+        .map(|result| {
+            result
+                .as_ref()
+                .map_or_else(|error| error.code.as_str(), |_| "ok")
+        })
         .collect();
     assert_eq!(codes, ["ok", "malformed", "ok", "version"]);
 
@@ -154,7 +188,10 @@ async fn refuses_what_a_token_or_the_rules_do_not_allow() {
     for (envelope, rule) in [
         (release("1.0", 0, None, &stranger), Rule::Signature),
         (release("1.0", 1, None, &publisher()), Rule::Seq),
-        (release("1.0", 0, Some(sha256(b"x")), &publisher()), Rule::Prev),
+        (
+            release("1.0", 0, Some(sha256(b"x")), &publisher()),
+            Rule::Prev,
+        ),
     ] {
         let refused = client
             .publish_one(releases, statement(&envelope))
@@ -163,14 +200,23 @@ async fn refuses_what_a_token_or_the_rules_do_not_allow() {
         assert_eq!((refused.code.as_str(), refused.rule), ("rule", Some(rule)));
     }
     let good = release("1.0", 0, None, &publisher());
-    let position = client.publish_one(releases, statement(&good)).await.unwrap();
-    assert_eq!(client.publish_one(releases, statement(&good)).await, Ok(position));
+    let position = client
+        .publish_one(releases, statement(&good))
+        .await
+        .unwrap();
+    assert_eq!(
+        client.publish_one(releases, statement(&good)).await,
+        Ok(position)
+    );
     let other = release("2.0", 0, None, &publisher());
     let refused = client
         .publish_one(releases, statement(&other))
         .await
         .unwrap_err();
-    assert_eq!((refused.code.as_str(), refused.position), ("exists", Some(position)));
+    assert_eq!(
+        (refused.code.as_str(), refused.position),
+        ("exists", Some(position))
+    );
 
     server.shutdown().await;
     made.check().await;
@@ -201,7 +247,11 @@ async fn a_restart_goes_on_where_the_log_was() {
         for n in 0..40u8 {
             let name = format!("{round}-{n}@example.org");
             client
-                .publish(&made.tokens.keys, vec![key_item(&key_set(&name, 0, None, n + 1), n)], Wait::Sequenced)
+                .publish(
+                    &made.tokens.keys,
+                    vec![key_item(&key_set(&name, 0, None, n + 1), n)],
+                    Wait::Sequenced,
+                )
                 .await
                 .remove(0)
                 .unwrap();
@@ -226,7 +276,11 @@ async fn a_restart_goes_on_where_the_log_was() {
 async fn a_second_server_does_not_start_on_the_same_log() {
     let made = make().await;
     let server = made.start().await;
-    assert!(plainsight_log_server::Server::start(made.config.clone()).await.is_err());
+    assert!(
+        plainsight_log_server::Server::start(made.config.clone())
+            .await
+            .is_err()
+    );
     server.shutdown().await;
 }
 
@@ -239,7 +293,10 @@ async fn an_older_database_beside_newer_objects_is_not_written() {
     let server = made.start().await;
     let client = Client::new(&server.url());
     client
-        .publish_one(&made.tokens.keys, key_item(&key_set("anna@example.org", 0, None, 1), 1))
+        .publish_one(
+            &made.tokens.keys,
+            key_item(&key_set("anna@example.org", 0, None, 1), 1),
+        )
         .await
         .unwrap();
     server.shutdown().await;
@@ -251,7 +308,11 @@ async fn an_older_database_beside_newer_objects_is_not_written() {
     assert!(server.read_only().unwrap().contains("larger checkpoint"));
     let client = Client::new(&server.url());
     let (status, body) = client
-        .send(&made.tokens.keys, vec![key_item(&key_set("b@example.org", 0, None, 1), 1)], Wait::Sequenced)
+        .send(
+            &made.tokens.keys,
+            vec![key_item(&key_set("b@example.org", 0, None, 1), 1)],
+            Wait::Sequenced,
+        )
         .await
         .unwrap();
     assert_eq!((status, problem(&body).as_str()), (503, "unavailable"));

@@ -51,14 +51,22 @@ impl ApiError {
                 "unauthorized",
                 "A token is needed",
             ),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The token does not allow it"),
+            Self::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "The token does not allow it",
+            ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
             Self::SizeAhead(_) => (
                 StatusCode::CONFLICT,
                 "size-ahead",
                 "The size is not published yet",
             ),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much is going on"),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "Too much is going on",
+            ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",

@@ -34,8 +34,8 @@ impl WriterLock {
             path: path.clone(),
             source,
         };
-        let file = private_file(OpenOptions::new().create(true).truncate(false), &path)
-            .map_err(failed)?;
+        let file =
+            private_file(OpenOptions::new().create(true).truncate(false), &path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.clone() }),

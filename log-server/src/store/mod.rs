@@ -9,6 +9,8 @@
 //! may drop a commit that was already signed, and the log would fork. One log a database.
 //! Out of scope: public objects (see [`crate::objects`]).
 
+#[cfg(test)]
+mod conformance;
 mod create;
 mod read;
 mod rows;

@@ -99,7 +99,11 @@ impl Writer {
                     .push_bind(key.opening.as_slice())
                     .push_bind(key.key_set.as_slice());
             });
-            insert.build().persistent(false).execute(&mut *transaction).await?;
+            insert
+                .build()
+                .persistent(false)
+                .execute(&mut *transaction)
+                .await?;
         }
         for statements in batch.statements.chunks(ROWS_A_STATEMENT) {
             let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO statement ");
@@ -109,7 +113,11 @@ impl Writer {
                     .push_bind(statement.stream.as_slice())
                     .push_bind(i64::from(statement.seq));
             });
-            insert.build().persistent(false).execute(&mut *transaction).await?;
+            insert
+                .build()
+                .persistent(false)
+                .execute(&mut *transaction)
+                .await?;
         }
         transaction.commit().await?;
         Ok(())

@@ -63,7 +63,12 @@ pub struct FakeAuditor {
 
 fn signer(name: &str, seed: u8) -> Signer {
     let name = KeyName::parse(name).unwrap();
-    Signer::new(name, Algorithm::CosignatureV1, SecretKey::from_seed(&[seed; 32])).unwrap()
+    Signer::new(
+        name,
+        Algorithm::CosignatureV1,
+        SecretKey::from_seed(&[seed; 32]),
+    )
+    .unwrap()
 }
 
 impl FakeAuditor {
@@ -138,7 +143,8 @@ impl Inner {
     fn see(&mut self, head: TreeHead) {
         let known = *self.seen.entry(head.size).or_insert(head);
         if known != head {
-            self.contradictions.push(format!("two roots at size {}", head.size));
+            self.contradictions
+                .push(format!("two roots at size {}", head.size));
         }
     }
 }
@@ -163,7 +169,9 @@ fn answer(inner: &Mutex<Inner>, body: &[u8], trick: Option<Trick>) -> Response {
     let head = signed.head();
     inner.see(head);
     let by = |name: &str, seed: u8| {
-        Cosignature::sign(&signed, &signer(name, seed), super::now()).unwrap().line
+        Cosignature::sign(&signed, &signer(name, seed), super::now())
+            .unwrap()
+            .line
     };
     let lines = |line| cosignature_lines_to_bytes(&[line]).into_response();
     match trick {
@@ -178,7 +186,9 @@ fn answer(inner: &Mutex<Inner>, body: &[u8], trick: Option<Trick>) -> Response {
         Some(Trick::AtSize(size)) => return conflict(TreeSize::new(size).unwrap()),
         Some(Trick::Garbage(bytes)) => return bytes.into_response(),
         Some(Trick::Huge) => {
-            let chunks = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 65_536])));
+            let chunks = futures::stream::repeat_with(|| {
+                Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 65_536]))
+            });
             return Body::from_stream(chunks).into_response();
         }
         Some(Trick::WrongKey) => return lines(by("nobody", 200)),
@@ -197,7 +207,9 @@ fn answer(inner: &Mutex<Inner>, body: &[u8], trick: Option<Trick>) -> Response {
     }
     if let Some(older) = inner.cosigned {
         if let Err(error) = verify_consistency(&older, &head, &request.proof) {
-            inner.contradictions.push(format!("{} to {}: {error}", older.size, head.size));
+            inner
+                .contradictions
+                .push(format!("{} to {}: {error}", older.size, head.size));
             return StatusCode::UNPROCESSABLE_ENTITY.into_response();
         }
     }

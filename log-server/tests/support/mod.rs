@@ -1,7 +1,11 @@
 //! What the tests of a running log share: a log to start, publishers, and an auditor that can be
 //! told to misbehave.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part"
+)]
 
 pub mod auditor;
 
@@ -13,6 +17,7 @@ use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 use plainsight_specs::commitment::Opening;
 use plainsight_specs::ed25519::SecretKey;
 use plainsight_specs::entry::Genesis;
+use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::head::{GenesisAnswer, Trust};
 use plainsight_specs::history::{History, HistoryAnswer, HistoryRequest};
 use plainsight_specs::keyset::{KeyRecord, KeySet, KeySetDraft, Role};
@@ -26,7 +31,6 @@ use plainsight_specs::query::{StreamAnswer, StreamRequest, StreamState};
 use plainsight_specs::statement::{
     Artifact, Audience, Body, Name, Product, Purl, Release, ReleaseVersion, Seq, StatementDraft,
 };
-use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::time::Timestamp;
 
 pub const ORIGIN: &str = "log.test/1";
@@ -78,8 +82,12 @@ pub async fn make() -> Made {
     let store = Store::open(&config.database, 1).await.unwrap();
     let tokens = Tokens {
         keys: add_token(&store, "keys", TokenRole::Keys).await.unwrap(),
-        releases: add_token(&store, "releases", TokenRole::Releases).await.unwrap(),
-        protections: add_token(&store, "protections", TokenRole::Protections).await.unwrap(),
+        releases: add_token(&store, "releases", TokenRole::Releases)
+            .await
+            .unwrap(),
+        protections: add_token(&store, "protections", TokenRole::Protections)
+            .await
+            .unwrap(),
         root: add_token(&store, "root", TokenRole::Root).await.unwrap(),
     };
     store.close().await;
@@ -216,21 +224,36 @@ impl Client {
         PublishAnswer::parse(&body).unwrap().results
     }
 
-    pub async fn publish_one(&self, token: &str, item: PublishItem) -> Result<LeafIndex, PublishError> {
+    pub async fn publish_one(
+        &self,
+        token: &str,
+        item: PublishItem,
+    ) -> Result<LeafIndex, PublishError> {
         let mut results = self.publish(token, vec![item], Wait::Published).await;
         assert_eq!(results.len(), 1);
         results.remove(0)
     }
 
     pub async fn get(&self, path: &str) -> (u16, Vec<u8>) {
-        let response = self.http.get(format!("{}{path}", self.url)).send().await.unwrap();
-        (response.status().as_u16(), response.bytes().await.unwrap().to_vec())
+        let response = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .send()
+            .await
+            .unwrap();
+        (
+            response.status().as_u16(),
+            response.bytes().await.unwrap().to_vec(),
+        )
     }
 
     pub async fn post(&self, path: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
         let request = self.http.post(format!("{}{path}", self.url)).body(body);
         let response = request.send().await.unwrap();
-        (response.status().as_u16(), response.bytes().await.unwrap().to_vec())
+        (
+            response.status().as_u16(),
+            response.bytes().await.unwrap().to_vec(),
+        )
     }
 
     pub async fn checkpoint(&self) -> UnverifiedCheckpoint {
@@ -327,7 +350,9 @@ pub fn now() -> Timestamp {
 pub fn problem(body: &[u8]) -> String {
     let value: serde_json::Value = serde_json::from_slice(body).unwrap();
     let urn = value["type"].as_str().unwrap();
-    urn.strip_prefix("urn:plainsight:error:").unwrap().to_owned()
+    urn.strip_prefix("urn:plainsight:error:")
+        .unwrap()
+        .to_owned()
 }
 
 pub fn exists(path: &Path) -> bool {
