@@ -102,7 +102,7 @@ impl Report {
 pub async fn check(config: &Config) -> Result<Report, CheckError> {
     let origin = Origin::parse(&config.origin)?;
     let store = Store::open_read_only(&config.database).await?;
-    let checked = Check {
+    Check {
         keys: Keys::load(config, &origin)?,
         origin,
         objects: Objects::open(&config.objects)?,
@@ -115,8 +115,7 @@ pub async fn check(config: &Config) -> Result<Report, CheckError> {
         expected: BTreeSet::new(),
     }
     .run()
-    .await;
-    checked
+    .await
 }
 
 struct Check {
@@ -427,7 +426,10 @@ impl Check {
 
     /// Objects that no signed size needs, and files that never got a final name.
     async fn check_others(&mut self) -> Result<(), CheckError> {
-        for name in self.objects.names().await? {
+        let names = self.objects.names().await?;
+        // A server may have gone on meanwhile: objects are only ever written of what is committed.
+        let sequenced = self.store.head().await?.tree.size;
+        for name in names {
             if self.expected.contains(&name) || name == "checkpoint" {
                 continue;
             }
@@ -435,7 +437,7 @@ impl Check {
                 self.report.fault(format!("{name} is no object of a log"));
                 continue;
             };
-            let expected = self.recompute(&path).await?;
+            let expected = self.recompute(&path, sequenced).await?;
             self.report.early += 1;
             match expected {
                 Some(bytes)
@@ -454,7 +456,11 @@ impl Check {
     }
 
     /// The bytes of an object, from the entries alone; `None` beyond what is sequenced.
-    async fn recompute(&self, path: &TilePath) -> Result<Option<Vec<u8>>, CheckError> {
+    async fn recompute(
+        &self,
+        path: &TilePath,
+        sequenced: TreeSize,
+    ) -> Result<Option<Vec<u8>>, CheckError> {
         let level = match path.kind() {
             TileKind::Hashes { level } => u32::from(level),
             TileKind::Entries => 0,
@@ -463,7 +469,7 @@ impl Check {
             let from = path.index().checked_mul(256)?.checked_mul(unit)?;
             Some(from..from.checked_add(u64::from(path.width()).checked_mul(unit)?)?)
         });
-        let Some(range) = range.filter(|range| range.end <= self.store_size()) else {
+        let Some(range) = range.filter(|range| range.end <= sequenced.get()) else {
             return Ok(None);
         };
         let entries = entries(&self.store, range.start, range.end).await?;
@@ -481,10 +487,6 @@ impl Check {
             out.extend_from_slice(edge.root().as_bytes());
         }
         Ok(Some(out))
-    }
-
-    fn store_size(&self) -> u64 {
-        self.head.tree.size.get()
     }
 }
 

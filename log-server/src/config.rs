@@ -23,7 +23,7 @@ pub struct Config {
     pub origin: String,
     /// Where HTTP is answered; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// The SQLite file with the log's private state.
+    /// The `SQLite` file with the log's private state.
     pub database: PathBuf,
     /// The folder of public objects: checkpoint, tiles, entry bundles.
     pub objects: PathBuf,

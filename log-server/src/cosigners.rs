@@ -94,10 +94,10 @@ impl Auditors {
         signed: &SignedCheckpoint,
         tiles: &T,
         sizes: &mut BTreeMap<String, TreeSize>,
-        times: &Publication,
+        limits: &Publication,
         is_enough: impl Fn(&BTreeMap<String, Cosignature>) -> bool,
     ) -> BTreeMap<String, Cosignature> {
-        let mut deadline = Instant::now() + times.round();
+        let mut deadline = Instant::now() + limits.round();
         let mut asked: FuturesUnordered<_> = self
             .auditors
             .iter()

@@ -249,9 +249,10 @@ impl<R: Rows> Directory<'_, R> {
             return Ok(None);
         };
         let key = self.open(label, version).await?;
-        let logged = match with_position {
-            true => Some(self.logged(key.position).await?),
-            false => None,
+        let logged = if with_position {
+            Some(self.logged(key.position).await?)
+        } else {
+            None
         };
         Ok(Some(FoundAnswer {
             version,

@@ -186,6 +186,7 @@ async fn serve(mut config: Config, listen: Option<SocketAddr>) -> Result<()> {
     Ok(())
 }
 
+#[derive(Clone, Copy)]
 enum Signal {
     Terminate,
     Interrupt,

@@ -62,11 +62,14 @@ impl Materialiser {
                 .skip(new)
                 .map(|entry| leaf_hash(entry))
                 .collect();
-            let mut objects = self.edge.append(&leaves).map_err(tile_error)?;
+            let mut objects = self.edge.append(&leaves).map_err(|error| corrupt(&error))?;
             for (index, bundle) in (bundles_from / 256..).zip(entries.chunks(256)) {
                 let width = u16::try_from(bundle.len()).unwrap_or(u16::MAX);
                 if let Some(path) = TilePath::entries(index, width) {
-                    objects.push((path, bundle_to_bytes(bundle).map_err(tile_error)?));
+                    objects.push((
+                        path,
+                        bundle_to_bytes(bundle).map_err(|error| corrupt(&error))?,
+                    ));
                 }
             }
             // A chunk's own right edge is no size that is signed.
@@ -97,6 +100,6 @@ fn is_at_edge(path: &TilePath, size: TreeSize) -> bool {
     at_edge == Some(*path)
 }
 
-fn tile_error(error: TileError) -> WriteError {
+fn corrupt(error: &TileError) -> WriteError {
     StoreError::Corrupt(error.to_string()).into()
 }

@@ -121,12 +121,11 @@ impl Publisher {
     /// P2 to P5.
     async fn materialise(&mut self, head: &TreeHead) -> Result<(), WriteError> {
         let source = &self.shared.source;
-        let mut materialiser = match self.materialiser.take() {
-            Some(materialiser) => materialiser,
-            None => {
-                let size = source.store.progress().await?.materialised;
-                Materialiser::resume(source.clone(), size).await?
-            }
+        let mut materialiser = if let Some(materialiser) = self.materialiser.take() {
+            materialiser
+        } else {
+            let size = source.store.progress().await?.materialised;
+            Materialiser::resume(source.clone(), size).await?
         };
         materialiser.up_to(head).await?;
         self.materialiser = Some(materialiser);
@@ -278,10 +277,10 @@ impl From<reqwest::Error> for WriteError {
 /// Whether an error is a contradiction that only a person can resolve.
 pub(crate) fn is_final(error: &WriteError) -> bool {
     match error {
-        WriteError::Refused(_) => true,
+        WriteError::Refused(_)
+        | WriteError::Source(SourceError::Tile { .. })
+        | WriteError::Store(StoreError::Corrupt(_)) => true,
         WriteError::Objects(error) => !is_transient(error),
-        WriteError::Source(SourceError::Tile { .. }) => true,
-        WriteError::Store(StoreError::Corrupt(_)) => true,
         _ => false,
     }
 }

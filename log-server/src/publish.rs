@@ -108,7 +108,7 @@ pub(crate) async fn publish(
             Step::Done(result) => result,
             Step::Queued(outcome, key) => match outcome.await {
                 Ok(Outcome::Sequenced(position)) => Ok(position),
-                Ok(Outcome::Refused(rule)) => refused(shared, rule, &key).await?,
+                Ok(Outcome::Refused(broken)) => refused(shared, broken, &key).await?,
                 Err(_) => {
                     return Err(ApiError::Unavailable(
                         "whether the items are logged is not known; repeat the request",

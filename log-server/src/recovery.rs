@@ -5,6 +5,7 @@
 //! unknown: what is in memory is then dropped, never patched. The refusals are the signs of a
 //! restored backup, of a lost commit or of another log's files.
 
+use plainsight_specs::entry::Genesis;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::policy::PolicyError;
 use plainsight_specs::rules::Replay;
@@ -106,7 +107,7 @@ pub(crate) async fn recover(shared: &Shared, writer: &mut Writer) -> Result<Reco
     let skew = replayed
         .replay
         .genesis()
-        .map_or(0, |genesis| genesis.max_clock_skew_ms());
+        .map_or(0, Genesis::max_clock_skew_ms);
     if now_ms().saturating_add(skew) < head.last_ms {
         return refuse("the clock is before the log's last epoch");
     }

@@ -172,14 +172,13 @@ impl Sequencer {
         };
         for Pending { entry, row, reply } in pending {
             let judged = self.replay.judge(&entry);
-            let outcome = match judged.verdict() {
-                Some(rule) => Outcome::Refused(rule),
-                None => {
-                    self.replay.advance(&judged);
-                    building.append(&entry);
-                    building.insert(row, &judged);
-                    Outcome::Sequenced(judged.position)
-                }
+            let outcome = if let Some(rule) = judged.verdict() {
+                Outcome::Refused(rule)
+            } else {
+                self.replay.advance(&judged);
+                building.append(&entry);
+                building.insert(row, &judged);
+                Outcome::Sequenced(judged.position)
             };
             building.acks.push((reply, outcome));
         }

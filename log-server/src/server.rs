@@ -248,9 +248,10 @@ async fn supervise(shared: Arc<Shared>, lock: WriterLock, stop: watch::Receiver<
     loop {
         let ended = term(&shared, &lock, stop.clone()).await;
         let Err(error) = ended else { return };
-        let status = match is_final(&error) {
-            true => Status::ReadOnly(error.to_string()),
-            false => Status::Starting,
+        let status = if is_final(&error) {
+            Status::ReadOnly(error.to_string())
+        } else {
+            Status::Starting
         };
         let is_over = status != Status::Starting;
         shared.status.send_replace(status);

@@ -113,7 +113,7 @@ pub fn read_seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
 fn refuse_exposed(path: &Path) -> Result<(), KeyError> {
     use std::os::unix::fs::PermissionsExt as _;
     match std::fs::metadata(path) {
-        Ok(metadata) if metadata.permissions().mode() & 0o077 == 0 => Ok(()),
+        Ok(metadata) if is_private(metadata.permissions().mode()) => Ok(()),
         Ok(_) => Err(KeyError::Exposed {
             path: path.to_owned(),
         }),
@@ -122,6 +122,13 @@ fn refuse_exposed(path: &Path) -> Result<(), KeyError> {
             source,
         }),
     }
+}
+
+/// Neither group nor others may do anything.
+#[cfg(unix)]
+fn is_private(mode: u32) -> bool {
+    const OTHERS: u32 = 0o077;
+    mode & OTHERS == 0
 }
 
 #[cfg(not(unix))]

@@ -1,5 +1,12 @@
 //! What auditors may answer to add-checkpoint, and what the log makes of it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 mod support;
 
 use std::time::Duration;
@@ -19,10 +26,8 @@ async fn with_auditors(names: &[&str], threshold: usize) -> (Made, Vec<FakeAudit
         text.push_str(&auditor.policy_line());
         auditors.push(auditor);
     }
-    text.push_str(&format!(
-        "group all {threshold} {}\nquorum all\n",
-        names.join(" ")
-    ));
+    let names = names.join(" ");
+    let text = format!("{text}group all {threshold} {names}\nquorum all\n");
     made.set_policy(&text);
     (made, auditors, Policy::parse(&text).unwrap())
 }
@@ -73,7 +78,7 @@ async fn asks_again_after_each_answer_that_is_no_cosignature() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_auditor_does_not_hold_up_a_quorum_without_it() {
     let (made, auditors, policy) = with_auditors(&["a", "b", "c"], 2).await;
-    auditors[2].play(vec![Trick::Slow(Duration::from_secs(60)); 100]);
+    auditors[2].play(vec![Trick::Slow(Duration::from_mins(1)); 100]);
     let server = made.start().await;
     let client = Client::new(&server.url());
     let started = std::time::Instant::now();

@@ -2,6 +2,13 @@
 //! HTTP. What must hold afterwards: the whole log checks, every acknowledged item is at its
 //! position with its bytes, and nothing that the log's key ever signed contradicts anything else.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -22,7 +29,7 @@ use support::{Client, Made, key_item, key_set, make};
 const KILLS: u32 = 50;
 const CHECK_EVERY: u32 = 10;
 const PUBLISHERS: usize = 4;
-const SEED: u64 = 0x5eed_0f_9_1a15;
+const SEED: u64 = 0x5eed_0f91_1a15;
 
 /// xorshift64*: the moments of the kills follow from the seed.
 struct Random(u64);
@@ -209,7 +216,7 @@ async fn fifty_kills_lose_nothing_and_contradict_nothing() {
             random: Random(SEED + 1 + id as u64),
         })
         .collect();
-    let (mut total, mut served) = (0, 0);
+    let (mut total, mut starts) = (0, 0);
     for kill in 1..=KILLS {
         let mut child = spawn(&made);
         // One in four dies within the first moments of its start.
@@ -224,7 +231,7 @@ async fn fifty_kills_lose_nothing_and_contradict_nothing() {
             let Some(url) = address(&mut child).await else {
                 return;
             };
-            served += 1;
+            starts += 1;
             let client = Client::new(&url);
             let work = publishers
                 .iter_mut()
@@ -244,8 +251,8 @@ async fn fifty_kills_lose_nothing_and_contradict_nothing() {
         }
     }
     assert!(
-        served > KILLS / 3,
-        "the kills came before anything was served: {served}"
+        starts > KILLS / 3,
+        "the kills came before anything was served: {starts}"
     );
     assert!(total > 100, "hardly anything was acknowledged: {total}");
     // And it goes on: everything that was acknowledged gets published.

@@ -1,5 +1,12 @@
 //! A log from end to end: made, served, published to, cosigned, looked up, stopped, restarted.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 mod support;
 
 use plainsight_specs::hash::sha256;

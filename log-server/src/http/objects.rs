@@ -36,9 +36,10 @@ pub(super) async fn tile(
     let bytes = bytes.map_err(crate::source::SourceError::from)?;
     let bytes = bytes.ok_or(ApiError::NotFound)?;
     let is_published = end <= u128::from(shared.published.borrow().get());
-    let caching = match is_published {
-        true => "public, max-age=604800, immutable",
-        false => "no-store",
+    let caching = if is_published {
+        "public, max-age=604800, immutable"
+    } else {
+        "no-store"
     };
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream"),

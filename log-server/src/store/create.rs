@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
 use plainsight_specs::hash::leaf_hash;
+use sqlx::Connection as _;
 
 use super::{MIGRATIONS, Store, StoreError, connect, to_sql};
 
@@ -73,7 +74,6 @@ impl Store {
         let mut body = length.to_be_bytes().to_vec();
         body.extend_from_slice(new.genesis);
 
-        use sqlx::Connection as _;
         let mut connection = connect(path).await?;
         MIGRATIONS.run(&mut connection).await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;

@@ -5,7 +5,7 @@
 //! any more. A writer whose write failed, or whose result is unknown, is dropped; the next one
 //! bumps the term first, which ends any orphaned transaction, and reads what really is there.
 //!
-//! SQLite, with a write-ahead log and `synchronous=FULL`, both asserted: with less, a power cut
+//! `SQLite`, with a write-ahead log and `synchronous=FULL`, both asserted: with less, a power cut
 //! may drop a commit that was already signed, and the log would fork. One log a database.
 //! Out of scope: public objects (see [`crate::objects`]).
 

@@ -6,7 +6,7 @@ use sqlx::{Connection as _, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use super::{Batch, Store, StoreError, TokenRole, WriterLock, connect, from_sql, to_sql};
 
-/// Rows of one INSERT: five columns each stay far below SQLite's 32,766 parameters.
+/// Rows of one INSERT: five columns each stay far below `SQLite`'s 32,766 parameters.
 const ROWS_A_STATEMENT: usize = 1_000;
 
 /// The one writer. After any error it must be dropped: what the database holds is then unknown.

@@ -205,13 +205,13 @@ fn answer(inner: &Mutex<Inner>, body: &[u8], trick: Option<Trick>) -> Response {
     if request.old != at {
         return conflict(at);
     }
-    if let Some(older) = inner.cosigned {
-        if let Err(error) = verify_consistency(&older, &head, &request.proof) {
-            inner
-                .contradictions
-                .push(format!("{} to {}: {error}", older.size, head.size));
-            return StatusCode::UNPROCESSABLE_ENTITY.into_response();
-        }
+    if let Some(older) = inner.cosigned
+        && let Err(error) = verify_consistency(&older, &head, &request.proof)
+    {
+        inner
+            .contradictions
+            .push(format!("{} to {}: {error}", older.size, head.size));
+        return StatusCode::UNPROCESSABLE_ENTITY.into_response();
     }
     inner.cosigned = Some(head);
     lines(by(&inner.name, inner.seed))

@@ -6,6 +6,11 @@
     unreachable_pub,
     reason = "each test file uses its own part"
 )]
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on fails"
+)]
 
 pub mod auditor;
 
