@@ -1,8 +1,9 @@
 //! Strict Ed25519, the same in every component: two auditors that disagree about a signature
 //! disagree about the log. Rules in the chapter [encodings](crate::codec).
 
-use curve25519_dalek::edwards::CompressedEdwardsY;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+
+use crate::edwards;
 
 /// Length of a public key in bytes.
 pub const PUBLIC_KEY_LEN: usize = 32;
@@ -27,7 +28,7 @@ impl PublicKey {
     /// From 32 bytes: a canonical point that is not of small order.
     pub fn from_bytes(bytes: &[u8; PUBLIC_KEY_LEN]) -> Result<Self, KeyError> {
         // SPEC(ENC-14)
-        if !is_canonical_point(bytes) {
+        if !edwards::is_canonical(bytes) {
             return Err(KeyError);
         }
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError)?;
@@ -51,7 +52,7 @@ impl PublicKey {
         // SPEC(ENC-15): the library's strict check covers S < L, small order and the cofactorless
         // equation; it compares points, so the encoding of R is checked here.
         let (r, _) = signature.split_first_chunk::<32>().ok_or(SignatureError)?;
-        if !is_canonical_point(r) {
+        if !edwards::is_canonical(r) {
             return Err(SignatureError);
         }
         self.0
@@ -70,13 +71,6 @@ impl Ord for PublicKey {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.as_bytes().cmp(other.as_bytes())
     }
-}
-
-/// Whether `bytes` decode to a point that encodes back to them.
-fn is_canonical_point(bytes: &[u8; 32]) -> bool {
-    CompressedEdwardsY(*bytes)
-        .decompress()
-        .is_some_and(|point| point.compress().as_bytes() == bytes)
 }
 
 /// A signing key. Zeroised when dropped; neither cloned nor printed.

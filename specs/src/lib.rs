@@ -24,5 +24,6 @@ pub mod vrf;
 pub mod witness;
 
 mod blame;
+mod edwards;
 
 pub use blame::Blame;

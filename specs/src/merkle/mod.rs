@@ -3,8 +3,13 @@
 pub mod build;
 pub mod verify;
 
+mod frontier;
+mod subtree;
+
 use crate::codec::MAX_NUMBER;
 use crate::hash::Hash;
+
+pub(crate) use subtree::subtree_root;
 
 /// How many leaves a tree has; at most 2^63 - 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -19,6 +24,7 @@ impl TreeSize {
     pub const ZERO: Self = Self(0);
 
     /// `None` above 2^63 - 1.
+    // SPEC(MERKLE-1)
     pub fn new(leaves: u64) -> Option<Self> {
         (leaves <= MAX_NUMBER).then_some(Self(leaves))
     }
