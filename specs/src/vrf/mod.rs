@@ -1,6 +1,8 @@
 #![doc = include_str!("../../vrf.md")]
 
 mod prove;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
@@ -8,7 +10,10 @@ use curve25519_dalek::scalar::Scalar;
 use sha2::{Digest, Sha512};
 
 use crate::Blame;
+use crate::codec::Reader;
 use crate::edwards;
+use crate::hash::Hash;
+use crate::index::IndexKey;
 
 pub use prove::SecretKey;
 pub use verify::PublicKey;
@@ -82,7 +87,7 @@ impl Proof {
 
     /// From 80 bytes.
     pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, VrfError> {
-        let mut reader = crate::codec::Reader::new(bytes);
+        let mut reader = Reader::new(bytes);
         let length = |_| VrfError::Length { got: bytes.len() };
         let gamma_bytes = reader.array().map_err(length)?;
         let c: [u8; CHALLENGE_LEN] = reader.array().map_err(length)?;
@@ -133,13 +138,12 @@ impl Output {
         &self.0
     }
 
-    /// The bytes of the index: the first 32, with the top bit cleared for the private namespace.
-    pub fn index_bytes(&self) -> [u8; 32] {
+    /// The index: the first 32 bytes, in the private namespace.
+    pub fn index_key(&self) -> IndexKey {
         let mut index = [0; 32];
         index.copy_from_slice(&self.0[..32]);
         // SPEC(VRF-8)
-        index[0] &= 0x7f;
-        index
+        IndexKey::private(Hash::from_bytes(index))
     }
 
     /// RFC 9381 section 5.2, from the encoding of `cofactor * Gamma`. Clearing the cofactor makes
