@@ -205,17 +205,7 @@ impl Object {
 
     /// Takes an array of at most `limit` values.
     pub fn array(&mut self, name: &str, limit: usize) -> Result<Vec<Json>, JsonError> {
-        match self.required(name)? {
-            Json::Array(values) if values.len() <= limit => Ok(values),
-            Json::Array(_) => Err(JsonError::Wrong {
-                member: name.into(),
-                expected: "an array within its bound",
-            }),
-            _ => Err(JsonError::Wrong {
-                member: name.into(),
-                expected: "an array",
-            }),
-        }
+        array(self.required(name)?, name, limit)
     }
 
     /// Takes base64 of at most `limit` bytes.
@@ -232,19 +222,21 @@ impl Object {
 
     /// Takes an array of at most `limit` hashes in base64.
     pub fn base64_hashes(&mut self, name: &str, limit: usize) -> Result<Vec<Hash>, JsonError> {
-        self.array(name, limit)?
-            .into_iter()
-            .map(|value| {
-                Hash::from_base64(&value.into_string(name)?)
-                    .map_err(|source| codec_error(name, source))
-            })
-            .collect()
+        base64_hashes(self.required(name)?, name, limit)
     }
 
     /// Takes a hash in lower-case hex.
     pub fn hex_hash(&mut self, name: &str) -> Result<Hash, JsonError> {
         let text = self.string(name)?;
         Hash::from_hex(&text).map_err(|source| codec_error(name, source))
+    }
+
+    /// Takes a hash in lower-case hex, if the member is there.
+    pub fn optional_hex_hash(&mut self, name: &str) -> Result<Option<Hash>, JsonError> {
+        match self.members.contains_key(name) {
+            true => self.hex_hash(name).map(Some),
+            false => Ok(None),
+        }
     }
 
     /// Takes a time.
@@ -263,6 +255,32 @@ impl Object {
             Some(name) => Err(JsonError::Unknown(name)),
         }
     }
+}
+
+/// The values of an array of at most `limit`.
+pub fn array(value: Json, member: &str, limit: usize) -> Result<Vec<Json>, JsonError> {
+    match value {
+        Json::Array(values) if values.len() <= limit => Ok(values),
+        Json::Array(_) => Err(JsonError::Wrong {
+            member: member.into(),
+            expected: "an array within its bound",
+        }),
+        _ => Err(JsonError::Wrong {
+            member: member.into(),
+            expected: "an array",
+        }),
+    }
+}
+
+/// The hashes of an array of at most `limit` in base64.
+pub fn base64_hashes(value: Json, member: &str, limit: usize) -> Result<Vec<Hash>, JsonError> {
+    array(value, member, limit)?
+        .into_iter()
+        .map(|hash| {
+            Hash::from_base64(&hash.into_string(member)?)
+                .map_err(|source| codec_error(member, source))
+        })
+        .collect()
 }
 
 fn codec_error(member: &str, source: CodecError) -> JsonError {

@@ -24,6 +24,11 @@ impl Frontier {
         self.size
     }
 
+    /// The roots of the full subtrees, the largest first.
+    pub fn hashes(&self) -> &[Hash] {
+        &self.full
+    }
+
     /// Appends one leaf hash and gives its position. A tree of 2^63 - 1 leaves is full: it stays
     /// as it is, and the answer is `None`.
     pub fn append(&mut self, leaf: &Hash) -> Option<LeafIndex> {

@@ -9,6 +9,7 @@ mod subtree;
 use crate::codec::MAX_NUMBER;
 use crate::hash::Hash;
 
+pub use frontier::Frontier;
 pub(crate) use subtree::subtree_root;
 
 /// How many leaves a tree has; at most 2^63 - 1.

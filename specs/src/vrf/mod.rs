@@ -9,6 +9,8 @@ use sha2::{Digest, Sha512};
 
 use crate::Blame;
 use crate::edwards;
+use crate::hash::Hash;
+use crate::index::IndexKey;
 
 pub use prove::SecretKey;
 pub use verify::PublicKey;
@@ -133,13 +135,12 @@ impl Output {
         &self.0
     }
 
-    /// The bytes of the index: the first 32, with the top bit cleared for the private namespace.
-    pub fn index_bytes(&self) -> [u8; 32] {
+    /// The index: the first 32 bytes, in the private namespace.
+    pub fn index_key(&self) -> IndexKey {
         let mut index = [0; 32];
         index.copy_from_slice(&self.0[..32]);
         // SPEC(VRF-8)
-        index[0] &= 0x7f;
-        index
+        IndexKey::private(Hash::from_bytes(index))
     }
 
     /// RFC 9381 section 5.2, from the encoding of `cofactor * Gamma`. Clearing the cofactor makes
