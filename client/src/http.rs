@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use plainsight_specs::Blame;
 use plainsight_specs::json;
+use plainsight_specs::tile::TileError;
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER,
 };
@@ -64,6 +65,14 @@ pub enum HttpError {
         /// The bound in bytes.
         limit: usize,
     },
+    /// The answer is no tile or bundle of the width asked for.
+    #[error("{url} answered with something else than that tile: {reason}")]
+    Tile {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        reason: TileError,
+    },
     /// The answer is compressed although identity was asked for.
     #[error("{url} answered with a content coding that was not asked for")]
     Coding {
@@ -78,7 +87,7 @@ impl HttpError {
         match self {
             Self::Address { .. } | Self::Setup { .. } => Blame::Misuse,
             Self::Unreachable { .. } | Self::Status { .. } => Blame::Unavailable,
-            Self::TooLong { .. } | Self::Coding { .. } => Blame::Malformed,
+            Self::TooLong { .. } | Self::Tile { .. } | Self::Coding { .. } => Blame::Malformed,
         }
     }
 
