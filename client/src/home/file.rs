@@ -69,10 +69,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
         return Err(io(ErrorKind::InvalidInput.into()));
     };
     create_dir(dir)?;
-    // One name is enough, since the home is locked; what a crash left there is overwritten.
+    // One name is enough, since the home is locked. What a crash left there goes, so that neither
+    // its bytes nor its permissions are taken over.
     let beside = path.with_extension("tmp");
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
     let mut file = open_private(&beside)?;
-    file.set_len(0).map_err(io)?;
     file.write_all(bytes).map_err(io)?;
     file.sync_all().map_err(io)?;
     fs::rename(&beside, path).map_err(io)?;
