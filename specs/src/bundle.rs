@@ -200,8 +200,8 @@ impl UnverifiedBundle {
             .index
             .verify(&head.epoch().index_root, &keys)
             .map_err(BundleError::Index)?;
-        let (held, rest) = values.split_first().ok_or(BundleError::OtherEntry)?;
-        if *held != Some(leaf_hash(&self.entry)) {
+        let (at_version, rest) = values.split_first().ok_or(BundleError::OtherEntry)?;
+        if *at_version != Some(leaf_hash(&self.entry)) {
             return Err(BundleError::OtherEntry);
         }
         let digests: &[Option<Hash>] = rest.get(..fixed.saturating_sub(2)).unwrap_or_default();

@@ -98,3 +98,105 @@ fn mac(opening: &Opening, label: &Label, version: Version, key_set: &[u8]) -> Hm
     mac.update(key_set);
     mac
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opening() -> Opening {
+        Opening::from_bytes(std::array::from_fn(|i| u8::try_from(i).unwrap()))
+    }
+
+    fn label() -> Label {
+        Label::opaque(&[0x00, 0xff]).unwrap()
+    }
+
+    /// HMAC-SHA256 by another implementation over
+    /// `000102..0f || 03 7f00ff || 00000001 || 00000007 || "key set"`.
+    #[test]
+    fn is_the_hmac_of_the_chapter() {
+        let commitment = commit(&opening(), &label(), Version::new(1), b"key set");
+        assert_eq!(
+            commitment.to_hex(),
+            "566c0f2885ba80ad7c457c825531c7a1033e0fc58baadf012501feb44e2eea3f"
+        );
+        let checked = check(
+            &commitment,
+            &opening(),
+            &label(),
+            Version::new(1),
+            b"key set",
+        );
+        assert_eq!(checked, Ok(()));
+    }
+
+    #[test]
+    fn binds_opening_label_version_and_key_set() {
+        let version = Version::new(1);
+        let commitment = commit(&opening(), &label(), version, b"key set");
+        let refused = Err(CommitmentError);
+        let mut other = *opening().as_bytes();
+        other[15] ^= 1;
+        let other = Opening::from_bytes(other);
+        assert_eq!(
+            check(&commitment, &other, &label(), version, b"key set"),
+            refused
+        );
+        let other = Label::opaque(&[0x00, 0xfe]).unwrap();
+        assert_eq!(
+            check(&commitment, &opening(), &other, version, b"key set"),
+            refused
+        );
+        let other = Version::new(2);
+        assert_eq!(
+            check(&commitment, &opening(), &label(), other, b"key set"),
+            refused
+        );
+        for other in [b"key se".as_slice(), b"key sets", b"Key set", b""] {
+            assert_eq!(
+                check(&commitment, &opening(), &label(), version, other),
+                refused
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_every_single_bit_flip() {
+        let version = Version::FIRST;
+        let commitment = commit(&opening(), &label(), version, b"");
+        for bit in 0..256 {
+            let mut flipped = *commitment.as_bytes();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let flipped = Hash::from_bytes(flipped);
+            let checked = check(&flipped, &opening(), &label(), version, b"");
+            assert_eq!(checked, Err(CommitmentError), "bit {bit}");
+        }
+    }
+
+    /// A byte cannot move from the label to the version or on to the key set.
+    #[test]
+    fn fields_do_not_run_into_each_other() {
+        let long = Label::opaque(&[1, 0]).unwrap();
+        let short = Label::opaque(&[1]).unwrap();
+        let zero = Version::FIRST;
+        assert_ne!(
+            commit(&opening(), &long, zero, b"\0\0\0\0"),
+            commit(&opening(), &short, zero, b"\0\0\0\0\0")
+        );
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_an_opening() {
+        assert_eq!(format!("{:?}", opening()), "Opening { .. }");
+    }
+
+    #[test]
+    fn openings_compare_by_every_byte() {
+        assert_eq!(opening(), opening());
+        for byte in 0..Opening::LEN {
+            let mut other = *opening().as_bytes();
+            other[byte] ^= 0x80;
+            assert_ne!(opening(), Opening::from_bytes(other));
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
+use crate::Blame;
 use crate::edwards;
 
 /// Length of a public key in bytes.
@@ -15,10 +16,24 @@ pub const SIGNATURE_LEN: usize = 64;
 #[error("not a canonical Ed25519 public key of large order")]
 pub struct KeyError;
 
+impl KeyError {
+    /// Who is to blame.
+    pub fn blame(self) -> Blame {
+        Blame::Malformed
+    }
+}
+
 /// The signature does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the Ed25519 signature does not verify")]
 pub struct SignatureError;
+
+impl SignatureError {
+    /// Who is to blame.
+    pub fn blame(self) -> Blame {
+        Blame::Unproven
+    }
+}
 
 /// A public key that passed the strict checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,8 +64,8 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8; SIGNATURE_LEN],
     ) -> Result<(), SignatureError> {
-        // SPEC(ENC-15): the library's strict check covers S < L, small order and the cofactorless
-        // equation; it compares points, so the encoding of R is checked here.
+        // SPEC(ENC-15): the library checks S < L, small order and the equation without cofactor. It
+        // also compares R by its bytes, but that is its affair, and the rule is ours.
         let (r, _) = signature.split_first_chunk::<32>().ok_or(SignatureError)?;
         if !edwards::is_canonical(r) {
             return Err(SignatureError);

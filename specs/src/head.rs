@@ -8,7 +8,7 @@ use crate::codec::to_base64;
 use crate::entry::{Entry, Epoch, Genesis};
 use crate::hash::{Hash, leaf_hash};
 use crate::json::{self, JsonError, Object};
-use crate::merkle::verify::{ProofError, verify_inclusion};
+use crate::merkle::verify::{ProofError, verify_consistency, verify_inclusion};
 use crate::merkle::{LeafIndex, TreeHead, TreeSize};
 use crate::policy::{Checkpoint, Policy, PolicyError, StaleError};
 use crate::time::Timestamp;
@@ -262,8 +262,7 @@ impl HeadBlock {
                 });
             }
             (Some(seen), Some(proof)) => {
-                crate::merkle::verify::verify_consistency(&seen, &head, proof)
-                    .map_err(HeadError::Consistency)?
+                verify_consistency(&seen, &head, proof).map_err(HeadError::Consistency)?;
             }
             (Some(_), None) | (None, Some(_)) => return Err(HeadError::ConsistencyProofPresence),
         }

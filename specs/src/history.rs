@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::codec::to_base64;
 use crate::commitment::Opening;
+use crate::entry::Genesis;
 use crate::hash::{Hash, leaf_hash};
 use crate::head::{Head, MAX_ENTRY, MAX_PROOF, Trust, hashes};
 use crate::json::{self, Object};
@@ -148,7 +149,7 @@ impl HistoryAnswer {
         let listed: Vec<_> = self
             .versions
             .iter()
-            .map(|listed| (listed.version, listed.vrf.clone()))
+            .map(|listed| (listed.version, listed.vrf))
             .collect();
         let looks = verify_ladder(&Searched {
             label: &request.label,
@@ -164,7 +165,7 @@ impl HistoryAnswer {
             .versions
             .iter()
             .zip(rungs)
-            .map(|(listed, rung)| listed.verify(&request.label, rung, &head))
+            .map(|(listed, rung)| listed.verify(trust.genesis, &request.label, rung, &head))
             .collect::<Result<Vec<_>, _>>()?;
         // SPEC(HISTORY-3)
         let holes = holes(request.from, latest, &versions);
@@ -227,6 +228,7 @@ impl VersionAnswer {
 
     fn verify(
         &self,
+        genesis: &Genesis,
         label: &Label,
         rung: &Rung,
         head: &Head,
@@ -242,7 +244,9 @@ impl VersionAnswer {
         )
         .map_err(|source| LookupError::Position { version, source })?;
         let key_set = match (&self.opening, &self.key_set) {
-            (Some(opening), Some(key_set)) => Some(open(&entry, label, version, opening, key_set)?),
+            (Some(opening), Some(key_set)) => {
+                Some(open(&entry, genesis, label, version, opening, key_set)?)
+            }
             _ => None,
         };
         Ok(LoggedVersion {

@@ -233,9 +233,10 @@ impl Object {
 
     /// Takes a hash in lower-case hex, if the member is there.
     pub fn optional_hex_hash(&mut self, name: &str) -> Result<Option<Hash>, JsonError> {
-        match self.members.contains_key(name) {
-            true => self.hex_hash(name).map(Some),
-            false => Ok(None),
+        if self.members.contains_key(name) {
+            self.hex_hash(name).map(Some)
+        } else {
+            Ok(None)
         }
     }
 

@@ -218,7 +218,7 @@ fn parse_key(value: Json) -> Result<KeyRecord, KeySetError> {
     let key = object.base64("key", MAX_KEY_LEN)?;
     object.finish()?;
     // SPEC(KEYSET-4)
-    if !is_word(&id, |byte| byte.is_ascii_alphanumeric()) {
+    if !is_word(&id, u8::is_ascii_alphanumeric) {
         return Err(KeySetError::KeyId(id));
     }
     // SPEC(KEYSET-6)

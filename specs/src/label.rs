@@ -319,3 +319,6 @@ fn is_phone(bytes: &[u8]) -> bool {
     matches!(bytes, [b'1'..=b'9', rest @ ..]
         if (6..=14).contains(&rest.len()) && rest.iter().all(u8::is_ascii_digit))
 }
+
+#[cfg(test)]
+mod tests;

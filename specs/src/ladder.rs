@@ -174,3 +174,6 @@ pub fn watched_rungs<N: Rung>(latest: N) -> Vec<N> {
     watched.dedup_by_key(|rung| -> u32 { (*rung).into() });
     watched
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::Blame;
 use crate::codec::to_base64;
 use crate::commitment::{self, Opening};
-use crate::entry::{Entry, KeyEntry};
+use crate::entry::{Entry, Genesis, KeyEntry};
 use crate::hash::{Hash, leaf_hash};
 use crate::head::{Head, HeadBlock, HeadError, MAX_ENTRY, MAX_PROOF, Step, Trust, hashes};
 use crate::index::{IndexError, IndexKey, IndexProof};
@@ -351,7 +351,7 @@ impl LookupAnswer {
         let found = match &self.found {
             None => None,
             Some(answer) => {
-                Some(answer.verify(&request.label, &rungs, &head.tree_head(), request.logged)?)
+                Some(answer.verify(trust.genesis, request, &rungs, &head.tree_head())?)
             }
         };
         Ok(Lookup { head, rungs, found })
@@ -441,18 +441,19 @@ pub(crate) fn verify_entry(entry: &[u8], rung: &Rung) -> Result<KeyEntry, Lookup
 /// Opens a key entry: the key set of this label and version that it commits to.
 pub(crate) fn open(
     entry: &KeyEntry,
+    genesis: &Genesis,
     label: &Label,
     version: Version,
     opening: &Opening,
     key_set: &[u8],
 ) -> Result<KeySet, LookupError> {
     // SPEC(LOOKUP-5)
-    if commitment::commit(opening, label, version, key_set) != entry.commitment {
-        return Err(LookupError::Commitment { version });
-    }
+    commitment::check(&entry.commitment, opening, label, version, key_set)
+        .map_err(|_| LookupError::Commitment { version })?;
     // SPEC(LOOKUP-6)
-    let key_set =
-        KeySet::parse(key_set).map_err(|source| LookupError::KeySet { version, source })?;
+    let refused = |source| LookupError::KeySet { version, source };
+    let key_set = KeySet::parse(key_set).map_err(refused)?;
+    key_set.check_genesis(genesis).map_err(refused)?;
     if key_set.label() != label || key_set.version() != version {
         return Err(LookupError::OtherKeySet { version });
     }
@@ -490,10 +491,10 @@ impl FoundAnswer {
 
     fn verify(
         &self,
-        label: &Label,
+        genesis: &Genesis,
+        request: &LookupRequest,
         rungs: &[Rung],
         head: &TreeHead,
-        logged_wanted: bool,
     ) -> Result<Found, LookupError> {
         let version = self.version;
         let rung = rungs
@@ -504,10 +505,10 @@ impl FoundAnswer {
         let (Some(opening), Some(key_set)) = (&self.opening, &self.key_set) else {
             return Err(LookupError::Withheld { version });
         };
-        let key_set = open(&entry, label, version, opening, key_set)?;
+        let key_set = open(&entry, genesis, &request.label, version, opening, key_set)?;
         let logged = match &self.logged {
             Some(logged) => Some(logged.verify(version, &leaf_hash(&self.entry), head)?),
-            None if logged_wanted => return Err(LookupError::LoggedEpoch { version }),
+            None if request.logged => return Err(LookupError::LoggedEpoch { version }),
             None => None,
         };
         Ok(Found {

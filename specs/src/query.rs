@@ -145,9 +145,7 @@ impl StreamRequest {
             since: take_size(&mut request, "since")?,
             version: match request.optional_string("version")? {
                 None => None,
-                Some(text) => {
-                    Some(ReleaseVersion::parse(&text).map_err(|error| QueryError::Stream(error))?)
-                }
+                Some(text) => Some(ReleaseVersion::parse(&text).map_err(QueryError::Stream)?),
             },
             digest: match request.take("digest") {
                 None => None,
@@ -254,11 +252,8 @@ impl StreamAnswer {
             .as_deref()
             .map(|entry| release_of(entry, stream, request.version.as_ref()))
             .transpose()?;
-        let version = match (&request.version, &release) {
-            (Some(version), _) => Some(version.clone()),
-            (None, Some((_, version))) => Some(version.clone()),
-            (None, None) => None,
-        };
+        let named = release.as_ref().map(|(_, version)| version);
+        let version = request.version.as_ref().or(named).cloned();
         // SPEC(QUERY-1)
         let claimed = self.latest.as_ref().map(|latest| latest.seq);
         let searched = request.searched(version.as_ref(), claimed);
@@ -296,11 +291,11 @@ impl StreamAnswer {
         let latest = match &self.latest {
             None => None,
             Some(latest) => {
-                let held = results.iter().find(|(seq, _)| *seq == latest.seq);
+                let found = results.iter().find(|(seq, _)| *seq == latest.seq);
                 refuse_other(
                     "latest statement",
                     Some(&latest.entry),
-                    held.and_then(|(_, v)| *v),
+                    found.and_then(|(_, value)| *value),
                 )?;
                 Some(latest.parse(stream)?)
             }

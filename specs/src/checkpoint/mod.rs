@@ -1,7 +1,7 @@
 #![doc = include_str!("../../checkpoint.md")]
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::Blame;
 use crate::codec::{self, CodecError};

@@ -1,8 +1,10 @@
 #![doc = include_str!("../../evidence.md")]
 
+mod build;
 mod interval;
 mod view;
 
+pub use build::Offence;
 pub use interval::{Anchor, Interval, MAX_KNOWN};
 
 use serde_json::{Map, Value, json};

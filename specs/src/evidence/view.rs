@@ -24,7 +24,7 @@ enum Base<'a> {
     /// The interval begins at position 0: everything can be told.
     Empty,
     /// Only what is shown can be told.
-    Shown(Shown<'a>),
+    Shown(Box<Shown<'a>>),
 }
 
 /// What is shown about the log at an epoch.
@@ -39,7 +39,7 @@ pub(super) struct Shown<'a> {
     pub(super) transition: Option<&'a TransitionProof>,
 }
 
-impl<'a> Shown<'a> {
+impl Shown<'_> {
     pub(super) fn new(epoch: Epoch, known: &[Vec<u8>]) -> Self {
         let known = known
             .iter()
@@ -125,7 +125,7 @@ impl<'a> PartialView<'a> {
         };
         Self {
             origin,
-            base: Base::Shown(shown),
+            base: Base::Shown(Box::new(shown)),
             effects,
             may_use_transition: false,
         }

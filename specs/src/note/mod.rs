@@ -4,7 +4,7 @@ mod error;
 mod key;
 mod line;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::cosignature::Cosignature;
 

@@ -9,6 +9,8 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 pub use grammar::{Audience, GrammarError, Name, Purl, Reason, Region, ReleaseVersion, Uri};
 pub use protection::{Canary, Protection, ProtectionState};
 pub use publisher_keys::PublisherKeys;
@@ -169,14 +171,14 @@ impl Body {
         }
     }
 
-    /// The digests of its subjects, in order.
-    pub fn digests(&self) -> Vec<Hash> {
+    /// The digest set of its subjects.
+    pub fn digests(&self) -> BTreeSet<Hash> {
         match self {
             Self::Release(release) => release.artifacts.iter().map(|file| file.digest).collect(),
-            Self::Yank(yank) => yank.digests.clone(),
-            Self::Protection(protection) => vec![protection.wording],
-            Self::Canary(canary) => vec![canary.text],
-            Self::PublisherKeys(keys) => keys.digests(),
+            Self::Yank(yank) => yank.digests.iter().copied().collect(),
+            Self::Protection(protection) => [protection.wording].into(),
+            Self::Canary(canary) => [canary.text].into(),
+            Self::PublisherKeys(keys) => keys.digests().into_iter().collect(),
         }
     }
 
@@ -336,8 +338,8 @@ impl Statement {
         &self.body
     }
 
-    /// The digests of its subjects, in order.
-    pub fn digests(&self) -> Vec<Hash> {
+    /// The digest set of its subjects.
+    pub fn digests(&self) -> BTreeSet<Hash> {
         self.body.digests()
     }
 

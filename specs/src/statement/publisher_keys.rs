@@ -32,7 +32,7 @@ impl PublisherKeys {
     }
 
     /// SHA-256 of each new key, in order.
-    pub fn digests(&self) -> Vec<Hash> {
+    pub(super) fn digests(&self) -> Vec<Hash> {
         self.keys
             .keys()
             .iter()

@@ -1,6 +1,8 @@
 #![doc = include_str!("../../vrf.md")]
 
 mod prove;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
@@ -8,6 +10,7 @@ use curve25519_dalek::scalar::Scalar;
 use sha2::{Digest, Sha512};
 
 use crate::Blame;
+use crate::codec::Reader;
 use crate::edwards;
 use crate::hash::Hash;
 use crate::index::IndexKey;
@@ -84,7 +87,7 @@ impl Proof {
 
     /// From 80 bytes.
     pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, VrfError> {
-        let mut reader = crate::codec::Reader::new(bytes);
+        let mut reader = Reader::new(bytes);
         let length = |_| VrfError::Length { got: bytes.len() };
         let gamma_bytes = reader.array().map_err(length)?;
         let c: [u8; CHALLENGE_LEN] = reader.array().map_err(length)?;
