@@ -68,6 +68,12 @@ pub enum Failure {
     /// The log did not log what it was given.
     #[error("the log refused the key set: {0}")]
     Publish(#[from] PublishError),
+    /// The token does not do for publishing keys.
+    #[error("the log does not let this token publish keys: {detail}")]
+    Token {
+        /// The log's words.
+        detail: String,
+    },
     /// The question makes no sense.
     #[error("{0}")]
     Question(String),
@@ -187,7 +193,7 @@ impl Failure {
             Self::Http(error) => error.blame(),
             Self::Refused { why, .. } => why.blame(),
             Self::Publish(_) => Blame::Unavailable,
-            Self::Question(_) => Blame::Misuse,
+            Self::Token { .. } | Self::Question(_) => Blame::Misuse,
         }
     }
 
@@ -222,12 +228,12 @@ impl Failure {
     /// What a person can do next, in a sentence.
     pub fn next_step(&self) -> &'static str {
         match self {
-            Self::Http(HttpError::Status {
-                code: Some(code), ..
-            }) => status_step(code),
             Self::Http(HttpError::Status { status: 404, .. }) => {
                 "Check the address: this does not look like a log of this protocol."
             }
+            Self::Http(HttpError::Status {
+                code: Some(code), ..
+            }) => status_step(code),
             Self::Http(error) => match error.blame() {
                 Blame::Misuse => "Check the address.",
                 Blame::Malformed => {
@@ -239,6 +245,9 @@ impl Failure {
                 "Somebody logged this version already: run `plainsight keys monitor` at once."
             }
             Self::Publish(_) => "Mend what the log objects to, then publish again.",
+            Self::Token { .. } => {
+                "Give the token for publishing keys with --token-file or in config.toml."
+            }
             Self::Question(_) => "See `plainsight help`.",
             Self::Refused { why, .. } => refusal_step(why),
         }
@@ -250,9 +259,6 @@ fn status_step(code: &str) -> &'static str {
         "size-ahead" => {
             "The log claims to be smaller than a head it showed before. If that does not pass \
              soon, history was cut: hand the remembered head to an auditor with `plainsight log submit`."
-        }
-        "unauthorized" | "forbidden" => {
-            "Give the token for publishing keys with --token-file or in config.toml."
         }
         "busy" | "unavailable" => "Try again in a moment.",
         _ => "Try again later.",

@@ -6,7 +6,7 @@ use plainsight_specs::merkle::LeafIndex;
 use plainsight_specs::publish::{PublishAnswer, PublishItem, PublishRequest, Wait};
 
 use crate::failure::Failure;
-use crate::http;
+use crate::http::{self, HttpError};
 use crate::own::{OwnError, OwnKeys};
 use crate::source::Source;
 
@@ -36,7 +36,7 @@ pub async fn publish(
     let answer = log
         .send(path, &request.to_json(), token, MAX_PUBLISHED)
         .await?;
-    let body = http::success(&log.base().join(path), answer)?;
+    let body = http::success(&log.base().join(path), answer).map_err(not_allowed)?;
     let answer = PublishAnswer::parse(&body).map_err(Failure::refused)?;
     let Ok([result]) = <[_; 1]>::try_from(answer.results) else {
         return Err(Failure::refused(JsonError::Wrong {
@@ -47,4 +47,16 @@ pub async fn publish(
     let position = result?;
     own.published(Some(position)).map_err(question)?;
     Ok(position)
+}
+
+/// A token that does not do is the publisher's own matter, and no outage.
+fn not_allowed(error: HttpError) -> Failure {
+    match error {
+        HttpError::Status {
+            status: 401 | 403,
+            detail,
+            ..
+        } => Failure::Token { detail },
+        error => error.into(),
+    }
 }

@@ -6,7 +6,7 @@ use plainsight_specs::head::GenesisAnswer;
 use plainsight_specs::json::{self, JsonError};
 
 use crate::failure::{Failure, Refusal};
-use crate::http::{BaseUrl, Http, Post};
+use crate::http::{BaseUrl, Http, HttpError, Post};
 use crate::reader::{HeadSeen, MAX_ANSWER, Purpose, Reader};
 
 /// Bound of an auditor's verdict.
@@ -131,7 +131,8 @@ pub async fn submit(
             bearer: None,
             limit: MAX_VERDICT,
         })
-        .await?;
+        .await
+        .map_err(not_taken)?;
     let (verdict, detail, id) = parse_verdict(&body).map_err(Failure::refused)?;
     let evidence = match id {
         None => None,
@@ -143,6 +144,20 @@ pub async fn submit(
         detail,
         evidence,
     })
+}
+
+/// An auditor that refuses what it was handed says something about the file.
+fn not_taken(error: HttpError) -> Failure {
+    match error {
+        HttpError::Status {
+            status: 400 | 403 | 422,
+            detail,
+            ..
+        } => Failure::Question(format!(
+            "the auditor does not take this checkpoint: {detail}"
+        )),
+        error => error.into(),
+    }
 }
 
 fn parse_verdict(body: &[u8]) -> Result<(AuditorVerdict, String, Option<Hash>), JsonError> {

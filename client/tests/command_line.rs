@@ -205,7 +205,7 @@ fn own_keys_go_round() {
     assert_eq!(code, 0, "{text}");
     assert_eq!(person.run(&new).0, 2, "not twice");
     let (code, text) = person.run(&["keys", "publish", me]);
-    assert_eq!(code, 3, "without the token: {text}");
+    assert_eq!(code, 2, "without the token: {text}");
     assert!(text.contains("--token-file"), "{text}");
     let (code, text) = person.run(&["keys", "publish", me, "--token-file", &token]);
     assert_eq!(code, 0, "{text}");

@@ -93,7 +93,7 @@ async fn without_the_token_nothing_is_published_and_the_version_still_waits() {
     let refused = publish(&owner.source, &mut owner.own, None)
         .await
         .unwrap_err();
-    assert_eq!(refused.verdict(), Verdict::Undecided);
+    assert_eq!(refused.verdict(), Verdict::Usage);
     assert!(
         refused.next_step().contains("--token-file"),
         "{}",

@@ -97,7 +97,8 @@ async fn publish(
         return Err(crate::own::OwnError::NothingPending.into());
     }
     output.note("Publishing, and waiting for the auditors to cosign.");
-    let position = publish::publish(session.log()?, &mut own, token.as_deref()).await?;
+    let position =
+        publish::publish(&session.log_for_publishing()?, &mut own, token.as_deref()).await?;
     session.home.keep_own_keys(&session.origin, &own)?;
     // That the log took it is its word; that it shows it, and nothing else, is checked.
     let mut reader = session.reader().await?;

@@ -1,6 +1,7 @@
 //! What most commands begin with: the home, the policy and the log.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use plainsight_specs::checkpoint::Origin;
 use plainsight_specs::label::Label;
@@ -18,6 +19,8 @@ use crate::trust::{MAX_ANNOTATIONS, TrustPolicy};
 
 /// The longest token, in bytes.
 const MAX_TOKEN: usize = 4096;
+/// How long a publication may take, cosignatures included.
+const PUBLISHING: Duration = Duration::from_secs(90);
 
 /// A home that is locked, a policy, and a log.
 #[derive(Debug)]
@@ -68,6 +71,18 @@ impl Session {
             missing: "log",
             config: self.home.dir().join(Config::FILE),
         })
+    }
+
+    /// The log, with the patience for a publication that waits for auditors.
+    pub(crate) fn log_for_publishing(&self) -> Result<Source, Stop> {
+        let patience = Patience {
+            answer: PUBLISHING,
+            ..Patience::default()
+        };
+        Ok(Source::new(
+            Http::new(patience)?,
+            self.log()?.base().clone(),
+        ))
     }
 
     /// A reader with what is remembered; the first contact if nothing is.

@@ -17,8 +17,8 @@ const NOT_CHECKED: [&str; 3] = [
 impl Report for Contact {
     fn verdict(&self) -> Verdict {
         match (&self.standing, &self.found) {
-            (Standing::Changed(_), _) => Verdict::PinChanged,
             (_, None) => Verdict::NotFound,
+            (Standing::Changed(_), Some(_)) => Verdict::PinChanged,
             (_, Some(_)) => Verdict::Verified,
         }
     }
