@@ -79,7 +79,7 @@ pub async fn verify(
 ) -> Result<Contact, Failure> {
     let request = LookupRequest {
         label: label.clone(),
-        since: reader.since(),
+        since: Some(reader.since()),
         logged: true,
     };
     let body = reader
@@ -162,7 +162,7 @@ async fn change(reader: &mut Reader<'_>, pinned: &Pinned) -> Result<Change, Fail
         let request = HistoryRequest {
             label: previous.label().clone(),
             from,
-            since: reader.since(),
+            since: Some(reader.since()),
         };
         let body = reader
             .log()

@@ -331,10 +331,7 @@ fn problem(body: &[u8]) -> (Option<String>, String) {
         return (None, plain(&String::from_utf8_lossy(body)));
     };
     let mut text = |name| object.optional_string(name).ok().flatten();
-    let code = text("type").and_then(|kind| {
-        kind.strip_prefix("urn:plainsight:error:")
-            .map(|code| plain(code))
-    });
+    let code = text("type").and_then(|kind| kind.strip_prefix("urn:plainsight:error:").map(plain));
     let detail = text("detail").or_else(|| text("title")).unwrap_or_default();
     (code, plain(&detail))
 }

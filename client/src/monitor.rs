@@ -126,7 +126,7 @@ async fn page(reader: &Reader<'_>, label: &Label, from: Version) -> Result<Histo
     let request = HistoryRequest {
         label: label.clone(),
         from,
-        since: reader.since(),
+        since: Some(reader.since()),
     };
     let body = reader
         .log()

@@ -61,7 +61,7 @@ async fn latest(
 ) -> Result<(HeadSeen, Option<ProtectionSaid>), Failure> {
     let request = StreamRequest {
         stream: Stream::protection(feature, place),
-        since: reader.since(),
+        since: Some(reader.since()),
         version: None,
         digest: None,
     };

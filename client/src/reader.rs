@@ -122,8 +122,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The size to ask consistency from.
-    pub(crate) fn since(&self) -> Option<TreeSize> {
-        Some(self.memory.head.size)
+    pub(crate) fn since(&self) -> TreeSize {
+        self.memory.head.size
     }
 
     /// What an answer to a question with [`Self::since`] is verified with.

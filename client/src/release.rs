@@ -118,10 +118,8 @@ enum Discovered {
 }
 
 async fn discover(reader: &mut Reader<'_>, digest: &Hash) -> Result<Discovered, Failure> {
-    let since = reader
-        .since()
-        .map_or_else(String::new, |since| format!("?since={since}"));
-    let path = format!("v1/artifact/{}{since}", digest.to_hex());
+    let since = reader.since();
+    let path = format!("v1/artifact/{}?since={since}", digest.to_hex());
     let body = reader.log().read(&path, MAX_ANSWER).await?;
     let answer = ArtifactAnswer::parse(&body).map_err(Failure::refused)?;
     let (head, statement) = answer
@@ -142,7 +140,7 @@ async fn ask_stream(
 ) -> Result<(StreamAnswer, StreamRequest), Failure> {
     let request = StreamRequest {
         stream: product.stream(),
-        since: reader.since(),
+        since: Some(reader.since()),
         version: asked.version.clone(),
         digest: Some(asked.digest),
     };

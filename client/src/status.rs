@@ -26,12 +26,10 @@ pub struct LogStatus {
 /// Reads the newest head, shows that it extends the one seen last, and that the genesis is the
 /// one remembered.
 pub async fn status(reader: &mut Reader<'_>) -> Result<LogStatus, Failure> {
-    let since = reader
-        .since()
-        .map_or_else(String::new, |since| format!("?since={since}"));
+    let since = reader.since();
     let body = reader
         .log()
-        .read(&format!("v1/genesis{since}"), MAX_ANSWER)
+        .read(&format!("v1/genesis?since={since}"), MAX_ANSWER)
         .await?;
     let answer = GenesisAnswer::parse(&body).map_err(Failure::refused)?;
     let refuse = |why: Refusal| reader.refuse(why, &answer.head.checkpoint);

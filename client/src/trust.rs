@@ -170,10 +170,10 @@ impl TrustPolicy {
 
     /// The witnesses of the policy that have not cosigned a head.
     pub fn silent(&self, vouchers: &[Voucher]) -> Vec<String> {
-        let vouches = |name: &str| vouchers.iter().any(|voucher| voucher.name == name);
+        let has_cosigned = |name: &str| vouchers.iter().any(|voucher| voucher.name == name);
         let witnesses = self.policy.witnesses().iter();
         witnesses
-            .filter(|witness| !vouches(&witness.name))
+            .filter(|witness| !has_cosigned(&witness.name))
             .map(|witness| witness.name.clone())
             .collect()
     }

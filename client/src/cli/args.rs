@@ -152,7 +152,7 @@ pub(crate) struct FileArgs {
     /// The stream's channel, such as stable
     #[arg(long, value_name = "C", requires = "stream")]
     pub(crate) channel: Option<String>,
-    /// The stream's architecture, such as x86_64
+    /// The stream's architecture, such as arm64
     #[arg(long, value_name = "A", requires = "stream")]
     pub(crate) arch: Option<String>,
 }

@@ -20,7 +20,7 @@ use plainsight_specs::hash::sha256;
 use plainsight_specs::label::Label;
 
 /// How long to wait for another process that uses the same home.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A home, locked for this process until dropped. The lock goes with the process, however it ends.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use plainsight_specs::statement::{Audience, Product, Release};
+use plainsight_specs::statement::{Audience, Product, Release, Seq};
 use serde_json::{Value, json};
 
 use super::{Report, head_json, head_lines, not_checked_line, plain};
@@ -140,7 +140,7 @@ impl Report for FileReport {
                 _ => None,
             },
             "latest_seq": match &found.state {
-                FileState::Logged(logged) => logged.latest.map(|latest| latest.get()),
+                FileState::Logged(logged) => logged.latest.map(Seq::get),
                 _ => None,
             },
             "offline": found.offline,

@@ -120,11 +120,12 @@ impl TinyLog {
     }
 
     fn logged(&self, at: u64) -> LoggedAnswer {
-        let after = (at + 1..).find(|n| {
+        let size = self.snapshot().head.size.get();
+        let is_epoch = |n: &u64| {
             let entry = &self.entries[usize::try_from(*n).unwrap()];
             matches!(Entry::parse(entry), Ok(Entry::Epoch(_)))
-        });
-        let after = after.unwrap();
+        };
+        let after = (at + 1..size).find(is_epoch).unwrap();
         LoggedAnswer {
             position: position(at),
             inclusion: self.inclusion(at),

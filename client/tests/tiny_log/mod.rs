@@ -2,11 +2,13 @@
 //! request. Its auditors cosign whatever it says, so that what is tested is the reader.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "it serves tests only")]
 
 mod answers;
 mod serve;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use plainsight_specs::checkpoint::{Origin, SignedCheckpoint};
 use plainsight_specs::commitment::{Opening, commit};
@@ -144,7 +146,8 @@ impl TinyLog {
         let log = signer(ORIGIN, Algorithm::Ed25519, 1).verifier_key();
         let mut text = format!("log {log} {url}\n");
         for n in 0..3 {
-            text.push_str(&format!("witness w{n} {}\n", auditor(n).verifier_key()));
+            let key = auditor(n).verifier_key();
+            writeln!(text, "witness w{n} {key}").unwrap();
         }
         text.push_str("group all-of-them 2 w0 w1 w2\nquorum all-of-them\n");
         text

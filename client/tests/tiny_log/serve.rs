@@ -69,7 +69,7 @@ async fn answer(
     match lie {
         Lie::Malformed => return response(200, b"{\"checkpoint\":".to_vec()),
         Lie::Huge => return response(200, vec![b' '; 40 * 1024 * 1024]),
-        Lie::Slow => tokio::time::sleep(Duration::from_secs(600)).await,
+        Lie::Slow => tokio::time::sleep(Duration::from_mins(10)).await,
         Lie::SizeAhead => return response(409, problem("size-ahead")),
         _ => {}
     }
