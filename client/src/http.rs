@@ -312,7 +312,7 @@ fn jittered(pause: Duration) -> Duration {
     pause + pause.saturating_mul(spread) / 512
 }
 
-fn success(url: &str, answer: Answer) -> Result<Vec<u8>, HttpError> {
+pub(crate) fn success(url: &str, answer: Answer) -> Result<Vec<u8>, HttpError> {
     if answer.status == StatusCode::OK.as_u16() {
         return Ok(answer.body);
     }
