@@ -23,7 +23,12 @@ pub struct Account {
 /// The first key set of somebody whom nobody else knows.
 pub fn first_key_set(label: &Label) -> Result<Vec<u8>> {
     let identity = SecretKey::from_seed(&random()?);
-    let mut account = Account { label: label.clone(), identity, devices: 2, latest: None };
+    let mut account = Account {
+        label: label.clone(),
+        identity,
+        devices: 2,
+        latest: None,
+    };
     account.next_key_set(clock::now()?)
 }
 
@@ -32,11 +37,20 @@ impl Account {
     pub fn new(number: usize) -> Result<Self> {
         let label = match number % 4 {
             // A quarter use an account number that is no address.
-            3 => Label::uuid(&format!("{:08x}-0000-4000-8000-{:012x}", number, number * 7))?,
+            3 => Label::uuid(&format!(
+                "{:08x}-0000-4000-8000-{:012x}",
+                number,
+                number * 7
+            ))?,
             _ => Label::email(&format!("person{number:04}@mail.example"))?,
         };
         let identity = SecretKey::from_seed(&random()?);
-        Ok(Self { label, identity, devices: 1 + number % 5, latest: None })
+        Ok(Self {
+            label,
+            identity,
+            devices: 1 + number % 5,
+            latest: None,
+        })
     }
 
     /// Whose keys these are.
@@ -47,7 +61,10 @@ impl Account {
     /// What publishes the next key set.
     pub fn next(&mut self, created: Timestamp) -> Result<PublishItem> {
         let key_set = self.next_key_set(created)?;
-        Ok(PublishItem::KeySet { key_set, opening: Opening::from_bytes(random()?) })
+        Ok(PublishItem::KeySet {
+            key_set,
+            opening: Opening::from_bytes(random()?),
+        })
     }
 
     /// The next key set, with fresh keys for every device, signed by the identity key.

@@ -57,7 +57,11 @@ pub fn packages() -> Result<Vec<Package>> {
         .into_iter()
         .filter_map(|package| Some((package.name, package.version, package.checksum?)))
         .map(|(name, version, checksum)| {
-            Ok(Package { name, version, digest: Hash::from_hex(&checksum)? })
+            Ok(Package {
+                name,
+                version,
+                digest: Hash::from_hex(&checksum)?,
+            })
         })
         .collect::<Result<Vec<_>>>()?;
     packages.sort_by_cached_key(|package| (package.name.clone(), order(&package.version)));
@@ -66,7 +70,10 @@ pub fn packages() -> Result<Vec<Package>> {
 
 /// The numbers of a version, for sorting: only publication order hangs on it.
 fn order(version: &str) -> (Vec<u64>, String) {
-    let numbers = version.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect();
+    let numbers = version
+        .split(['.', '-', '+'])
+        .map_while(|part| part.parse().ok())
+        .collect();
     (numbers, version.to_owned())
 }
 
@@ -95,7 +102,10 @@ fn find(packages: &[Package]) -> Vec<Downloaded> {
         .iter()
         .filter_map(|package| {
             let name = format!("{}-{}.crate", package.name, package.version);
-            let path = caches.iter().map(|cache| cache.join(&name)).find(|path| path.is_file())?;
+            let path = caches
+                .iter()
+                .map(|cache| cache.join(&name))
+                .find(|path| path.is_file())?;
             let bytes = std::fs::read(&path).ok()?;
             // A file that is not what the lock file says is not what Cargo would build.
             (sha256(&bytes) == package.digest).then(|| Downloaded {
@@ -113,8 +123,13 @@ fn caches() -> Vec<PathBuf> {
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
     let Some(home) = home else { return Vec::new() };
-    let Ok(entries) = std::fs::read_dir(home.join("registry/cache")) else { return Vec::new() };
-    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect()
+    let Ok(entries) = std::fs::read_dir(home.join("registry/cache")) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir())
+        .collect()
 }
 
 /// The stream of a package's releases.
@@ -148,7 +163,10 @@ pub fn release(downloaded: &Downloaded, published: Timestamp) -> Result<Body> {
 pub fn by_name(downloads: &[Downloaded]) -> BTreeMap<&str, Vec<&Downloaded>> {
     let mut streams: BTreeMap<&str, Vec<&Downloaded>> = BTreeMap::new();
     for downloaded in downloads {
-        streams.entry(&downloaded.package.name).or_default().push(downloaded);
+        streams
+            .entry(&downloaded.package.name)
+            .or_default()
+            .push(downloaded);
     }
     streams
 }

@@ -15,9 +15,21 @@ use crate::provider::{RoleSecrets, Tokens};
 
 /// Who runs the auditors: name, organisation, jurisdiction.
 pub const AUDITORS: [Auditor; 3] = [
-    Auditor { name: "auditor.university.example", organisation: "Example University", jurisdiction: "CH" },
-    Auditor { name: "auditor.newspaper.example", organisation: "Example Newspaper", jurisdiction: "DE" },
-    Auditor { name: "auditor.foundation.example", organisation: "Example Foundation", jurisdiction: "IS" },
+    Auditor {
+        name: "auditor.university.example",
+        organisation: "Example University",
+        jurisdiction: "CH",
+    },
+    Auditor {
+        name: "auditor.newspaper.example",
+        organisation: "Example Newspaper",
+        jurisdiction: "DE",
+    },
+    Auditor {
+        name: "auditor.foundation.example",
+        organisation: "Example Foundation",
+        jurisdiction: "IS",
+    },
 ];
 
 /// One auditor's identity.
@@ -63,7 +75,11 @@ pub fn base_url(address: SocketAddr) -> Result<BaseUrl> {
 
 /// Loopback, at a port: free ones with `base` 0, else `base` + `offset`.
 fn listen(base: u16, offset: u16) -> Result<SocketAddr> {
-    let port = if base == 0 { 0 } else { base.checked_add(offset).context("no such port")? };
+    let port = if base == 0 {
+        0
+    } else {
+        base.checked_add(offset).context("no such port")?
+    };
     Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
 
@@ -121,8 +137,16 @@ pub fn write_policy(
     );
     let mut names = Vec::new();
     for running in auditors {
-        let Auditor { name, organisation, jurisdiction } = running.auditor;
-        policy.push_str(&format!("witness {name} {} {}\n", running.vkey(), running.url));
+        let Auditor {
+            name,
+            organisation,
+            jurisdiction,
+        } = running.auditor;
+        policy.push_str(&format!(
+            "witness {name} {} {}\n",
+            running.vkey(),
+            running.url
+        ));
         annotations.push_str(&format!(
             "\n[[auditor]]\nname = {name:?}\norganisation = {organisation:?}\n\
              jurisdiction = {jurisdiction:?}\nurl = \"{}\"\n",
@@ -130,7 +154,10 @@ pub fn write_policy(
         ));
         names.push(name);
     }
-    policy.push_str(&format!("group auditors 2 {}\nquorum auditors\n", names.join(" ")));
+    policy.push_str(&format!(
+        "group auditors 2 {}\nquorum auditors\n",
+        names.join(" ")
+    ));
     std::fs::write(path, policy)?;
     let mut sidecar = path.as_os_str().to_owned();
     sidecar.push(".toml");
@@ -158,7 +185,10 @@ impl Network {
         let tokens = add_tokens(&made.config.database).await?;
         let log_url = base_url(log_listen)?;
         let vkey = made.vkey.to_string();
-        let follow = LogConfig { vkey: vkey.clone(), url: log_url.to_string() };
+        let follow = LogConfig {
+            vkey: vkey.clone(),
+            url: log_url.to_string(),
+        };
         let mut nodes = Vec::new();
         for (offset, auditor) in (1..).zip(AUDITORS) {
             let listen = listen(port_base, offset)?;
@@ -177,7 +207,15 @@ impl Network {
             .await
             .with_context(|| format!("starting the log at {log_listen}"))?;
         let roles = RoleSecrets::read(&log_dir)?;
-        Ok(Self { dir, server, nodes, tokens, roles, log_url, policy })
+        Ok(Self {
+            dir,
+            server,
+            nodes,
+            tokens,
+            roles,
+            log_url,
+            policy,
+        })
     }
 
     /// The folder.
@@ -290,8 +328,12 @@ async fn add_tokens(database: &Path) -> Result<Tokens> {
 fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(bytes)?;
     Ok(())
 }

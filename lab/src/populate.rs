@@ -51,7 +51,11 @@ pub async fn populate(network: &Network) -> Result<Populated> {
     let missing = crates::packages()?.len() - found.len();
     publish_releases(network, &found, now).await?;
     let key_sets = publish_accounts(network, now).await?;
-    Ok(Populated { releases: found, missing, key_sets })
+    Ok(Populated {
+        releases: found,
+        missing,
+        key_sets,
+    })
 }
 
 async fn publish_protections(network: &Network, now: Timestamp) -> Result<()> {
@@ -70,7 +74,11 @@ async fn publish_protections(network: &Network, now: Timestamp) -> Result<()> {
     ];
     let items = bodies
         .into_iter()
-        .map(|body| Ok(PublishItem::Statement { envelope: sign(body, None, key)?.envelope }))
+        .map(|body| {
+            Ok(PublishItem::Statement {
+                envelope: sign(body, None, key)?.envelope,
+            })
+        })
         .collect::<Result<_>>()?;
     publisher.publish(items, Wait::Sequenced).await?;
     Ok(())
@@ -90,7 +98,9 @@ pub async fn publish_releases(
         for (seq, file) in (0u32..).zip(stream) {
             let signed = sign(crates::release(file, now)?, last, key)?;
             last = Some((seq.into(), signed.leaf));
-            items.push(PublishItem::Statement { envelope: signed.envelope });
+            items.push(PublishItem::Statement {
+                envelope: signed.envelope,
+            });
         }
     }
     let bar = bar("releases from Cargo.lock", items.len())?;
@@ -99,9 +109,13 @@ pub async fn publish_releases(
 
 async fn publish_accounts(network: &Network, now: Timestamp) -> Result<usize> {
     let publisher = Publisher::new(network.log_url(), &network.tokens().keys)?;
-    let mut accounts =
-        (0..ACCOUNTS).map(Account::new).collect::<Result<Vec<_>>>()?;
-    let first = accounts.iter_mut().map(|account| account.next(now)).collect::<Result<Vec<_>>>()?;
+    let mut accounts = (0..ACCOUNTS)
+        .map(Account::new)
+        .collect::<Result<Vec<_>>>()?;
+    let first = accounts
+        .iter_mut()
+        .map(|account| account.next(now))
+        .collect::<Result<Vec<_>>>()?;
     let bar = bar("key sets", ACCOUNTS + ACCOUNTS.div_ceil(3))?;
     publish_in_batches(&publisher, first, &bar).await?;
     let rotated = accounts
@@ -124,7 +138,11 @@ async fn publish_in_batches(
         let batch: Vec<_> = items.by_ref().take(BATCH).collect();
         let count = batch.len() as u64;
         // The last batch waits until auditors have cosigned everything before it.
-        let wait = if items.peek().is_some() { Wait::Sequenced } else { Wait::Published };
+        let wait = if items.peek().is_some() {
+            Wait::Sequenced
+        } else {
+            Wait::Published
+        };
         publisher.publish(batch, wait).await?;
         bar.inc(count);
     }
@@ -136,5 +154,7 @@ async fn publish_in_batches(
 fn bar(what: &'static str, count: usize) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("{msg:26} {wide_bar} {pos}/{len}")
         .context("the progress bar's template")?;
-    Ok(ProgressBar::new(count as u64).with_style(style).with_message(what))
+    Ok(ProgressBar::new(count as u64)
+        .with_style(style)
+        .with_message(what))
 }

@@ -8,8 +8,8 @@ use plainsight_client::http::{BaseUrl, Http, Patience};
 use plainsight_client::source::Source;
 use plainsight_specs::commitment::Opening;
 use plainsight_specs::ed25519::SecretKey;
-use plainsight_specs::hash::{Hash, leaf_hash};
 use plainsight_specs::entry::StatementEntry;
+use plainsight_specs::hash::{Hash, leaf_hash};
 use plainsight_specs::merkle::LeafIndex;
 use plainsight_specs::publish::{PublishAnswer, PublishItem, PublishRequest, Wait};
 use plainsight_specs::statement::{Body, Seq, StatementDraft};
@@ -48,7 +48,10 @@ impl RoleSecrets {
                 .with_context(|| format!("reading {}", path.display()))?;
             Ok(SecretKey::from_seed(&seed))
         };
-        Ok(Self { releases: read("releases.key")?, protections: read("protections.key")? })
+        Ok(Self {
+            releases: read("releases.key")?,
+            protections: read("protections.key")?,
+        })
     }
 }
 
@@ -67,10 +70,17 @@ pub fn sign(body: Body, last: Option<(Seq, Hash)>, key: &SecretKey) -> Result<Si
         None => Seq::ZERO,
         Some((seq, _)) => seq.next().context("the stream is full")?,
     };
-    let draft = StatementDraft { seq, prev: last.map(|(_, leaf)| leaf), body };
+    let draft = StatementDraft {
+        seq,
+        prev: last.map(|(_, leaf)| leaf),
+        body,
+    };
     let envelope = draft.sign(&[key]);
     let entry = StatementEntry::from_envelope(&envelope)?;
-    Ok(Signed { envelope, leaf: leaf_hash(&entry.to_bytes()) })
+    Ok(Signed {
+        envelope,
+        leaf: leaf_hash(&entry.to_bytes()),
+    })
 }
 
 /// Sends batches to a log.
@@ -83,8 +93,14 @@ pub struct Publisher {
 impl Publisher {
     /// For one token.
     pub fn new(log: &BaseUrl, token: &str) -> Result<Self> {
-        let http = Http::new(Patience { answer: Duration::from_secs(60), ..Patience::default() })?;
-        Ok(Self { log: Source::new(http, log.clone()), token: token.to_owned() })
+        let http = Http::new(Patience {
+            answer: Duration::from_secs(60),
+            ..Patience::default()
+        })?;
+        Ok(Self {
+            log: Source::new(http, log.clone()),
+            token: token.to_owned(),
+        })
     }
 
     /// Publishes the items, and fails if any is refused.
@@ -92,7 +108,10 @@ impl Publisher {
         let request = PublishRequest { items, wait }.to_json();
         loop {
             let token = Some(self.token.as_str());
-            let answer = self.log.send("v1/publish", &request, token, MAX_ANSWER).await?;
+            let answer = self
+                .log
+                .send("v1/publish", &request, token, MAX_ANSWER)
+                .await?;
             match answer.status {
                 200 => {
                     let answer = PublishAnswer::parse(&answer.body)?;
@@ -100,23 +119,35 @@ impl Publisher {
                 }
                 // Publishing again what is logged already gets the same position.
                 503 => tokio::time::sleep(Duration::from_millis(200)).await,
-                status => bail!("the log answered {status}: {}", String::from_utf8_lossy(&answer.body)),
+                status => bail!(
+                    "the log answered {status}: {}",
+                    String::from_utf8_lossy(&answer.body)
+                ),
             }
         }
     }
 
     /// Publishes one key set.
     pub async fn key_set(&self, key_set: Vec<u8>, opening: [u8; 16]) -> Result<LeafIndex> {
-        let item = PublishItem::KeySet { key_set, opening: Opening::from_bytes(opening) };
+        let item = PublishItem::KeySet {
+            key_set,
+            opening: Opening::from_bytes(opening),
+        };
         let positions = self.publish(vec![item], Wait::Published).await?;
-        positions.first().copied().context("the log answered nothing")
+        positions
+            .first()
+            .copied()
+            .context("the log answered nothing")
     }
 
     /// Publishes one statement.
     pub async fn statement(&self, envelope: Vec<u8>) -> Result<LeafIndex> {
         let item = PublishItem::Statement { envelope };
         let positions = self.publish(vec![item], Wait::Published).await?;
-        positions.first().copied().context("the log answered nothing")
+        positions
+            .first()
+            .copied()
+            .context("the log answered nothing")
     }
 }
 

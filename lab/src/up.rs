@@ -57,7 +57,10 @@ pub async fn run(args: UpArgs) -> Result<()> {
     }
     println!("For scripts: {}\n", description.display());
     println!("{}", commands(&network, &populated)?);
-    println!("Interrupt with Ctrl-C to end the network; {} stays.", network.dir().display());
+    println!(
+        "Interrupt with Ctrl-C to end the network; {} stays.",
+        network.dir().display()
+    );
     tokio::signal::ctrl_c().await?;
     network.shutdown().await;
     Ok(())
@@ -100,20 +103,38 @@ fn commands(network: &Network, populated: &populate::Populated) -> Result<String
     };
     add("The log, and who vouches for its head", "log status");
     add("Somebody's keys", "contact verify person0001@mail.example");
-    add("Somebody who has no keys here: proved", "contact verify nobody@mail.example");
-    add("A person of your own: new keys, published, rotated, watched", "keys new me@mail.example --device phone --device laptop");
+    add(
+        "Somebody who has no keys here: proved",
+        "contact verify nobody@mail.example",
+    );
+    add(
+        "A person of your own: new keys, published, rotated, watched",
+        "keys new me@mail.example --device phone --device laptop",
+    );
     add("", "keys publish me@mail.example");
     add("", "keys rotate me@mail.example --add-device tablet");
     add("", "keys monitor me@mail.example");
-    let file = populated.releases.iter().find(|file| file.package.name == "serde_json");
+    let file = populated
+        .releases
+        .iter()
+        .find(|file| file.package.name == "serde_json");
     if let Some(file) = file.or(populated.releases.first()) {
         let file = quote(&file.path.display().to_string());
-        add("A file that Cargo has downloaded, byte for byte what was logged", &format!("release verify {file}"));
+        add(
+            "A file that Cargo has downloaded, byte for byte what was logged",
+            &format!("release verify {file}"),
+        );
     }
     let lock = manifest.with_file_name("Cargo.lock");
     let lock = quote(&lock.display().to_string());
-    add("A file that was never logged: proved", &format!("release verify {lock}"));
-    add("What the provider offers in a region", &format!("protection status {FEATURE} --region GB"));
+    add(
+        "A file that was never logged: proved",
+        &format!("release verify {lock}"),
+    );
+    add(
+        "What the provider offers in a region",
+        &format!("protection status {FEATURE} --region GB"),
+    );
     Ok(text.replace("  # \n", ""))
 }
 

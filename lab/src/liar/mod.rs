@@ -53,7 +53,11 @@ impl Served {
             // It ends with the story, and has nobody to tell of an error.
             let _ended = axum::serve(listener, router).await;
         });
-        Ok(Self { state, address, task })
+        Ok(Self {
+            state,
+            address,
+            task,
+        })
     }
 
     /// Where it answers.
@@ -92,7 +96,11 @@ async fn publish(state: &RwLock<Liar>) -> Result<Vec<AuditorAnswer>> {
         if answer.status == 200 {
             lines.extend(parse_cosignature_lines(answer.body.as_bytes())?);
             let size = signed.head().size;
-            state.write().await.cosigned.insert(auditor.to_string(), size);
+            state
+                .write()
+                .await
+                .cosigned
+                .insert(auditor.to_string(), size);
         }
         answers.push(answer);
     }
@@ -117,7 +125,11 @@ async fn ask(
 ) -> Result<AuditorAnswer> {
     let request = {
         let liar = state.read().await;
-        let old = liar.cosigned.get(auditor.as_str()).copied().unwrap_or(TreeSize::ZERO);
+        let old = liar
+            .cosigned
+            .get(auditor.as_str())
+            .copied()
+            .unwrap_or(TreeSize::ZERO);
         liar.add_checkpoint(signed, old)?
     };
     let auditor = Source::new(Http::new(Patience::default())?, auditor.clone());
@@ -128,7 +140,10 @@ async fn ask(
         tries += 1;
         // An auditor that is still reading asks for patience.
         if answer.status != 503 || tries == 10 {
-            return Ok(AuditorAnswer { status: answer.status, body });
+            return Ok(AuditorAnswer {
+                status: answer.status,
+                body,
+            });
         }
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }
@@ -145,7 +160,11 @@ impl Liar {
         };
         let checkpoint =
             plainsight_specs::checkpoint::UnverifiedCheckpoint::parse(&signed.to_bytes())?;
-        Ok(AddCheckpoint { old, proof, checkpoint })
+        Ok(AddCheckpoint {
+            old,
+            proof,
+            checkpoint,
+        })
     }
 }
 

@@ -50,7 +50,12 @@ fn directory<'a>(
     vrf: &'a plainsight_specs::vrf::SecretKey,
 ) -> Result<Directory<'a, Liar>, StatusCode> {
     let (head, index) = liar.published().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
-    Ok(Directory { head, index, vrf, rows: liar })
+    Ok(Directory {
+        head,
+        index,
+        vrf,
+        rows: liar,
+    })
 }
 
 fn bad<E>(_: E) -> StatusCode {
@@ -59,25 +64,39 @@ fn bad<E>(_: E) -> StatusCode {
 
 async fn checkpoint(State(state): Shared) -> Answer {
     let liar = state.read().await;
-    liar.published().map(|(head, _)| head.note.clone()).ok_or(StatusCode::NOT_FOUND)
+    liar.published()
+        .map(|(head, _)| head.note.clone())
+        .ok_or(StatusCode::NOT_FOUND)
 }
 
 async fn tile(State(state): Shared, Path(path): Path<String>) -> Answer {
     let path = TilePath::parse(&format!("tile/{path}")).map_err(bad)?;
-    state.read().await.object(&path).ok_or(StatusCode::NOT_FOUND)
+    state
+        .read()
+        .await
+        .object(&path)
+        .ok_or(StatusCode::NOT_FOUND)
 }
 
 async fn genesis(State(state): Shared) -> Answer {
     let liar = state.read().await;
     let vrf = liar.vrf();
-    Ok(directory(&liar, &vrf)?.genesis(None).await.map_err(bad)?.to_json())
+    Ok(directory(&liar, &vrf)?
+        .genesis(None)
+        .await
+        .map_err(bad)?
+        .to_json())
 }
 
 async fn stream(State(state): Shared, body: Bytes) -> Answer {
     let request = StreamRequest::parse(&body).map_err(bad)?;
     let liar = state.read().await;
     let vrf = liar.vrf();
-    Ok(directory(&liar, &vrf)?.stream(&request).await.map_err(bad)?.to_json())
+    Ok(directory(&liar, &vrf)?
+        .stream(&request)
+        .await
+        .map_err(bad)?
+        .to_json())
 }
 
 async fn artifact(
@@ -89,14 +108,21 @@ async fn artifact(
     let since = since.since.and_then(TreeSize::new);
     let liar = state.read().await;
     let vrf = liar.vrf();
-    Ok(directory(&liar, &vrf)?.artifact(&digest, since).await.map_err(bad)?.to_json())
+    Ok(directory(&liar, &vrf)?
+        .artifact(&digest, since)
+        .await
+        .map_err(bad)?
+        .to_json())
 }
 
 async fn lookup(State(state): Shared, body: Bytes) -> Answer {
     let request = LookupRequest::parse(&body).map_err(bad)?;
     let liar = state.read().await;
     let vrf = liar.vrf();
-    let mut answer = directory(&liar, &vrf)?.lookup(&request).await.map_err(bad)?;
+    let mut answer = directory(&liar, &vrf)?
+        .lookup(&request)
+        .await
+        .map_err(bad)?;
     bend_lookup(&liar, &request, &mut answer);
     Ok(answer.to_json())
 }
@@ -105,7 +131,10 @@ async fn history(State(state): Shared, body: Bytes) -> Answer {
     let request = HistoryRequest::parse(&body).map_err(bad)?;
     let liar = state.read().await;
     let vrf = liar.vrf();
-    let mut answer = directory(&liar, &vrf)?.history(&request).await.map_err(bad)?;
+    let mut answer = directory(&liar, &vrf)?
+        .history(&request)
+        .await
+        .map_err(bad)?;
     bend_history(&liar, &request, &mut answer).await?;
     Ok(answer.to_json())
 }
@@ -120,7 +149,9 @@ async fn publish(State(state): Shared, body: Bytes) -> Answer {
             let PublishItem::KeySet { key_set, opening } = item else {
                 return Err(StatusCode::BAD_REQUEST);
             };
-            let opened = liar.take_key_set(key_set, *opening.as_bytes()).map_err(bad)?;
+            let opened = liar
+                .take_key_set(key_set, *opening.as_bytes())
+                .map_err(bad)?;
             results.push(Ok(opened.position));
         }
         liar.push_epoch().map_err(bad)?;
@@ -147,19 +178,31 @@ async fn bend_history(
     request: &HistoryRequest,
     answer: &mut HistoryAnswer,
 ) -> Result<(), StatusCode> {
-    let Some(Lie::Decoy { label, version, shown: Some(shown), .. }) = &liar.lie else {
+    let Some(Lie::Decoy {
+        label,
+        version,
+        shown: Some(shown),
+        ..
+    }) = &liar.lie
+    else {
         return Ok(());
     };
     if *label != request.label {
         return Ok(());
     }
     let size = liar.head().size;
-    for listed in answer.versions.iter_mut().filter(|listed| listed.version == *version) {
+    for listed in answer
+        .versions
+        .iter_mut()
+        .filter(|listed| listed.version == *version)
+    {
         listed.entry = liar.entry(shown.position).map_err(bad)?;
         listed.opening = Some(Opening::from_bytes(shown.opening));
         listed.key_set = Some(shown.key_set.clone());
         listed.position = shown.position;
-        listed.inclusion = source::inclusion(liar, shown.position, size).await.map_err(bad)?;
+        listed.inclusion = source::inclusion(liar, shown.position, size)
+            .await
+            .map_err(bad)?;
     }
     Ok(())
 }

@@ -9,9 +9,7 @@ use plainsight_log_server::source::{OpenKey, Rows, SourceError, Tiles};
 use plainsight_specs::checkpoint::{Origin, SignedCheckpoint};
 use plainsight_specs::commitment::{Opening, commit};
 use plainsight_specs::ed25519::SecretKey;
-use plainsight_specs::entry::{
-    Entry, GenesisDraft, KeyEntry, RoleKeys, Roles, StatementEntry,
-};
+use plainsight_specs::entry::{Entry, GenesisDraft, KeyEntry, RoleKeys, Roles, StatementEntry};
 use plainsight_specs::hash::Hash;
 use plainsight_specs::index::{IndexKey, Tree};
 use plainsight_specs::keyset::KeySet;
@@ -123,7 +121,11 @@ impl Liar {
             vrf_key: liar.vrf().public(),
             max_clock_skew_ms: 60_000,
             heartbeat_s: 3600,
-            roles: Roles { root: role()?, releases: role()?, protections: role()? },
+            roles: Roles {
+                root: role()?,
+                releases: role()?,
+                protections: role()?,
+            },
             predecessor: None,
         }
         .build()?;
@@ -133,7 +135,11 @@ impl Liar {
 
     fn signer(&self) -> Result<Signer> {
         let name = KeyName::parse(self.origin.as_str())?;
-        Ok(Signer::new(name, Algorithm::Ed25519, SecretKey::from_seed(&self.log_seed))?)
+        Ok(Signer::new(
+            name,
+            Algorithm::Ed25519,
+            SecretKey::from_seed(&self.log_seed),
+        )?)
     }
 
     /// The key that readers know the log by.
@@ -182,7 +188,15 @@ impl Liar {
         version: Version,
         key_set: Vec<u8>,
     ) -> Result<Opened> {
-        self.push_opened(label, version, Opened { position: self.next(), opening: random()?, key_set })
+        self.push_opened(
+            label,
+            version,
+            Opened {
+                position: self.next(),
+                opening: random()?,
+                key_set,
+            },
+        )
     }
 
     fn push_opened(&mut self, label: &Label, version: Version, opened: Opened) -> Result<Opened> {
@@ -215,15 +229,27 @@ impl Liar {
     pub(super) fn take_key_set(&mut self, key_set: Vec<u8>, opening: [u8; 16]) -> Result<Opened> {
         let parsed = KeySet::parse(&key_set)?;
         let (label, version) = (parsed.label().clone(), parsed.version());
-        let opened = Opened { position: self.next(), opening, key_set };
+        let opened = Opened {
+            position: self.next(),
+            opening,
+            key_set,
+        };
         match self.lie.take() {
-            Some(Lie::Decoy { label: whose, version: at, ghost, .. })
-                if whose == label && at == version =>
-            {
+            Some(Lie::Decoy {
+                label: whose,
+                version: at,
+                ghost,
+                ..
+            }) if whose == label && at == version => {
                 let elsewhere = IndexKey::private(Hash::from_bytes(random()?));
                 let shown = self.push_at(elsewhere, &label, version, opened)?;
                 self.push_key_set(&label, version, ghost.clone())?;
-                self.lie = Some(Lie::Decoy { label, version, ghost, shown: Some(shown.clone()) });
+                self.lie = Some(Lie::Decoy {
+                    label,
+                    version,
+                    ghost,
+                    shown: Some(shown.clone()),
+                });
                 Ok(shown)
             }
             lie => {
@@ -255,12 +281,19 @@ impl Liar {
 
     /// The present tree.
     pub fn head(&self) -> TreeHead {
-        TreeHead { size: self.edge.size(), root: self.edge.root() }
+        TreeHead {
+            size: self.edge.size(),
+            root: self.edge.root(),
+        }
     }
 
     /// Signs the present tree.
     pub fn sign(&self) -> Result<SignedCheckpoint> {
-        Ok(SignedCheckpoint::sign(&self.origin, self.head(), &self.signer()?)?)
+        Ok(SignedCheckpoint::sign(
+            &self.origin,
+            self.head(),
+            &self.signer()?,
+        )?)
     }
 
     /// From an older size to the present tree.
@@ -315,7 +348,8 @@ impl Liar {
         for entry in self.entries.iter().take(size) {
             twin.push(entry.clone())?;
         }
-        twin.keys.retain(|_, opened| opened.position.get() < size as u64);
+        twin.keys
+            .retain(|_, opened| opened.position.get() < size as u64);
         Ok(twin)
     }
 
@@ -338,11 +372,14 @@ impl Tiles for Liar {
 
 impl Rows for Liar {
     async fn key(&self, label: &Label, version: Version) -> Result<Option<OpenKey>, SourceError> {
-        Ok(self.keys.get(&(label.clone(), version)).map(|opened| OpenKey {
-            position: opened.position,
-            opening: Some(Opening::from_bytes(opened.opening)),
-            key_set: Some(opened.key_set.clone()),
-        }))
+        Ok(self
+            .keys
+            .get(&(label.clone(), version))
+            .map(|opened| OpenKey {
+                position: opened.position,
+                opening: Some(Opening::from_bytes(opened.opening)),
+                key_set: Some(opened.key_set.clone()),
+            }))
     }
 
     async fn statement(&self, leaf: &Hash) -> Result<Option<LeafIndex>, SourceError> {
@@ -353,4 +390,3 @@ impl Rows for Liar {
         Ok(self.epochs.range(position..).next().copied())
     }
 }
-

@@ -14,11 +14,7 @@ use crate::accounts;
 use crate::liar::{Lie, Opened, Served};
 use crate::provider::random;
 
-pub(super) async fn tell(
-    telling: &mut Telling,
-    plainsight: &Plainsight,
-    dir: &Path,
-) -> Result<()> {
+pub(super) async fn tell(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) -> Result<()> {
     decoy(telling, plainsight, dir).await?;
     never_logged(telling, plainsight, dir).await?;
     split_view(telling, plainsight, dir).await
@@ -29,21 +25,42 @@ async fn decoy(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) -> Re
     let grace = stage.person(plainsight, "grace")?;
     let text = "grace@mail.example";
     let label = Label::email(text)?;
-    grace.run(&["keys", "new", text, "--device", "phone"]).await?;
+    grace
+        .run(&["keys", "new", text, "--device", "phone"])
+        .await?;
     let ran = grace.run(&["keys", "publish", text]).await?;
-    telling.command(Kind::Honest, "Grace publishes her keys on another log", &ran, 0, &[]);
+    telling.command(
+        Kind::Honest,
+        "Grace publishes her keys on another log",
+        &ran,
+        0,
+        &[],
+    );
     let current = {
         let liar = stage.log.liar().await;
-        let opened = liar.opened(&label, Version::FIRST).context("Grace's keys are not logged")?;
+        let opened = liar
+            .opened(&label, Version::FIRST)
+            .context("Grace's keys are not logged")?;
         KeySet::parse(&opened.key_set)?
     };
     let ghost = forged(&current, &["ghost-device"])?;
     let version = Version::new(1);
-    let lie = Lie::Decoy { label, version, ghost, shown: None };
+    let lie = Lie::Decoy {
+        label,
+        version,
+        ghost,
+        shown: None,
+    };
     stage.log.liar().await.tell(lie);
-    let ran = grace.run(&["keys", "rotate", text, "--add-device", "tablet"]).await?;
+    let ran = grace
+        .run(&["keys", "rotate", text, "--add-device", "tablet"])
+        .await?;
     let caught_at_once = ran.code == 1;
-    let ran = if caught_at_once { ran } else { grace.run(&["keys", "monitor", text]).await? };
+    let ran = if caught_at_once {
+        ran
+    } else {
+        grace.run(&["keys", "monitor", text]).await?
+    };
     let title = "A ghost takes the place of Grace's new version, and she is shown her own at \
                  another index: a decoy";
     telling.command(Kind::Lie, title, &ran, 1, &["decoy"]);
@@ -70,8 +87,16 @@ async fn never_logged(telling: &mut Telling, plainsight: &Plainsight, dir: &Path
     let ran = ivan.run(&["contact", "verify", text]).await?;
     telling.command(Kind::Honest, "Ivan verifies Heidi's keys", &ran, 0, &[]);
     let key_set = accounts::first_key_set(&label)?;
-    let shown = Opened { opening: random()?, key_set, ..opened };
-    stage.log.liar().await.tell(Lie::NeverLogged { label, shown });
+    let shown = Opened {
+        opening: random()?,
+        key_set,
+        ..opened
+    };
+    stage
+        .log
+        .liar()
+        .await
+        .tell(Lie::NeverLogged { label, shown });
     let judy = stage.person(plainsight, "judy")?;
     let ran = judy.run(&["contact", "verify", text]).await?;
     let title = "Judy is shown a key of Heidi's that was never logged: it does not open the entry";
@@ -104,10 +129,14 @@ async fn split_view(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) 
     std::fs::write(&file, note)?;
     let file = file.to_str().context("the path is not text")?;
     let auditor = stage.auditor()?.to_string();
-    let ran = niaj.run(&["log", "submit", file, "--auditor", &auditor]).await?;
+    let ran = niaj
+        .run(&["log", "submit", file, "--auditor", &auditor])
+        .await?;
     let title = "Niaj hands the head that he was shown to an auditor: a fork";
     telling.command(Kind::Lie, title, &ran, 1, &["fork"]);
-    stage.stranger_is_convinced(telling, plainsight, Rule::Fork).await?;
+    stage
+        .stranger_is_convinced(telling, plainsight, Rule::Fork)
+        .await?;
     stage.end().await;
     Ok(())
 }

@@ -46,34 +46,90 @@ async fn keys(telling: &mut Telling, plainsight: &Plainsight, network: &Network)
     let bob = person(plainsight, network, "bob")?;
     let label = "alice@mail.example";
     let ran = alice.run(&["log", "status"]).await?;
-    telling.command(Honest, "Alice looks at the log: three auditors vouch for it", &ran, 0, &[]);
+    telling.command(
+        Honest,
+        "Alice looks at the log: three auditors vouch for it",
+        &ran,
+        0,
+        &[],
+    );
     let ran = bob.run(&["contact", "verify", label]).await?;
-    telling.command(Honest, "Bob looks Alice up before she is there: proved absent", &ran, 6, &[]);
-    alice.run(&["keys", "new", label, "--device", "phone", "--device", "laptop"]).await?;
+    telling.command(
+        Honest,
+        "Bob looks Alice up before she is there: proved absent",
+        &ran,
+        6,
+        &[],
+    );
+    alice
+        .run(&[
+            "keys", "new", label, "--device", "phone", "--device", "laptop",
+        ])
+        .await?;
     let ran = alice.run(&["keys", "publish", label]).await?;
-    telling.command(Honest, "Alice publishes her keys, of two devices", &ran, 0, &[]);
+    telling.command(
+        Honest,
+        "Alice publishes her keys, of two devices",
+        &ran,
+        0,
+        &[],
+    );
     let ran = bob.run(&["contact", "verify", label]).await?;
     let words = ["phone", "laptop"];
-    telling.command(Honest, "Bob verifies Alice's keys and pins them", &ran, 0, &words);
-    let ran = alice.run(&["keys", "rotate", label, "--add-device", "tablet"]).await?;
+    telling.command(
+        Honest,
+        "Bob verifies Alice's keys and pins them",
+        &ran,
+        0,
+        &words,
+    );
+    let ran = alice
+        .run(&["keys", "rotate", label, "--add-device", "tablet"])
+        .await?;
     telling.command(Honest, "Alice adds a device", &ran, 0, &[]);
     let ran = alice.run(&["keys", "monitor", label]).await?;
-    telling.command(Honest, "Alice sees nothing in the log but her own versions", &ran, 0, &[]);
+    telling.command(
+        Honest,
+        "Alice sees nothing in the log but her own versions",
+        &ran,
+        0,
+        &[],
+    );
     let ran = bob.run(&["contact", "verify", label]).await?;
-    telling.command(Honest, "Bob is told that Alice's keys changed, signed by her", &ran, 5, &[]);
+    telling.command(
+        Honest,
+        "Bob is told that Alice's keys changed, signed by her",
+        &ran,
+        5,
+        &[],
+    );
     bob.run(&["contact", "accept", label]).await?;
     let ran = bob.run(&["contact", "verify", label]).await?;
-    telling.command(Honest, "Bob accepts, and the keys verify", &ran, 0, &["tablet"]);
+    telling.command(
+        Honest,
+        "Bob accepts, and the keys verify",
+        &ran,
+        0,
+        &["tablet"],
+    );
     Ok(())
 }
 
 /// What the log shows for a label, as the provider knows it anyway.
 async fn shown(log: &BaseUrl, label: &Label) -> Result<KeySet> {
     let source = Source::new(Http::new(Patience::default())?, log.clone());
-    let request = LookupRequest { label: label.clone(), since: None, logged: false };
+    let request = LookupRequest {
+        label: label.clone(),
+        since: None,
+        logged: false,
+    };
     let body = source.ask("v1/lookup", &request.to_json(), 2 << 20).await?;
-    let found = LookupAnswer::parse(&body)?.found.context("the label has no keys")?;
-    Ok(KeySet::parse(&found.key_set.context("the key set is withheld")?)?)
+    let found = LookupAnswer::parse(&body)?
+        .found
+        .context("the label has no keys")?;
+    Ok(KeySet::parse(
+        &found.key_set.context("the key set is withheld")?,
+    )?)
 }
 
 /// The next key set after `current`, as the provider would make it: with an identity key of his
@@ -106,11 +162,16 @@ pub(super) fn forged(current: &KeySet, ghosts: &[&str]) -> Result<Vec<u8>> {
 }
 
 async fn ghost(telling: &mut Telling, plainsight: &Plainsight, network: &Network) -> Result<()> {
-    let (alice, bob) = (person(plainsight, network, "alice")?, person(plainsight, network, "bob")?);
+    let (alice, bob) = (
+        person(plainsight, network, "alice")?,
+        person(plainsight, network, "bob")?,
+    );
     let label = "alice@mail.example";
     let publisher = Publisher::new(network.log_url(), &network.tokens().keys)?;
     let current = shown(network.log_url(), &Label::email(label)?).await?;
-    publisher.key_set(forged(&current, &["ghost-device"])?, random()?).await?;
+    publisher
+        .key_set(forged(&current, &["ghost-device"])?, random()?)
+        .await?;
     let ran = alice.run(&["keys", "monitor", label]).await?;
     let title = "A ghost device is added to Alice's keys: her monitor names it";
     telling.command(Kind::Lie, title, &ran, 1, &["ghost-device"]);
@@ -127,9 +188,16 @@ async fn flash_ghost(
 ) -> Result<()> {
     let dora = person(plainsight, network, "dora")?;
     let label = "dora@mail.example";
-    dora.run(&["keys", "new", label, "--device", "phone"]).await?;
+    dora.run(&["keys", "new", label, "--device", "phone"])
+        .await?;
     let ran = dora.run(&["keys", "publish", label]).await?;
-    telling.command(Kind::Honest, "Dora publishes her keys and goes offline", &ran, 0, &[]);
+    telling.command(
+        Kind::Honest,
+        "Dora publishes her keys and goes offline",
+        &ran,
+        0,
+        &[],
+    );
     let publisher = Publisher::new(network.log_url(), &network.tokens().keys)?;
     let own = shown(network.log_url(), &Label::email(label)?).await?;
     let with_ghost = forged(&own, &["flash-ghost"])?;
@@ -152,23 +220,25 @@ async fn flash_ghost(
         created: clock::now()?,
         keys,
     };
-    publisher.key_set(draft.sign(&[&provider]), random()?).await?;
+    publisher
+        .key_set(draft.sign(&[&provider]), random()?)
+        .await?;
     let ran = dora.run(&["keys", "monitor", label]).await?;
     let title = "A ghost was added and put back while Dora was away: every version is opened";
     telling.command(Kind::Lie, title, &ran, 1, &["flash-ghost"]);
     Ok(())
 }
 
-async fn releases(
-    telling: &mut Telling,
-    plainsight: &Plainsight,
-    network: &Network,
-) -> Result<()> {
+async fn releases(telling: &mut Telling, plainsight: &Plainsight, network: &Network) -> Result<()> {
     let carol = person(plainsight, network, "carol")?;
     let files = tokio::task::spawn_blocking(crates::downloaded).await??;
-    let files: Vec<_> =
-        files.into_iter().filter(|file| file.package.name == "serde_json").collect();
-    let file = files.first().context("Cargo has not downloaded serde_json")?;
+    let files: Vec<_> = files
+        .into_iter()
+        .filter(|file| file.package.name == "serde_json")
+        .collect();
+    let file = files
+        .first()
+        .context("Cargo has not downloaded serde_json")?;
     publish_releases(network, &files, clock::now()?).await?;
     let path = file.path.to_str().context("the path is not text")?;
     let ran = carol.run(&["release", "verify", path]).await?;
@@ -189,8 +259,18 @@ async fn verify_unlogged(telling: &mut Telling, carol: &Person, file: &Path) -> 
     let ran = carol.run(&["release", "verify", path]).await?;
     let title = "Carol is given a file that was never logged: proved absent";
     telling.command(Kind::Lie, title, &ran, 6, &[]);
-    let pinned = ["--stream", "pkg:cargo/serde_json", "--channel", "stable", "--arch", "any"];
-    let args: Vec<_> = ["release", "verify", path].into_iter().chain(pinned).collect();
+    let pinned = [
+        "--stream",
+        "pkg:cargo/serde_json",
+        "--channel",
+        "stable",
+        "--arch",
+        "any",
+    ];
+    let args: Vec<_> = ["release", "verify", path]
+        .into_iter()
+        .chain(pinned)
+        .collect();
     let ran = carol.run(&args).await?;
     let title = "The same file under the name of a package that is logged: refused";
     let refused = if ran.code == 1 { 1 } else { 6 };
@@ -208,14 +288,18 @@ async fn withdrawal(
     let publisher = Publisher::new(network.log_url(), &network.tokens().protections)?;
     let key = &network.roles().protections;
     let offered = protection(ProtectionState::Offered, gb()?, clock::now()?)?;
-    publisher.statement(sign(offered, None, key)?.envelope).await?;
+    publisher
+        .statement(sign(offered, None, key)?.envelope)
+        .await?;
     let status = ["protection", "status", FEATURE, "--region", "GB"];
     let ran = erin.run(&status).await?;
     let title = "Erin reads that end-to-end encrypted backup is offered in GB";
     telling.command(Kind::Honest, title, &ran, 0, &["OFFERED"]);
     let withdrawn = protection(ProtectionState::Withdrawn, gb()?, clock::now()?)?;
     let last = last_of(network, &withdrawn).await?;
-    publisher.statement(sign(withdrawn, Some(last), key)?.envelope).await?;
+    publisher
+        .statement(sign(withdrawn, Some(last), key)?.envelope)
+        .await?;
     let ran = erin.run(&status).await?;
     let title = "The provider withdraws it in GB: Erin reads so";
     telling.command(Kind::Lie, title, &ran, 0, &["WITHDRAWN"]);
@@ -224,7 +308,10 @@ async fn withdrawal(
         let told = alerts.iter().any(|alert| alert.contains("withdrawn"));
         telling.step(Step {
             kind: Kind::Lie,
-            title: format!("{} alerts, and accuses nobody", running.auditor.organisation),
+            title: format!(
+                "{} alerts, and accuses nobody",
+                running.auditor.organisation
+            ),
             expected: "a policy alert about the withdrawal, and no evidence".into(),
             seen: alerts.first().cloned().unwrap_or_else(|| "no alert".into()),
             held: told && evidence == 0,
@@ -238,12 +325,21 @@ async fn withdrawal(
 async fn last_of(
     network: &Network,
     body: &Body,
-) -> Result<(plainsight_specs::statement::Seq, plainsight_specs::hash::Hash)> {
+) -> Result<(
+    plainsight_specs::statement::Seq,
+    plainsight_specs::hash::Hash,
+)> {
     let source = Source::new(Http::new(Patience::default())?, network.log_url().clone());
-    let request =
-        StreamRequest { stream: body.stream(), since: None, version: None, digest: None };
+    let request = StreamRequest {
+        stream: body.stream(),
+        since: None,
+        version: None,
+        digest: None,
+    };
     let answer = source.ask("v1/stream", &request.to_json(), 2 << 20).await?;
-    let latest = StreamAnswer::parse(&answer)?.latest.context("the stream is empty")?;
+    let latest = StreamAnswer::parse(&answer)?
+        .latest
+        .context("the stream is empty")?;
     Ok((latest.seq, plainsight_specs::hash::leaf_hash(&latest.entry)))
 }
 
@@ -252,8 +348,7 @@ async fn alerts(auditor: &BaseUrl) -> Result<(Vec<String>, usize)> {
     let source = Source::new(Http::new(Patience::default())?, auditor.clone());
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     loop {
-        let alerts: Vec<Value> =
-            serde_json::from_slice(&source.read("v1/alerts", 1 << 20).await?)?;
+        let alerts: Vec<Value> = serde_json::from_slice(&source.read("v1/alerts", 1 << 20).await?)?;
         let texts: Vec<_> = alerts
             .iter()
             .filter(|alert| alert["severity"] == "policy")

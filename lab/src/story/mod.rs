@@ -76,7 +76,10 @@ pub struct Telling {
 impl Telling {
     /// Prints as it goes, unless `json` wants lines of JSON.
     pub fn new(json: bool) -> Self {
-        Self { json, steps: Vec::new() }
+        Self {
+            json,
+            steps: Vec::new(),
+        }
     }
 
     /// What was told so far.
@@ -154,12 +157,20 @@ pub async fn run(args: StoryArgs) -> Result<ExitCode> {
     }
     told?;
     let failed = telling.steps().iter().filter(|step| !step.held).count();
-    let lies = telling.steps().iter().filter(|step| step.kind == Kind::Lie).count();
+    let lies = telling
+        .steps()
+        .iter()
+        .filter(|step| step.kind == Kind::Lie)
+        .count();
     if !args.json {
         let honest = telling.steps().len() - lies;
         println!("\n{honest} honest steps, {lies} lies; {failed} did not come out as they must.");
     }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Everything, in order.

@@ -18,12 +18,18 @@ impl Plainsight {
     /// The command line inside of this very program.
     pub fn of_this_program() -> Result<Self> {
         let program = std::env::current_exe().context("this program's own file is not known")?;
-        Ok(Self { program, words: vec!["plainsight".into()] })
+        Ok(Self {
+            program,
+            words: vec!["plainsight".into()],
+        })
     }
 
     /// Another program that has it as a subcommand.
     pub fn of_program(program: &Path) -> Self {
-        Self { program: program.to_owned(), words: vec!["plainsight".into()] }
+        Self {
+            program: program.to_owned(),
+            words: vec!["plainsight".into()],
+        }
     }
 
     /// Runs it.
@@ -84,7 +90,10 @@ impl Person {
         std::fs::write(&token_file, token)?;
         let config = format!("log = \"{log}\"\npolicy = {policy:?}\ntoken_file = {token_file:?}\n");
         std::fs::write(home.join("config.toml"), config)?;
-        Ok(Self { plainsight: plainsight.clone(), home })
+        Ok(Self {
+            plainsight: plainsight.clone(),
+            home,
+        })
     }
 
     /// Runs a command in this home.

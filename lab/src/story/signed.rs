@@ -14,11 +14,7 @@ use crate::accounts;
 use crate::clock;
 use crate::crates::product;
 
-pub(super) async fn tell(
-    telling: &mut Telling,
-    plainsight: &Plainsight,
-    dir: &Path,
-) -> Result<()> {
+pub(super) async fn tell(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) -> Result<()> {
     second_build(telling, plainsight, dir).await?;
     wrong_root(telling, plainsight, dir).await?;
     rewrite(telling, plainsight, dir).await
@@ -42,7 +38,10 @@ fn build(version: &str, file: &[u8]) -> Result<Body> {
 
 async fn second_build(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) -> Result<()> {
     let stage = Stage::start(dir, "second-build").await?;
-    let (good, evil) = (stage.path("messenger-1.0.0"), stage.path("messenger-1.0.0-special"));
+    let (good, evil) = (
+        stage.path("messenger-1.0.0"),
+        stage.path("messenger-1.0.0-special"),
+    );
     std::fs::write(&good, b"the build that everybody has")?;
     std::fs::write(&evil, b"the build for one person")?;
     {
@@ -54,7 +53,13 @@ async fn second_build(telling: &mut Telling, plainsight: &Plainsight, dir: &Path
     let olivia = stage.person(plainsight, "olivia")?;
     let good = good.to_str().context("the path is not text")?;
     let ran = olivia.run(&["release", "verify", good]).await?;
-    telling.command(Kind::Honest, "Olivia verifies the build that everybody has", &ran, 0, &[]);
+    telling.command(
+        Kind::Honest,
+        "Olivia verifies the build that everybody has",
+        &ran,
+        0,
+        &[],
+    );
     {
         let mut liar = stage.log.liar().await;
         liar.push_statement(build("1.0.0", b"the build for one person")?)?;
@@ -68,7 +73,9 @@ async fn second_build(telling: &mut Telling, plainsight: &Plainsight, dir: &Path
     let title = "Olivia is given the special build: it is not what the log vouches for";
     let refused = if ran.code == 1 { 1 } else { 6 };
     telling.command(Kind::Lie, title, &ran, refused, &[]);
-    stage.stranger_is_convinced(telling, plainsight, Rule::VersionConflict).await?;
+    stage
+        .stranger_is_convinced(telling, plainsight, Rule::VersionConflict)
+        .await?;
     stage.end().await;
     Ok(())
 }
@@ -82,9 +89,12 @@ async fn wrong_root(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) 
         liar.push_wrong_epoch(sha256(b"an index with something else in it"))?;
     }
     let answers = stage.log.publish().await?;
-    let title = "An epoch states an index that does not follow from the entries: no auditor cosigns";
+    let title =
+        "An epoch states an index that does not follow from the entries: no auditor cosigns";
     stage.all_refuse(telling, title, &answers, "rule epoch-root");
-    stage.stranger_is_convinced(telling, plainsight, Rule::EpochRoot).await?;
+    stage
+        .stranger_is_convinced(telling, plainsight, Rule::EpochRoot)
+        .await?;
     stage.end().await;
     Ok(())
 }
@@ -120,7 +130,9 @@ async fn rewrite(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) -> 
     let ran = sybil.run(&["contact", "verify", text]).await?;
     let title = "Sybil is shown the new history: her policy is not met";
     telling.command(Kind::Lie, title, &ran, 4, &[]);
-    stage.stranger_is_convinced(telling, plainsight, Rule::Extension).await?;
+    stage
+        .stranger_is_convinced(telling, plainsight, Rule::Extension)
+        .await?;
     stage.end().await;
     Ok(())
 }

@@ -35,7 +35,10 @@ impl Stage {
         let vkey = liar.vkey()?.to_string();
         let log = Served::start(liar).await?;
         let url = log.url()?;
-        let follow = LogConfig { vkey: vkey.clone(), url: url.to_string() };
+        let follow = LogConfig {
+            vkey: vkey.clone(),
+            url: url.to_string(),
+        };
         let mut auditors = Vec::new();
         for auditor in AUDITORS.into_iter().take(2) {
             let auditor_dir = dir.join(auditor.name);
@@ -45,7 +48,12 @@ impl Stage {
         write_policy(&policy, &vkey, &url, &auditors)?;
         log.liar().await.auditors = auditors.iter().map(|running| running.url.clone()).collect();
         log.liar().await.push_epoch()?;
-        let stage = Self { dir, log, auditors, policy };
+        let stage = Self {
+            dir,
+            log,
+            auditors,
+            policy,
+        };
         stage.publish_honestly().await?;
         Ok(stage)
     }
@@ -53,7 +61,10 @@ impl Stage {
     /// Publishes what must be cosigned by both.
     pub(super) async fn publish_honestly(&self) -> Result<()> {
         for answer in self.log.publish().await? {
-            anyhow::ensure!(answer.status == 200, "an honest head was refused: {answer:?}");
+            anyhow::ensure!(
+                answer.status == 200,
+                "an honest head was refused: {answer:?}"
+            );
         }
         Ok(())
     }
@@ -70,7 +81,13 @@ impl Stage {
         name: &str,
         log: &BaseUrl,
     ) -> Result<Person> {
-        Person::new(plainsight, self.dir.join(name), log, &self.policy, "any token")
+        Person::new(
+            plainsight,
+            self.dir.join(name),
+            log,
+            &self.policy,
+            "any token",
+        )
     }
 
     /// The first auditor's address.
@@ -92,7 +109,9 @@ impl Stage {
         word: &str,
     ) {
         let held = !answers.is_empty()
-            && answers.iter().all(|answer| answer.status == 422 && answer.body.contains(word));
+            && answers
+                .iter()
+                .all(|answer| answer.status == 422 && answer.body.contains(word));
         let seen = answers
             .iter()
             .map(|answer| format!("{} {}", answer.status, answer.body.trim()))
@@ -161,8 +180,7 @@ async fn evidence(auditor: &BaseUrl, rule: Rule) -> Result<Option<(String, Vec<u
     let source = Source::new(Http::new(Patience::default())?, auditor.clone());
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while tokio::time::Instant::now() < deadline {
-        let list: Vec<Value> =
-            serde_json::from_slice(&source.read("v1/evidence", 1 << 20).await?)?;
+        let list: Vec<Value> = serde_json::from_slice(&source.read("v1/evidence", 1 << 20).await?)?;
         let found = list.iter().find(|item| item["rule"] == rule.as_str());
         if let Some(id) = found.and_then(|item| item["id"].as_str()) {
             let bytes = source.read(&format!("v1/evidence/{id}"), 64 << 20).await?;
