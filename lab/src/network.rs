@@ -166,8 +166,8 @@ pub fn write_policy(
 }
 
 impl Network {
-    /// Makes everything under `dir` that is not there yet, and starts it: the log at `port_base`,
-    /// the auditors at the ports after it; at free ports if it is 0.
+    /// Makes a network under `dir`, which holds none yet, and starts it: the log at `port_base`, the
+    /// auditors at the ports after it; all at free ports if it is 0.
     pub async fn start(dir: &Path, port_base: u16) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
         let dir = dir.canonicalize()?;
