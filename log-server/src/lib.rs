@@ -1,1 +1,53 @@
-//! Placeholder.
+//! The provider's log: publish, sequence, serve.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`config`], [`init`](mod@init), [`signer`] | what a log is made from |
+//! | [`store`] | private state: SQL under a fencing token |
+//! | [`objects`] | public state: immutable objects and one checkpoint |
+//! | `publish`, `pool`, `sequencer` | from a request to a position in the log |
+//! | [`publication`] | from a sequenced head to a published checkpoint; [`cosigners`] asks auditors |
+//! | [`directory`], [`source`] | answers to readers |
+//! | `recovery` | start-up, and the same after any failed write |
+//! | `http` | who asks for what |
+//! | [`check`](mod@check) | verifies all of it |
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use plainsight_log_server::{InitOptions, Server, init};
+//! let options = InitOptions::new("log".as_ref(), "log.example/1", ([127, 0, 0, 1], 0).into());
+//! let made = init(&options).await?;
+//! let server = Server::start(made.config).await?;
+//! println!("{} at {}", server.verifier_key(), server.url());
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod check;
+pub mod config;
+pub mod cosigners;
+pub mod directory;
+pub mod init;
+pub mod objects;
+pub mod publication;
+pub mod signer;
+pub mod source;
+pub mod store;
+pub mod token;
+
+mod clock;
+mod http;
+mod materialise;
+mod pool;
+mod publish;
+mod recovery;
+mod sequencer;
+mod server;
+mod shared;
+
+pub use check::check;
+pub use config::Config;
+pub use init::{InitOptions, Initialised, init};
+pub use server::{Server, StartError};
+pub use token::add_token;

@@ -1,0 +1,119 @@
+//! Look-ups, histories, streams, artifacts and the genesis.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use plainsight_specs::codec;
+use plainsight_specs::hash::Hash;
+use plainsight_specs::history::HistoryRequest;
+use plainsight_specs::lookup::LookupRequest;
+use plainsight_specs::merkle::TreeSize;
+use plainsight_specs::query::StreamRequest;
+use tokio::sync::RwLockReadGuard;
+
+use super::ApiError;
+use crate::directory::Directory;
+use crate::shared::{Shared, View};
+use crate::source::LogSource;
+
+/// The view is held until the answer is built, so that the whole answer is of one head.
+async fn published(shared: &Shared) -> Result<RwLockReadGuard<'_, View>, ApiError> {
+    RwLockReadGuard::try_map(shared.view.read().await, Option::as_ref)
+        .map_err(|_| ApiError::Unavailable("nothing is published yet"))
+}
+
+fn directory<'a>(shared: &'a Shared, view: &'a View) -> Directory<'a, LogSource> {
+    Directory {
+        head: &view.head,
+        index: view.replay.index(),
+        vrf: &shared.keys.vrf,
+        rows: &shared.source,
+    }
+}
+
+fn json(body: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, body).into_response()
+}
+
+pub(super) fn body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
+    body.map_err(|rejection| match rejection.status() {
+        axum::http::StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
+        _ => ApiError::Malformed("the body was cut short".into()),
+    })
+}
+
+fn malformed(error: impl std::fmt::Display) -> ApiError {
+    ApiError::Malformed(error.to_string())
+}
+
+/// The one parameter that a query may have.
+fn since(query: Option<&str>) -> Result<Option<TreeSize>, ApiError> {
+    let Some(query) = query.filter(|query| !query.is_empty()) else {
+        return Ok(None);
+    };
+    let size = query
+        .strip_prefix("since=")
+        .ok_or_else(|| malformed("the only parameter is since"))?;
+    let size = codec::decimal(size).map_err(malformed)?;
+    Ok(TreeSize::new(size))
+}
+
+pub(super) async fn genesis(
+    State(shared): State<Arc<Shared>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let since = since(query.as_deref())?;
+    let view = published(&shared).await?;
+    let answer = directory(&shared, &view).genesis(since).await?;
+    Ok(json(answer.to_json()))
+}
+
+pub(super) async fn lookup(
+    State(shared): State<Arc<Shared>>,
+    request: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let request = LookupRequest::parse(&body(request)?).map_err(malformed)?;
+    let view = published(&shared).await?;
+    let answer = directory(&shared, &view).lookup(&request).await?;
+    Ok(json(answer.to_json()))
+}
+
+pub(super) async fn history(
+    State(shared): State<Arc<Shared>>,
+    request: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let request = HistoryRequest::parse(&body(request)?).map_err(malformed)?;
+    let view = published(&shared).await?;
+    let answer = directory(&shared, &view).history(&request).await?;
+    Ok(json(answer.to_json()))
+}
+
+pub(super) async fn stream(
+    State(shared): State<Arc<Shared>>,
+    request: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let request = StreamRequest::parse(&body(request)?).map_err(malformed)?;
+    let view = published(&shared).await?;
+    let answer = directory(&shared, &view).stream(&request).await?;
+    Ok(json(answer.to_json()))
+}
+
+pub(super) async fn artifact(
+    State(shared): State<Arc<Shared>>,
+    Path(digest): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ApiError> {
+    let digest = Hash::from_hex(&digest).map_err(malformed)?;
+    let since = since(query.as_deref())?;
+    let view = published(&shared).await?;
+    let answer = directory(&shared, &view).artifact(&digest, since).await?;
+    Ok(json(answer.to_json()))
+}

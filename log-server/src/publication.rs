@@ -1,0 +1,287 @@
+//! The publisher: from a sequenced head that ends at an epoch to a checkpoint that readers get.
+//!
+//! The order of durable writes is the whole point:
+//!
+//! 1. the head is read once, and all below is a function of what is committed;
+//! 2. full tiles and bundles under their final names, create-only;
+//! 3. the partial ones that this size needs;
+//! 4. every write above is durable before
+//! 5. the progress says so;
+//! 6. the note is signed and *stored before a byte of it leaves the process*;
+//! 7. the auditors are asked, and their cosignatures stored;
+//! 8. the public checkpoint is replaced, only ever by a larger one;
+//! 9. the progress says so, and readers and waiting publishers are served.
+//!
+//! A note that was signed is published before any other is signed, at whatever step a kill came
+//! between. Sequencing never waits for any of this.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
+use plainsight_specs::cosignature::Cosignature;
+use plainsight_specs::merkle::{TreeHead, TreeSize};
+use tokio::sync::{Mutex, watch};
+
+use crate::clock::now_ms;
+use crate::cosigners::Auditors;
+use crate::directory::PublishedHead;
+use crate::materialise::Materialiser;
+use crate::objects::ObjectError;
+use crate::recovery::{WriteError, advance, refuse};
+use crate::sequencer::may_be_signed;
+use crate::shared::Shared;
+use crate::source::SourceError;
+use crate::store::{CheckpointRow, StoreError, Writer};
+
+/// The publisher of one term.
+pub(crate) struct Publisher {
+    shared: Arc<Shared>,
+    writer: Arc<Mutex<Writer>>,
+    auditors: Option<Auditors>,
+    materialiser: Option<Materialiser>,
+    /// A note that was signed and not published.
+    unpublished: Option<CheckpointRow>,
+    rebuild: bool,
+}
+
+impl Publisher {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        writer: Arc<Mutex<Writer>>,
+        auditors: Option<Auditors>,
+        unpublished: Option<CheckpointRow>,
+        rebuild: bool,
+    ) -> Self {
+        Self {
+            shared,
+            writer,
+            auditors,
+            materialiser: None,
+            unpublished,
+            rebuild,
+        }
+    }
+
+    /// Publishes until `stop` is set and nothing is left. A failure of the objects is tried again
+    /// from what is durable; any other ends the term.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), WriteError> {
+        let mut epoch = self.shared.epoch.subscribe();
+        loop {
+            let due = *epoch.borrow_and_update();
+            let due = due.filter(|head| head.size > *self.shared.published.borrow());
+            if due.is_none() && self.unpublished.is_none() && !self.rebuild {
+                if *stop.borrow() {
+                    return Ok(());
+                }
+                tokio::select! {
+                    _ = epoch.changed() => {}
+                    _ = stop.changed() => {}
+                }
+                continue;
+            }
+            match self.publish(due).await {
+                Ok(()) => {}
+                Err(WriteError::Objects(error)) if is_transient(&error) => {
+                    tracing::error!(%error, "publication failed; trying again");
+                    self.materialiser = None;
+                    tokio::time::sleep(self.shared.config.publication.retry()).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn publish(&mut self, due: Option<TreeHead>) -> Result<(), WriteError> {
+        if self.rebuild {
+            self.rebuild().await?;
+            self.rebuild = false;
+            return Ok(());
+        }
+        let row = match (self.unpublished.clone(), due) {
+            (Some(row), _) => row,
+            (None, Some(head)) if may_be_signed(head.size) => {
+                self.materialise(&head).await?;
+                self.sign(&head).await?
+            }
+            (None, _) => return Ok(()),
+        };
+        self.unpublished = Some(row.clone());
+        let note = self.cosign(&row).await?;
+        self.shared.source.objects.publish(&note).await?;
+        self.writer
+            .lock()
+            .await
+            .published(row.tree.size, now_ms())
+            .await?;
+        self.unpublished = None;
+        self.show(note, row.tree).await
+    }
+
+    /// P2 to P5.
+    async fn materialise(&mut self, head: &TreeHead) -> Result<(), WriteError> {
+        let source = &self.shared.source;
+        let mut materialiser = match self.materialiser.take() {
+            Some(materialiser) => materialiser,
+            None => {
+                let size = source.store.progress().await?.materialised;
+                Materialiser::resume(source.clone(), size).await?
+            }
+        };
+        materialiser.up_to(head).await?;
+        self.materialiser = Some(materialiser);
+        Ok(self.writer.lock().await.materialised(head.size).await?)
+    }
+
+    /// P6.
+    async fn sign(&self, head: &TreeHead) -> Result<CheckpointRow, WriteError> {
+        let shared = &self.shared;
+        let signed = SignedCheckpoint::sign(&shared.origin, *head, &shared.keys.signer);
+        let Ok(signed) = signed else {
+            return refuse("the log's key does not sign its checkpoints");
+        };
+        let note = signed.to_bytes();
+        self.writer
+            .lock()
+            .await
+            .signed(head, &note, now_ms())
+            .await?;
+        shared.set_signed(head.size);
+        Ok(CheckpointRow {
+            tree: *head,
+            note,
+            cosigned: None,
+            published: false,
+        })
+    }
+
+    /// P7: the note with the cosignatures that satisfy the policy, stored.
+    async fn cosign(&self, row: &CheckpointRow) -> Result<Vec<u8>, WriteError> {
+        if let Some(cosigned) = &row.cosigned {
+            return Ok(cosigned.clone());
+        }
+        let signed = UnverifiedCheckpoint::parse(&row.note)
+            .and_then(|note| note.verify_log(std::slice::from_ref(&self.shared.vkey)));
+        let Ok(signed) = signed else {
+            return refuse("a stored note does not verify with the log's key");
+        };
+        let note = match (&self.shared.policy, &self.auditors) {
+            (Some(policy), Some(auditors)) => {
+                let satisfied = |cosigned: &BTreeMap<String, Cosignature>| {
+                    policy.satisfied(|name| cosigned.contains_key(name))
+                };
+                let cosigned = self.ask(&signed, auditors, satisfied).await?;
+                let lines: Vec<_> = cosigned.into_values().map(|c| c.line).collect();
+                signed.to_bytes_with(&lines)
+            }
+            _ => signed.to_bytes(),
+        };
+        self.writer
+            .lock()
+            .await
+            .cosigned(row.tree.size, &note)
+            .await?;
+        Ok(note)
+    }
+
+    /// Asks in rounds until the quorum is met. Meanwhile the last good checkpoint stays public.
+    async fn ask(
+        &self,
+        signed: &SignedCheckpoint,
+        auditors: &Auditors,
+        is_enough: impl Fn(&BTreeMap<String, Cosignature>) -> bool,
+    ) -> Result<BTreeMap<String, Cosignature>, WriteError> {
+        let times = &self.shared.config.publication;
+        let source = &self.shared.source;
+        let mut sizes = BTreeMap::new();
+        for auditor in auditors.list() {
+            let key = auditor.key.to_string();
+            let size = source.store.auditor_size(&key).await?;
+            sizes.insert(key, size);
+        }
+        loop {
+            let known = sizes.clone();
+            let cosigned = auditors
+                .round(signed, &source.objects, &mut sizes, times, &is_enough)
+                .await;
+            for (key, size) in &sizes {
+                if known.get(key) != Some(size) {
+                    self.writer.lock().await.auditor_at(key, *size).await?;
+                }
+            }
+            if is_enough(&cosigned) {
+                return Ok(cosigned);
+            }
+            tracing::warn!(
+                size = signed.head().size.get(),
+                cosigned = cosigned.len(),
+                "the quorum is not met; asking again"
+            );
+            tokio::time::sleep(times.retry()).await;
+        }
+    }
+
+    /// P9, the second half.
+    async fn show(&self, note: Vec<u8>, tree: TreeHead) -> Result<(), WriteError> {
+        let head = PublishedHead::gather(note, tree, &self.shared.source).await?;
+        advance(&self.shared, head).await?;
+        tracing::info!(size = tree.size.get(), "published");
+        Ok(())
+    }
+
+    /// Writes all public objects again, from the database.
+    async fn rebuild(&mut self) -> Result<(), WriteError> {
+        let source = self.shared.source.clone();
+        let published = source.store.progress().await?.published;
+        let row = source.store.checkpoint(published).await?;
+        let Some(row) = row else {
+            return Err(StoreError::Corrupt("no note for what is published".into()).into());
+        };
+        let mut above = TreeSize::ZERO;
+        let mut materialiser = Materialiser::from_nothing(source.clone());
+        loop {
+            let signed = source.store.checkpoints_above(above, 256).await?;
+            for signed in &signed {
+                materialiser.up_to(&signed.tree).await?;
+                above = signed.tree.size;
+            }
+            if signed.is_empty() {
+                break;
+            }
+        }
+        self.materialiser = Some(materialiser);
+        let note = row.cosigned.unwrap_or(row.note);
+        source.objects.publish(&note).await?;
+        tracing::warn!(
+            size = published.get(),
+            "the public objects were written again"
+        );
+        self.show(note, row.tree).await
+    }
+}
+
+/// Whether the same write may succeed later. Other bytes under a final name, or a checkpoint that
+/// is ahead, are not going away.
+fn is_transient(error: &ObjectError) -> bool {
+    matches!(
+        error,
+        ObjectError::Store(_) | ObjectError::File { .. } | ObjectError::Cancelled
+    )
+}
+
+impl From<reqwest::Error> for WriteError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Refused(format!("no HTTP client for the auditors: {error}"))
+    }
+}
+
+/// Whether an error is a contradiction that only a person can resolve.
+pub(crate) fn is_final(error: &WriteError) -> bool {
+    match error {
+        WriteError::Refused(_) => true,
+        WriteError::Objects(error) => !is_transient(error),
+        WriteError::Source(SourceError::Tile { .. }) => true,
+        WriteError::Store(StoreError::Corrupt(_)) => true,
+        _ => false,
+    }
+}

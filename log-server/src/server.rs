@@ -1,0 +1,337 @@
+//! Puts a log together and takes it apart again.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plainsight_specs::checkpoint::{CheckpointError, Origin};
+use plainsight_specs::merkle::TreeSize;
+use plainsight_specs::note::VerifierKey;
+use plainsight_specs::policy::{Policy, PolicyError};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+use crate::clock::now_ms;
+use crate::config::Config;
+use crate::cosigners::Auditors;
+use crate::http;
+use crate::objects::{ObjectError, Objects};
+use crate::publication::{Publisher, is_final};
+use crate::recovery::{Recovered, WriteError, recover};
+use crate::sequencer::Sequencer;
+use crate::shared::{Shared, Status};
+use crate::signer::{KeyError, Keys};
+use crate::source::LogSource;
+use crate::store::{Store, StoreError, WriterLock};
+
+/// How long a stopping server goes on to publish what it has acknowledged.
+const FLUSH: Duration = Duration::from_secs(10);
+/// The pause before the log is read back after a failure.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The origin is none.
+    #[error(transparent)]
+    Origin(#[from] CheckpointError),
+    /// A key cannot be read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The public objects.
+    #[error(transparent)]
+    Objects(#[from] ObjectError),
+    /// The policy file cannot be read.
+    #[error("{path}: {source}")]
+    PolicyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The policy is none.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A witness of the policy counts and cannot be asked.
+    #[error("the policy gives no address that would meet its quorum")]
+    Unreachable,
+    /// The address cannot be listened on.
+    #[error("{address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A running log. Dropped, it stops as a killed process would, a moment later.
+#[derive(Debug)]
+pub struct Server {
+    local_addr: SocketAddr,
+    vkey: VerifierKey,
+    published: watch::Receiver<TreeSize>,
+    status: watch::Receiver<Status>,
+    stop_http: watch::Sender<bool>,
+    stop_writing: watch::Sender<bool>,
+    tasks: Tasks,
+    store: Store,
+}
+
+/// The tasks of a server, which end with it.
+#[derive(Debug)]
+struct Tasks {
+    http: JoinHandle<()>,
+    writing: JoinHandle<()>,
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.http.abort();
+        self.writing.abort();
+    }
+}
+
+impl Server {
+    /// Starts a log and returns once it is read back and answers, perhaps read-only.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let origin = Origin::parse(&config.origin)?;
+        let keys = Keys::load(&config, &origin)?;
+        let policy = load_policy(&config)?;
+        let store = Store::open(&config.database, config.limits.read_connections).await?;
+        let lock = WriterLock::take(&config.database)?;
+        let objects = Objects::open(&config.objects)?;
+        let removed = objects.remove_leftovers().await?;
+        if removed > 0 {
+            tracing::info!(removed, "removed what an earlier run left unfinished");
+        }
+        let listener = listen(config.listen).await?;
+        let local_addr = listener.local_addr().map_err(|source| StartError::Listen {
+            address: config.listen,
+            source,
+        })?;
+
+        let source = LogSource {
+            store: store.clone(),
+            objects,
+        };
+        let shared = Arc::new(Shared::new(config, origin, keys, policy, source));
+        let (stop_http, stop_writing) = (watch::Sender::new(false), watch::Sender::new(false));
+        let writing = tokio::spawn(supervise(
+            Arc::clone(&shared),
+            lock,
+            stop_writing.subscribe(),
+        ));
+        let mut stop = stop_http.subscribe();
+        let router = http::router(Arc::clone(&shared));
+        let http = tokio::spawn(async move {
+            let stopped = async move {
+                // An error means that the server was dropped.
+                let _ = stop.wait_for(|stop| *stop).await;
+            };
+            let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
+            if let Err(error) = served.await {
+                tracing::error!(%error, "HTTP ended");
+            }
+        });
+        let mut status = shared.status.subscribe();
+        // The sender lives in `shared`.
+        let _ = status.wait_for(|status| *status != Status::Starting).await;
+        Ok(Self {
+            local_addr,
+            vkey: shared.vkey.clone(),
+            published: shared.published.subscribe(),
+            status,
+            stop_http,
+            stop_writing,
+            tasks: Tasks { http, writing },
+            store,
+        })
+    }
+
+    /// Where HTTP is answered.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The URL of the log, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.local_addr)
+    }
+
+    /// What readers put into their policy.
+    pub fn verifier_key(&self) -> &VerifierKey {
+        &self.vkey
+    }
+
+    /// The size of the newest published checkpoint; zero if there is none.
+    pub fn published_size(&self) -> TreeSize {
+        *self.published.borrow()
+    }
+
+    /// Waits until a checkpoint of at least this size is published.
+    pub async fn until_published(&self, size: TreeSize) {
+        let mut published = self.published.clone();
+        if published.wait_for(|now| *now >= size).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Why the log is not written, if it is not.
+    pub fn read_only(&self) -> Option<String> {
+        match &*self.status.borrow() {
+            Status::ReadOnly(why) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
+    /// Stops taking requests, sequences and publishes what was taken, and ends. Takes no longer
+    /// than a few times ten seconds, whatever the auditors do.
+    pub async fn shutdown(mut self) {
+        self.stop_http.send_replace(true);
+        let http = &mut self.tasks.http;
+        if tokio::time::timeout(FLUSH, &mut *http).await.is_err() {
+            http.abort();
+        }
+        self.stop_writing.send_replace(true);
+        let writing = &mut self.tasks.writing;
+        if tokio::time::timeout(FLUSH, &mut *writing).await.is_err() {
+            tracing::warn!("stopped before everything was published");
+            writing.abort();
+            let _ = writing.await;
+        }
+        self.store.close().await;
+    }
+
+    /// Stops at once, wherever it is, and returns when the log's lock is free again. What was
+    /// acknowledged is in the database; the next start goes on from there.
+    pub async fn kill(mut self) {
+        let Tasks { http, writing } = &mut self.tasks;
+        http.abort();
+        writing.abort();
+        let _ = tokio::join!(http, writing);
+        self.store.close().await;
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|source| StartError::Listen { address, source })
+}
+
+fn load_policy(config: &Config) -> Result<Option<Policy>, StartError> {
+    let Some(path) = &config.policy else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(path).map_err(|source| StartError::PolicyFile {
+        path: path.clone(),
+        source,
+    })?;
+    let policy = Policy::parse(&text)?;
+    let has_url = |name: &str| {
+        let mut witnesses = policy.witnesses().iter();
+        witnesses.any(|witness| witness.name == name && witness.url.is_some())
+    };
+    if !policy.satisfied(has_url) {
+        return Err(StartError::Unreachable);
+    }
+    Ok(Some(policy))
+}
+
+/// One term after another until the server stops or a person is needed.
+async fn supervise(shared: Arc<Shared>, lock: WriterLock, stop: watch::Receiver<bool>) {
+    loop {
+        let ended = term(&shared, &lock, stop.clone()).await;
+        let Err(error) = ended else { return };
+        let status = match is_final(&error) {
+            true => Status::ReadOnly(error.to_string()),
+            false => Status::Starting,
+        };
+        let is_over = status != Status::Starting;
+        shared.status.send_replace(status);
+        shared.pool.clear();
+        if is_over {
+            tracing::error!(%error, "the log is read-only");
+            return;
+        }
+        tracing::error!(%error, "the term ended; reading the log back");
+        tokio::time::sleep(PAUSE).await;
+        if *stop.borrow() {
+            return;
+        }
+    }
+}
+
+/// One term: take over, read back, write until told to stop or until a write fails.
+async fn term(
+    shared: &Arc<Shared>,
+    lock: &WriterLock,
+    stop: watch::Receiver<bool>,
+) -> Result<(), WriteError> {
+    let store = &shared.source.store;
+    let mut writer = store.take_over(lock, now_ms()).await?;
+    let term = writer.term();
+    let Recovered {
+        replay,
+        head,
+        unpublished,
+        rebuild,
+    } = recover(shared, &mut writer).await?;
+    tracing::info!(term, size = head.tree.size.get(), "the log is read back");
+    let timeout = shared.config.publication.auditor_timeout();
+    let auditors = match &shared.policy {
+        Some(policy) => Some(Auditors::new(policy, timeout)?),
+        None => None,
+    };
+    let writer = Arc::new(Mutex::new(writer));
+    let sequencer = Sequencer::new(Arc::clone(shared), Arc::clone(&writer), replay, head);
+    let publisher = Publisher::new(
+        Arc::clone(shared),
+        Arc::clone(&writer),
+        auditors,
+        unpublished,
+        rebuild,
+    );
+    shared.status.send_replace(Status::Writing);
+    let stop_publishing = watch::Sender::new(false);
+    let mut sequencing = Ended(tokio::spawn(sequencer.run(stop)));
+    let mut publishing = Ended(tokio::spawn(publisher.run(stop_publishing.subscribe())));
+    let ended = tokio::select! {
+        ended = sequencing.wait() => match ended {
+            Ok(()) => {
+                stop_publishing.send_replace(true);
+                publishing.wait().await
+            }
+            Err(error) => Err(error),
+        },
+        ended = publishing.wait() => ended,
+    };
+    if let Err(WriteError::Objects(conflict @ ObjectError::Conflict { .. })) = &ended {
+        writer.lock().await.freeze(&conflict.to_string()).await?;
+    }
+    ended
+}
+
+/// A task that ends with what waits for it.
+struct Ended(JoinHandle<Result<(), WriteError>>);
+
+impl Ended {
+    async fn wait(&mut self) -> Result<(), WriteError> {
+        match (&mut self.0).await {
+            Ok(ended) => ended,
+            // It was aborted, or it panicked: its state is as unknown as after a failed write.
+            Err(_) => Err(WriteError::Objects(ObjectError::Cancelled)),
+        }
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
