@@ -1,5 +1,7 @@
 //! The binary as a person runs it: exit codes, files in the home, words on the terminal.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod tiny_log;
 
 use std::path::{Path, PathBuf};

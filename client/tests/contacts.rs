@@ -1,5 +1,7 @@
 //! Contacts, at a log that is honest and at one that is not.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod tiny_log;
 
 use std::time::Duration;

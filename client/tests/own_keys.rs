@@ -1,6 +1,8 @@
 //! One's own keys: made, published, rotated and monitored, at a log that is honest and at one
 //! that is not.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod tiny_log;
 
 use plainsight_client::failure::{Failure, Verdict};

@@ -1,5 +1,7 @@
 //! Releases, protections, the log's status and handing a head in.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 mod tiny_log;
 
 use plainsight_client::failure::{Failure, Verdict};

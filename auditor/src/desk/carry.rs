@@ -247,6 +247,8 @@ impl Desk {
             Ok(Comparison::Consistent) => {
                 opinion("consistent", "it is an earlier head of the tree held here")
             }
+            // A request with a bad proof is answered with that; the log knows how to ask again.
+            Ok(Comparison::Ahead) if reply.is_none() => return Ok(()),
             Ok(Comparison::Ahead) => {
                 let ours = self.is_cosigned(&checkpoint);
                 self.happen(Event::Published { checkpoint, ours }).await?;
