@@ -1,1 +1,30 @@
-//! Placeholder.
+//! An auditor of Plainsight logs: it mirrors a log, replays every entry, applies every rule, and
+//! cosigns only heads that are consistent, complete, replayed and without a break that nobody
+//! acknowledged in public.
+//!
+//! The way of a head: [`fetch`] reads what it covers and shows that it does, [`replay`] judges the
+//! entries, [`store`] keeps them, [`audit`] decides, [`desk`] carries out, the HTTP side answers.
+//! What a log did wrong becomes a file that strangers can check ([`evidence`]); what it merely
+//! failed to do becomes an [`alert`].
+
+pub mod alert;
+pub mod audit;
+pub mod check;
+pub mod compare;
+pub mod config;
+pub mod desk;
+pub mod evidence;
+pub mod fetch;
+pub mod follow;
+pub mod mirror;
+pub mod replay;
+pub mod store;
+
+mod acknowledge;
+mod clock;
+mod http;
+mod node;
+
+pub use acknowledge::{AcknowledgeError, MAX_REASON, acknowledge};
+pub use config::{Config, ConfigError, FollowedLog, Identity, LogConfig, add_log, init};
+pub use node::{Node, StartError};

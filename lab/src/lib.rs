@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Where the parties meet: a whole network in one process, a dishonest log, and the story of what
+//! each lie comes to. Nothing depends on this crate.
+
+pub mod accounts;
+pub mod clock;
+pub mod crates;
+pub mod liar;
+pub mod network;
+pub mod populate;
+pub mod provider;
+pub mod story;
+pub mod up;

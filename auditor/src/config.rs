@@ -1,0 +1,448 @@
+//! The auditor's folder: one TOML file that people edit, one key that nobody edits.
+//!
+//! `auditor.toml` names the auditor and the logs it follows; paths in it are relative to the
+//! folder. The key file is made once, readable by its owner only, and never overwritten: a second
+//! key under one name would be a second auditor.
+
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use plainsight_client::http::{BaseUrl, HttpError};
+use plainsight_specs::checkpoint::Origin;
+use plainsight_specs::codec;
+use plainsight_specs::ed25519::SecretKey;
+use plainsight_specs::note::{Algorithm, KeyName, NoteError, Signer, VerifierKey};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// The configuration file in an auditor's folder.
+pub const CONFIG_FILE: &str = "auditor.toml";
+/// The key file in an auditor's folder.
+pub const KEY_FILE: &str = "cosigner.key";
+const KEY_PREFIX: &str = "PRIVATE+KEY+";
+
+/// Why an auditor's folder cannot be used. Always [`plainsight_specs::Blame::Misuse`].
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is there already and is not overwritten.
+    #[error("{} exists already; it is never overwritten", path.display())]
+    Exists {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Not the TOML that is expected.
+    #[error("{}: {reason}", path.display())]
+    Toml {
+        /// Which file.
+        path: PathBuf,
+        /// The parser's words.
+        reason: String,
+    },
+    /// A name or a verifier key is wrong.
+    #[error("{what}: {source}")]
+    Key {
+        /// Whose.
+        what: String,
+        /// Why.
+        source: NoteError,
+    },
+    /// A log is not one that can be followed.
+    #[error("log {name}: {reason}")]
+    Log {
+        /// The name of its key.
+        name: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A log's address.
+    #[error(transparent)]
+    Address(#[from] HttpError),
+    /// The key file is not one.
+    #[error("{} is not the key file of {name}", path.display())]
+    KeyFile {
+        /// Which file.
+        path: PathBuf,
+        /// Who it should be for.
+        name: KeyName,
+    },
+    /// No randomness for a key.
+    #[error("the system gives no random bytes")]
+    Randomness,
+}
+
+/// Who runs an auditor. Readers' own annotations decide what they believe of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The name of its key, by convention a URL without scheme.
+    pub name: String,
+    /// The organisation.
+    pub organisation: String,
+    /// The jurisdiction.
+    pub jurisdiction: String,
+}
+
+/// One log to follow, as written in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// The log's verifier key; its name is the log's origin.
+    pub vkey: String,
+    /// Where the log's objects are read.
+    pub url: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    organisation: String,
+    jurisdiction: String,
+    #[serde(default = "default_listen")]
+    listen: SocketAddr,
+    #[serde(default = "default_poll")]
+    poll_interval_ms: u64,
+    // An empty list would be printed as a value, to which no `[[log]]` can be added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    log: Vec<LogConfig>,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8090))
+}
+
+fn default_poll() -> u64 {
+    10_000
+}
+
+/// Everything that an auditor is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Who runs it.
+    pub identity: Identity,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// How often each log's published checkpoint is read, in milliseconds.
+    pub poll_interval_ms: u64,
+    /// The logs.
+    pub logs: Vec<FollowedLog>,
+}
+
+/// A log that can be followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FollowedLog {
+    /// Its origin.
+    pub origin: Origin,
+    /// The key that signs its checkpoints.
+    pub key: VerifierKey,
+    /// Where it is read.
+    pub url: BaseUrl,
+}
+
+impl FollowedLog {
+    /// Checks a log's key and address.
+    pub fn new(vkey: &str, url: &str) -> Result<Self, ConfigError> {
+        let key = VerifierKey::parse(vkey).map_err(|source| ConfigError::Key {
+            what: format!("log key {vkey:?}"),
+            source,
+        })?;
+        let refused = |reason| ConfigError::Log {
+            name: key.name().to_string(),
+            reason,
+        };
+        if key.algorithm() != Algorithm::Ed25519 {
+            return Err(refused("the key is not an Ed25519 log key (type 0x01)"));
+        }
+        let origin = Origin::parse(key.name().as_str())
+            .map_err(|_| refused("the key's name cannot be an origin"))?;
+        let url = BaseUrl::parse(url)?;
+        Ok(Self { origin, key, url })
+    }
+}
+
+impl Config {
+    /// Reads the folder's configuration.
+    pub fn load(dir: &Path) -> Result<Self, ConfigError> {
+        let path = dir.join(CONFIG_FILE);
+        let text = fs::read_to_string(&path).map_err(|source| ConfigError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let file: File = toml::from_str(&text).map_err(|error| ConfigError::Toml {
+            path,
+            reason: error.to_string(),
+        })?;
+        key_name(&file.name)?;
+        let mut logs = Vec::new();
+        for log in &file.log {
+            let log = FollowedLog::new(&log.vkey, &log.url)?;
+            let refused = |reason| ConfigError::Log {
+                name: log.origin.to_string(),
+                reason,
+            };
+            if logs
+                .iter()
+                .any(|other: &FollowedLog| other.origin == log.origin)
+            {
+                return Err(refused("it is listed twice"));
+            }
+            if log.origin.as_str() == file.name {
+                return Err(refused("it has the auditor's own name"));
+            }
+            logs.push(log);
+        }
+        Ok(Self {
+            dir: dir.into(),
+            identity: Identity {
+                name: file.name,
+                organisation: file.organisation,
+                jurisdiction: file.jurisdiction,
+            },
+            listen: file.listen,
+            poll_interval_ms: file.poll_interval_ms.max(10),
+            logs,
+        })
+    }
+
+    /// The signer in the folder's key file.
+    pub fn signer(&self) -> Result<Signer, ConfigError> {
+        let path = self.dir.join(KEY_FILE);
+        let text = fs::read_to_string(&path)
+            .map(Zeroizing::new)
+            .map_err(|source| ConfigError::File {
+                path: path.clone(),
+                source,
+            })?;
+        let name = key_name(&self.identity.name)?;
+        parse_key(text.trim_end(), &name).ok_or(ConfigError::KeyFile { path, name })
+    }
+
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        self.dir.join("auditor.sqlite3")
+    }
+
+    /// The folder of evidence files.
+    pub fn evidence(&self) -> PathBuf {
+        self.dir.join("evidence")
+    }
+}
+
+/// Makes an auditor's folder: its key and a configuration without logs. Gives the verifier key to
+/// hand out.
+pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError> {
+    let name = key_name(&identity.name)?;
+    let mut seed = Zeroizing::new([0u8; 32]);
+    getrandom::fill(seed.as_mut_slice()).map_err(|_| ConfigError::Randomness)?;
+    let signer = signer(&name, &seed)?;
+    let key = signer.verifier_key();
+    fs::create_dir_all(dir).map_err(|source| ConfigError::File {
+        path: dir.into(),
+        source,
+    })?;
+    let config = toml::to_string(&File {
+        name: identity.name.clone(),
+        organisation: identity.organisation.clone(),
+        jurisdiction: identity.jurisdiction.clone(),
+        listen: default_listen(),
+        poll_interval_ms: default_poll(),
+        log: Vec::new(),
+    })
+    .map_err(|error| ConfigError::Toml {
+        path: dir.join(CONFIG_FILE),
+        reason: error.to_string(),
+    })?;
+    let mut bytes = Zeroizing::new(vec![Algorithm::CosignatureV1.type_byte()]);
+    bytes.extend_from_slice(seed.as_slice());
+    let secret = Zeroizing::new(codec::to_base64(&bytes));
+    let secret = Zeroizing::new(format!("{KEY_PREFIX}{name}+{}+{}\n", key.id(), *secret));
+    // The key first: a folder with a configuration and no key would look finished.
+    write_new(&dir.join(KEY_FILE), secret.as_bytes(), 0o600)?;
+    write_new(&dir.join(CONFIG_FILE), config.as_bytes(), 0o644)?;
+    Ok(key)
+}
+
+/// Adds a log to the folder's configuration; what people wrote there stays as it is.
+pub fn add_log(dir: &Path, log: &LogConfig) -> Result<Config, ConfigError> {
+    let added = FollowedLog::new(&log.vkey, &log.url)?;
+    let config = Config::load(dir)?;
+    if config.logs.iter().any(|known| known.origin == added.origin) {
+        return Err(ConfigError::Log {
+            name: added.origin.to_string(),
+            reason: "it is listed already",
+        });
+    }
+    let path = dir.join(CONFIG_FILE);
+    let file = |source| ConfigError::File {
+        path: path.clone(),
+        source,
+    };
+    let mut text = fs::read_to_string(&path).map_err(file)?;
+    let table = toml::to_string(log).map_err(|error| ConfigError::Toml {
+        path: path.clone(),
+        reason: error.to_string(),
+    })?;
+    text.push_str("\n[[log]]\n");
+    text.push_str(&table);
+    let fresh = path.with_extension("toml.new");
+    fs::write(&fresh, text).map_err(file)?;
+    fs::rename(&fresh, &path).map_err(file)?;
+    Config::load(dir)
+}
+
+fn key_name(name: &str) -> Result<KeyName, ConfigError> {
+    KeyName::parse(name).map_err(|source| ConfigError::Key {
+        what: format!("name {name:?}"),
+        source,
+    })
+}
+
+fn signer(name: &KeyName, seed: &[u8; 32]) -> Result<Signer, ConfigError> {
+    Signer::new(
+        name.clone(),
+        Algorithm::CosignatureV1,
+        SecretKey::from_seed(seed),
+    )
+    .map_err(|source| ConfigError::Key {
+        what: format!("name {name}"),
+        source,
+    })
+}
+
+fn parse_key(text: &str, name: &KeyName) -> Option<Signer> {
+    let rest = text
+        .strip_prefix(KEY_PREFIX)?
+        .strip_prefix(name.as_str())?
+        .strip_prefix('+')?;
+    let (id, secret) = rest.split_once('+')?;
+    let bytes = Zeroizing::new(codec::base64_array::<33>(secret).ok()?);
+    let (kind, seed) = bytes.split_first_chunk::<1>()?;
+    if *kind != [Algorithm::CosignatureV1.type_byte()] {
+        return None;
+    }
+    let signer = signer(name, seed.try_into().ok()?).ok()?;
+    // The id is over name and key: a key file that was renamed is noticed.
+    (signer.verifier_key().id().to_string() == id).then_some(signer)
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), ConfigError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let written = options.open(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|source| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => ConfigError::Exists { path: path.into() },
+        _ => ConfigError::File {
+            path: path.into(),
+            source,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(name: &str) -> Identity {
+        Identity {
+            name: name.into(),
+            organisation: "Example".into(),
+            jurisdiction: "CH".into(),
+        }
+    }
+
+    fn log_vkey(name: &str) -> String {
+        let secret = SecretKey::from_seed(&[7; 32]);
+        Signer::new(KeyName::parse(name).unwrap(), Algorithm::Ed25519, secret)
+            .unwrap()
+            .verifier_key()
+            .to_string()
+    }
+
+    #[test]
+    fn init_makes_a_folder_that_loads_and_a_key_that_nobody_else_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = init(dir.path(), &identity("audit.example/a")).unwrap();
+        let config = Config::load(dir.path()).unwrap();
+        assert_eq!(config.signer().unwrap().verifier_key(), key);
+        assert_eq!(key.algorithm(), Algorithm::CosignatureV1);
+        #[cfg(unix)]
+        {
+            let meta = fs::metadata(dir.path().join(KEY_FILE)).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::mode(&meta.permissions());
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_key_is_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), &identity("audit.example/a")).unwrap();
+        let before = fs::read(dir.path().join(KEY_FILE)).unwrap();
+        assert!(matches!(
+            init(dir.path(), &identity("audit.example/b")),
+            Err(ConfigError::Exists { .. })
+        ));
+        assert_eq!(fs::read(dir.path().join(KEY_FILE)).unwrap(), before);
+    }
+
+    #[test]
+    fn a_key_of_another_name_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), &identity("audit.example/a")).unwrap();
+        let mut config = Config::load(dir.path()).unwrap();
+        config.identity.name = "audit.example/b".into();
+        assert!(matches!(config.signer(), Err(ConfigError::KeyFile { .. })));
+        let path = dir.path().join(KEY_FILE);
+        let renamed = fs::read_to_string(&path).unwrap().replace("/a+", "/b+");
+        fs::write(&path, renamed).unwrap();
+        assert!(matches!(config.signer(), Err(ConfigError::KeyFile { .. })));
+    }
+
+    #[test]
+    fn a_log_is_added_once_and_comments_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), &identity("audit.example/a")).unwrap();
+        let path = dir.path().join(CONFIG_FILE);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("# by hand\n{text}")).unwrap();
+        let log = LogConfig {
+            vkey: log_vkey("log.example"),
+            url: "http://127.0.0.1:1/".into(),
+        };
+        let config = add_log(dir.path(), &log).unwrap();
+        assert_eq!(config.logs.len(), 1);
+        assert_eq!(config.logs[0].origin.as_str(), "log.example");
+        assert!(fs::read_to_string(&path).unwrap().starts_with("# by hand"));
+        assert!(matches!(
+            add_log(dir.path(), &log),
+            Err(ConfigError::Log { .. })
+        ));
+    }
+
+    #[test]
+    fn keys_that_sign_no_log_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = init(dir.path(), &identity("audit.example/a")).unwrap();
+        assert!(FollowedLog::new(&own.to_string(), "http://127.0.0.1:1").is_err());
+        assert!(FollowedLog::new("x", "http://127.0.0.1:1").is_err());
+        assert!(FollowedLog::new(&log_vkey("log.example"), "127.0.0.1:1").is_err());
+    }
+}

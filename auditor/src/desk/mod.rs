@@ -1,0 +1,418 @@
+//! One task for each log: takes commands, lets [`crate::audit`] decide and carries out what was
+//! decided, in order.
+//!
+//! Logs do not share anything but the database, so that one that hangs, floods or breaks rules
+//! does not hold up another. When the state becomes unknown, above all after a failed write, the
+//! desk is thrown away and opened again from disk: the same code as at the start.
+
+mod carry;
+mod index;
+mod poll;
+mod status;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use plainsight_client::http::{Http, HttpError};
+use plainsight_client::source::Source;
+use plainsight_specs::checkpoint::SignedCheckpoint;
+use plainsight_specs::entry::{Epoch, Genesis};
+use plainsight_specs::hash::Hash;
+use plainsight_specs::index::IndexKey;
+use plainsight_specs::merkle::{TreeHead, TreeSize};
+use plainsight_specs::note::{SignatureLine, Signer};
+use plainsight_specs::rules::Phase;
+use plainsight_specs::time::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::alert::{Alert, Severity};
+use crate::audit::{Answer, Event, RequestId, Standing, State};
+use crate::clock;
+use crate::compare::{Comparison, Known};
+use crate::config::FollowedLog;
+use crate::evidence::{AccuseError, Shelf};
+use crate::follow::{Fatal, Followed, Follower};
+use crate::mirror::Mirror;
+use crate::store::{LogId, Store};
+
+pub use index::{IndexAnswer, MAX_INDEXES};
+pub use status::{Status, Verdict};
+
+/// Commands that may wait for a log.
+pub const INBOX: usize = 128;
+/// Heads that may wait to be followed.
+const MAX_WANTED: usize = 8;
+/// Requests that wait for the first look at the published checkpoint.
+const MAX_DEFERRED: usize = 64;
+
+/// What a desk is asked.
+#[derive(Debug)]
+pub enum Command {
+    /// C2SP `add-checkpoint`, the log's signature verified.
+    AddCheckpoint {
+        /// The size that the log thinks was signed last.
+        old: TreeSize,
+        /// From there.
+        proof: Vec<Hash>,
+        /// The checkpoint.
+        checkpoint: SignedCheckpoint,
+        /// The answer.
+        reply: oneshot::Sender<Reply>,
+    },
+    /// A head that somebody was shown, the log's signature verified.
+    Shown {
+        /// The checkpoint.
+        checkpoint: SignedCheckpoint,
+        /// The answer.
+        reply: oneshot::Sender<Opinion>,
+    },
+    /// Index proofs at the head signed last.
+    Index {
+        /// What is searched.
+        indexes: Vec<IndexKey>,
+        /// The answer, or why there is none now.
+        reply: oneshot::Sender<Result<IndexAnswer, &'static str>>,
+    },
+    /// A comparison of our own came to its end.
+    Compared {
+        /// The head.
+        checkpoint: SignedCheckpoint,
+        /// How it fits.
+        found: Result<Comparison, AccuseError>,
+        /// Who wants to know.
+        reply: Option<oneshot::Sender<Opinion>>,
+    },
+}
+
+/// The answer to `add-checkpoint`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// 200.
+    Cosigned(SignatureLine),
+    /// Anything else.
+    Refused(Answer),
+}
+
+/// What is thought of a head that somebody was shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opinion {
+    /// `same`, `consistent`, `ahead`, `fork` or `unproven`.
+    pub verdict: &'static str,
+    /// The address of the evidence.
+    pub evidence: Option<String>,
+    /// For people.
+    pub detail: String,
+}
+
+/// What all desks share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The database.
+    pub store: Store,
+    /// The evidence files.
+    pub shelf: Shelf,
+    /// The auditor's key.
+    pub signer: Arc<Signer>,
+    /// The way out.
+    pub http: Http,
+    /// How often the published checkpoint is read.
+    pub poll: Duration,
+}
+
+/// How to reach a desk.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    /// The log.
+    pub log: FollowedLog,
+    /// Which log, in the database.
+    pub id: LogId,
+    /// For commands.
+    pub inbox: mpsc::Sender<Command>,
+    /// What the desk says about its log.
+    pub status: watch::Receiver<Status>,
+}
+
+/// Opens a desk for a log and keeps it open until `stop` says so.
+pub async fn open(
+    shared: Shared,
+    log: FollowedLog,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(Handle, JoinHandle<()>), Fatal> {
+    let row = shared.store.log(&log.origin, &log.key).await?;
+    let (sender, mut inbox) = mpsc::channel(INBOX);
+    let (status, watched) = watch::channel(Status::new(&log));
+    let handle = Handle {
+        log: log.clone(),
+        id: row.id,
+        inbox: sender.clone(),
+        status: watched,
+    };
+    // The desk holds a weak sender: when all handles are gone, nobody can ask any more.
+    let own = sender.downgrade();
+    let task = tokio::spawn(async move {
+        while !*stop.borrow() {
+            let opened = Desk::open(shared.clone(), log.clone(), own.clone(), status.clone()).await;
+            let ended = match opened {
+                Ok(mut desk) => {
+                    let ended = desk.work(&mut inbox, &mut stop).await;
+                    desk.clear();
+                    ended
+                }
+                Err(error) => Err(error),
+            };
+            let Err(error) = ended else { return };
+            tracing::error!(log = %log.origin, %error, "the state is unknown; opening again");
+            let alert = Alert {
+                severity: Severity::Own,
+                code: "restarted",
+                subject: error.to_string(),
+                text: format!("this log's task was started again from disk: {error}"),
+            };
+            // If the database is what failed, there is nowhere to tell.
+            let _ = shared
+                .store
+                .raise(Some(row.id), &alert, clock::now_s())
+                .await;
+            status.send_modify(|status| status.fail(&error));
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    });
+    Ok((handle, task))
+}
+
+struct Desk {
+    shared: Shared,
+    log: FollowedLog,
+    own: mpsc::WeakSender<Command>,
+    status: watch::Sender<Status>,
+    known: Known,
+    state: State,
+    /// At home, or away following a head.
+    follower: Option<Follower>,
+    following: Option<JoinHandle<Result<(Follower, Followed), Fatal>>>,
+    followed: Option<TreeHead>,
+    wanted: Vec<SignedCheckpoint>,
+    /// The largest head that was to be followed.
+    seen: TreeSize,
+    polling: Option<JoinHandle<Result<Vec<u8>, HttpError>>>,
+    failures: u32,
+    comparing: Option<JoinHandle<()>>,
+    deferred: Vec<Command>,
+    replies: BTreeMap<RequestId, oneshot::Sender<Reply>>,
+    requests: u64,
+    /// Signed and stored, not yet given out.
+    sealed: Option<(TreeHead, SignatureLine)>,
+    summary: Summary,
+}
+
+/// What is asked of the replay while it is away.
+#[derive(Debug, Clone, Default)]
+struct Summary {
+    epoch: Option<Epoch>,
+    heartbeat_s: Option<u64>,
+    closed: bool,
+    canaries: BTreeMap<String, Timestamp>,
+}
+
+impl Desk {
+    async fn open(
+        shared: Shared,
+        log: FollowedLog,
+        own: mpsc::WeakSender<Command>,
+        status: watch::Sender<Status>,
+    ) -> Result<Self, Fatal> {
+        let row = shared.store.log(&log.origin, &log.key).await?;
+        let known = Known {
+            mirror: Mirror {
+                store: shared.store.clone(),
+                log: row.id,
+            },
+            key: log.key.clone(),
+            source: Source::new(shared.http.clone(), log.url.clone()),
+            mirrored: None,
+            target: None,
+        };
+        let follower =
+            Follower::open(known, shared.shelf.clone(), &row, log.origin.clone()).await?;
+        let open = shared.store.open_break(row.id).await?;
+        let mut state = State::new(row.signed, follower.held(), open);
+        if let Some(size) = row.rolled_back {
+            state.standing = Standing::RolledBack(size);
+        }
+        let mut desk = Self {
+            known: follower.known.clone(),
+            shared,
+            log,
+            own,
+            status,
+            state,
+            follower: None,
+            following: None,
+            followed: None,
+            wanted: Vec::new(),
+            seen: TreeSize::ZERO,
+            polling: None,
+            failures: 0,
+            comparing: None,
+            deferred: Vec::new(),
+            replies: BTreeMap::new(),
+            requests: 0,
+            sealed: None,
+            summary: Summary::default(),
+        };
+        desk.come_home(follower);
+        desk.tell_status();
+        Ok(desk)
+    }
+
+    async fn work(
+        &mut self,
+        inbox: &mut mpsc::Receiver<Command>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), Fatal> {
+        let mut tick = tokio::time::interval(self.shared.poll);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = stop.changed() => return Ok(()),
+                command = inbox.recv() => match command {
+                    Some(command) => self.take(command).await?,
+                    None => return Ok(()),
+                },
+                ended = joined(&mut self.following) => {
+                    self.following = None;
+                    self.end_following(ended.map_err(|_| Fatal::Task)??).await?;
+                }
+                read = joined(&mut self.polling) => {
+                    self.polling = None;
+                    self.end_poll(read.map_err(|_| Fatal::Task)?).await?;
+                }
+                _ = tick.tick() => self.begin_poll().await?,
+            }
+            self.tell_status();
+        }
+    }
+
+    /// Ends what runs beside the desk.
+    fn clear(&mut self) {
+        if let Some(task) = self.following.take() {
+            task.abort();
+        }
+        if let Some(task) = self.polling.take() {
+            task.abort();
+        }
+        if let Some(task) = self.comparing.take() {
+            task.abort();
+        }
+    }
+
+    async fn take(&mut self, command: Command) -> Result<(), Fatal> {
+        match command {
+            Command::AddCheckpoint { .. } if self.state.standing == Standing::Unchecked => {
+                // A first look at the published checkpoint comes before the first signature.
+                if self.deferred.len() < MAX_DEFERRED {
+                    self.deferred.push(command);
+                }
+                self.begin_poll().await
+            }
+            Command::AddCheckpoint {
+                old,
+                proof,
+                checkpoint,
+                reply,
+            } => {
+                self.forget_who_gave_up().await?;
+                self.requests += 1;
+                let request = RequestId(self.requests);
+                self.replies.insert(request, reply);
+                let asked = Event::Asked {
+                    request,
+                    old,
+                    proof,
+                    checkpoint,
+                };
+                self.happen(asked).await
+            }
+            Command::Shown { checkpoint, reply } => {
+                self.begin_comparison(checkpoint, Some(reply));
+                Ok(())
+            }
+            Command::Index { indexes, reply } => {
+                let answer = self.prove_indexes(&indexes).await?;
+                // Whoever asked may have gone.
+                let _ = reply.send(answer);
+                Ok(())
+            }
+            Command::Compared {
+                checkpoint,
+                found,
+                reply,
+            } => self.end_comparison(checkpoint, found, reply).await,
+        }
+    }
+
+    /// Lets something happen, and carries out what follows until nothing does.
+    async fn happen(&mut self, event: Event) -> Result<(), Fatal> {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for effect in crate::audit::step(&mut self.state, event) {
+                // An error ends the whole desk: nothing after a failed write is carried out.
+                events.extend(self.carry_out(effect).await?);
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget_who_gave_up(&mut self) -> Result<(), Fatal> {
+        let gone: Vec<RequestId> = self
+            .replies
+            .iter()
+            .filter(|(_, reply)| reply.is_closed())
+            .map(|(request, _)| *request)
+            .collect();
+        for request in gone {
+            self.replies.remove(&request);
+            self.happen(Event::GaveUp(request)).await?;
+        }
+        Ok(())
+    }
+
+    fn come_home(&mut self, follower: Follower) {
+        let replay = &follower.replayed.replay;
+        self.summary = Summary {
+            epoch: replay.last_epoch().map(|(_, epoch)| *epoch),
+            heartbeat_s: replay.genesis().map(Genesis::heartbeat_s),
+            closed: replay.phase() != Phase::Open,
+            canaries: follower.replayed.canaries.clone(),
+        };
+        self.state.skew_ms = replay.genesis().map_or(0, Genesis::max_clock_skew_ms);
+        self.known = follower.known.clone();
+        self.follower = Some(follower);
+    }
+
+    async fn raise(&self, alert: &Alert) -> Result<(), Fatal> {
+        let (store, log) = (&self.shared.store, self.known.mirror.log);
+        if store.raise(Some(log), alert, clock::now_s()).await? {
+            tracing::warn!(log = %self.log.origin, code = alert.code, "{}", alert.text);
+        }
+        Ok(())
+    }
+
+    async fn resolve(&self, code: &str) -> Result<(), Fatal> {
+        let (store, log) = (&self.shared.store, self.known.mirror.log);
+        Ok(store.resolve(log, code, clock::now_s()).await?)
+    }
+}
+
+/// The end of a task, if there is one; else never.
+async fn joined<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task::JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => std::future::pending().await,
+    }
+}

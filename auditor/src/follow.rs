@@ -1,0 +1,279 @@
+//! Follows one log: fetches what a signed head covers, verifies, replays and keeps it.
+//!
+//! Chunk by chunk, each in one transaction, so that it goes on from wherever it was killed, and
+//! in bounded memory whatever the distance. Nothing that is fetched is kept before it was shown to
+//! be covered by the signed head. Out of scope: whether the head is then cosigned.
+
+use plainsight_specs::Blame;
+use plainsight_specs::checkpoint::SignedCheckpoint;
+use plainsight_specs::evidence::Evidence;
+use plainsight_specs::merkle::build::tiles_for_root;
+use plainsight_specs::merkle::{TreeHead, TreeSize};
+use plainsight_specs::tile::{Edge, TileSet};
+
+use crate::alert;
+use crate::audit::Break;
+use crate::clock;
+use crate::compare::{Comparison, Known};
+use crate::evidence::{self, AccuseError, Shelf};
+use crate::fetch::{self, FetchError};
+use crate::mirror::MirrorError;
+use crate::replay::{ReplayError, Replayed};
+use crate::store::{Chunk, LogRow, StoreError};
+
+/// Evidence files that are made after one head; the others' turn comes after the next. Each
+/// takes a replay of the log.
+const EVIDENCE_AT_ONCE: u32 = 4;
+
+/// An unknown state: the task ends, and starts again from what is on disk.
+#[derive(Debug, thiserror::Error)]
+pub enum Fatal {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The replay.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The own mirror is not whole.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    /// Evidence that cannot be kept.
+    #[error(transparent)]
+    Accuse(#[from] AccuseError),
+    /// The mirror does not hash to what was stored about it.
+    #[error("the mirror does not hash to its own head; `check` says where it is damaged")]
+    Damaged,
+    /// A signature could not be made.
+    #[error("cannot cosign: {0}")]
+    Sign(#[from] plainsight_specs::cosignature::CosignatureError),
+    /// The clock shows no time that can be signed.
+    #[error("the clock is out of range")]
+    Clock,
+    /// A task of ours died.
+    #[error("a task ended unexpectedly")]
+    Task,
+}
+
+/// How following a head ended.
+#[derive(Debug)]
+pub enum Followed {
+    /// Everything is held and replayed.
+    Complete,
+    /// The log did not show what belongs to the head.
+    Withheld {
+        /// Outage or garbage; never an accusation.
+        blame: Blame,
+        /// What happened.
+        reason: String,
+    },
+    /// The head contradicts an earlier one.
+    Contradicts(Box<Evidence>),
+}
+
+/// The replay of one log, and the place from which it goes on.
+#[derive(Debug)]
+pub struct Follower {
+    /// What heads are held against.
+    pub known: Known,
+    /// The replay.
+    pub replayed: Replayed,
+    shelf: Shelf,
+    edge: Edge,
+}
+
+impl Follower {
+    /// Starts from what is on disk.
+    pub async fn open(
+        mut known: Known,
+        shelf: Shelf,
+        row: &LogRow,
+        origin: plainsight_specs::checkpoint::Origin,
+    ) -> Result<Self, Fatal> {
+        let size = row.frontier.size();
+        let mirror = &known.mirror;
+        let tiles = mirror
+            .store
+            .tiles(mirror.log, &tiles_for_root(size))
+            .await?;
+        let edge = Edge::from_tiles(size, &tiles).map_err(MirrorError::from)?;
+        let (replayed, _) = Replayed::from_mirror(origin, mirror, size).await?;
+        let root = row.frontier.root();
+        if replayed.replay.frontier() != &row.frontier || edge.root() != root {
+            return Err(Fatal::Damaged);
+        }
+        known.mirrored = row.mirrored.as_deref().and_then(|note| known.signed(note));
+        known.target = row.target.as_deref().and_then(|note| known.signed(note));
+        let follower = Self {
+            known,
+            replayed,
+            shelf,
+            edge,
+        };
+        // A crash may have come between a head and the evidence about it.
+        if let Some(mirrored) = &follower.known.mirrored {
+            follower.prove_breaks(mirrored).await?;
+        }
+        Ok(follower)
+    }
+
+    /// The newest head of which everything is held.
+    pub fn held(&self) -> TreeSize {
+        let mirrored = self.known.mirrored.as_ref();
+        mirrored.map_or(TreeSize::ZERO, |mirrored| mirrored.head().size)
+    }
+
+    /// Follows the log to `target`, whose log signature was verified.
+    pub async fn follow(mut self, target: SignedCheckpoint) -> Result<(Self, Followed), Fatal> {
+        let log = self.known.mirror.log;
+        let known = &mut self.known;
+        let store = known.mirror.store.clone();
+        if known.mirrored.is_some() || known.target.is_some() {
+            match known.compare(&target).await? {
+                Comparison::Contradicts(found) => return Ok((self, Followed::Contradicts(found))),
+                Comparison::Unproven(reason) => {
+                    let blame = Blame::Unavailable;
+                    return Ok((self, Followed::Withheld { blame, reason }));
+                }
+                Comparison::Same | Comparison::Consistent | Comparison::Ahead => {}
+            }
+        }
+        // Kept before its data arrive: whatever the log shows later is held against it.
+        store.keep_target(log, &target.to_bytes()).await?;
+        known.target = Some(target.clone());
+        let head = target.head();
+        let mut tiles = TileSet::new();
+        while self.edge.size() < head.size {
+            let source = &self.known.source;
+            match fetch::next_chunk(source, &self.edge, head, &mut tiles).await {
+                Ok(fetched) => self = self.keep(fetched).await?,
+                Err(error) => return Ok((self, withheld(&error))),
+            }
+        }
+        if self.known.mirror.root(head.size).await? != head.root {
+            // Entries from an earlier target that was never complete do not fit this one.
+            let reason = "it does not cover the entries that an earlier head covered".into();
+            let blame = Blame::Unproven;
+            return Ok((self, Followed::Withheld { blame, reason }));
+        }
+        if head.size >= self.held() {
+            store.keep_mirrored(log, &target.to_bytes()).await?;
+            self.known.mirrored = Some(target.clone());
+        }
+        judge_end(&self.known, &self.shelf, &target).await?;
+        self.prove_breaks(&target).await?;
+        Ok((self, Followed::Complete))
+    }
+
+    async fn keep(mut self, fetched: fetch::Fetched) -> Result<Self, Fatal> {
+        let first = self.edge.size();
+        let (replayed, verdicts, entries) = self.replayed.advance(fetched.entries).await?;
+        self.replayed = replayed;
+        let frontier = self.replayed.replay.frontier().clone();
+        let reached = TreeHead {
+            size: fetched.edge.size(),
+            root: fetched.edge.root(),
+        };
+        // Two ways to hash the same leaves; if they differ, nothing here can be trusted.
+        if self.replayed.replay.head() != reached {
+            return Err(Fatal::Damaged);
+        }
+        let chunk = Chunk {
+            first,
+            entries,
+            tiles: fetched.tiles,
+            frontier,
+            breaks: verdicts.breaks,
+            alerts: verdicts.alerts,
+            time: clock::now_s(),
+        };
+        let mirror = &self.known.mirror;
+        mirror.store.keep_chunk(mirror.log, &chunk).await?;
+        self.edge = fetched.edge;
+        Ok(self)
+    }
+
+    /// Makes the evidence that is still missing, all of it from what is held.
+    async fn prove_breaks(&self, target: &SignedCheckpoint) -> Result<(), Fatal> {
+        let mirror = &self.known.mirror;
+        let size = target.head().size;
+        let missing = mirror
+            .store
+            .breaks_without_evidence(mirror.log, size, EVIDENCE_AT_ONCE)
+            .await?;
+        for found in missing {
+            prove(&self.known, &self.shelf, target, &found).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A head that does not end at an epoch breaks a rule, whatever its entries are.
+pub async fn judge_end(
+    known: &Known,
+    shelf: &Shelf,
+    checkpoint: &SignedCheckpoint,
+) -> Result<(), Fatal> {
+    let size = checkpoint.head().size;
+    let last = match size.last() {
+        Some(position) => Some(known.mirror.entry(position).await?),
+        None => None,
+    };
+    let Some(found) = Replayed::end_broken(last.as_deref(), size) else {
+        return Ok(());
+    };
+    prove(known, shelf, checkpoint, &found).await
+}
+
+async fn prove(
+    known: &Known,
+    shelf: &Shelf,
+    checkpoint: &SignedCheckpoint,
+    found: &Break,
+) -> Result<(), Fatal> {
+    let evidence = evidence::of_break(&known.mirror, &known.key, checkpoint, found).await;
+    match evidence {
+        Ok(evidence) => keep_conviction(known, shelf, &evidence, found)
+            .await
+            .map(|_| ()),
+        Err(error @ (AccuseError::Evidence(_) | AccuseError::Long(_))) => {
+            // The break stands, for this auditor; others are not asked to believe it.
+            let mirror = &known.mirror;
+            let reason = error.to_string();
+            let time = clock::now_s();
+            mirror
+                .store
+                .keep_break(mirror.log, found, Err(&reason), time)
+                .await?;
+            let alert = alert::broken(found);
+            mirror.store.raise(Some(mirror.log), &alert, time).await?;
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Keeps evidence, then the break that it proves, then tells; gives the file's address.
+pub async fn keep_conviction(
+    known: &Known,
+    shelf: &Shelf,
+    evidence: &Evidence,
+    found: &Break,
+) -> Result<String, Fatal> {
+    let id = shelf.keep(evidence)?.to_hex();
+    let mirror = &known.mirror;
+    let time = clock::now_s();
+    mirror
+        .store
+        .keep_break(mirror.log, found, Ok(&id), time)
+        .await?;
+    let alert = alert::broken(found);
+    mirror.store.raise(Some(mirror.log), &alert, time).await?;
+    Ok(id)
+}
+
+fn withheld(error: &FetchError) -> Followed {
+    Followed::Withheld {
+        blame: error.blame(),
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,81 @@
+//! The auditor's HTTP: C2SP `add-checkpoint` and mirror, and what readers may ask.
+//!
+//! Every body is bounded, every wait is bounded, and nobody is authenticated: whatever is asked
+//! is checked against a log's signature or answered from what is public anyway.
+
+mod mirror;
+mod problem;
+mod read;
+mod witness;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use plainsight_specs::witness::MAX_BODY_BYTES;
+use tower_http::cors::CorsLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::desk::Handle;
+use crate::evidence::Shelf;
+use crate::store::Store;
+
+pub(crate) use problem::Problem;
+
+/// How long `add-checkpoint` waits for its own fetch and replay.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    pub(crate) desks: Arc<BTreeMap<String, Handle>>,
+    pub(crate) store: Store,
+    pub(crate) shelf: Shelf,
+    /// For the front page.
+    pub(crate) vkey: String,
+    pub(crate) organisation: String,
+    pub(crate) jurisdiction: String,
+}
+
+impl Site {
+    /// The desk of the log with this origin.
+    pub(crate) fn desk(&self, origin: &str) -> Option<&Handle> {
+        self.desks.get(origin)
+    }
+
+    /// The desk of the log whose origin has this hash.
+    pub(crate) fn desk_by_hash(&self, hash: &str) -> Option<&Handle> {
+        self.desks
+            .values()
+            .find(|desk| desk.log.origin.origin_hash() == hash)
+    }
+}
+
+/// All routes.
+pub(crate) fn router(site: Site) -> Router {
+    Router::new()
+        .route("/add-checkpoint", post(witness::add_checkpoint))
+        .route("/v1/checkpoint", post(read::shown_checkpoint))
+        .route("/v1/index", post(read::indexes))
+        .route("/v1/logs", get(read::logs))
+        .route("/v1/evidence", get(read::evidence_list))
+        .route("/v1/evidence/{id}", get(read::evidence))
+        .route("/v1/alerts", get(read::alerts))
+        .route("/livez", get(read::livez))
+        .route("/readyz", get(read::readyz))
+        .route("/", get(read::front))
+        .route("/{hash}/checkpoint", get(mirror::checkpoint))
+        .route("/{hash}/tile/{*rest}", get(mirror::tile))
+        .fallback(|| async { Problem::not_found("there is nothing here") })
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(TimeoutLayer::with_status_code(
+            axum::http::StatusCode::SERVICE_UNAVAILABLE,
+            PATIENCE + Duration::from_secs(20),
+        ))
+        // Auditing from a browser is welcome: nothing here depends on who asks.
+        .layer(CorsLayer::permissive())
+        .with_state(site)
+}

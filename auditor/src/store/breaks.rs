@@ -1,0 +1,173 @@
+//! Rules that a log broke, and what its auditor's operator said about them.
+
+use plainsight_specs::merkle::TreeSize;
+use plainsight_specs::rules::Rule;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::{LogId, Store, StoreError, from_db, to_db};
+use crate::audit::Break;
+
+/// A break as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptBreak {
+    /// The rule and where.
+    pub found: Break,
+    /// When it was seen, in POSIX seconds.
+    pub seen: u64,
+    /// The address of its evidence.
+    pub evidence: Option<String>,
+    /// Why there is none.
+    pub unproven: Option<String>,
+    /// The operator's public reason to go on.
+    pub reason: Option<String>,
+}
+
+impl KeptBreak {
+    /// Whether cosigning has stopped because of it.
+    pub fn is_open(&self) -> bool {
+        self.reason.is_none()
+    }
+}
+
+impl Store {
+    /// All breaks of a log, the first in its order first; at most `limit`.
+    pub async fn breaks(&self, log: LogId, limit: u32) -> Result<Vec<KeptBreak>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM breaks WHERE log = ? ORDER BY at, seen LIMIT ?")
+            .bind(log.0)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(kept).collect()
+    }
+
+    /// The first break that nobody acknowledged.
+    pub async fn open_break(&self, log: LogId) -> Result<Option<Break>, StoreError> {
+        let row = sqlx::query(
+            "SELECT * FROM breaks WHERE log = ? AND acknowledged IS NULL ORDER BY at, seen LIMIT 1",
+        )
+        .bind(log.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.as_ref().map(kept).transpose()?.map(|kept| kept.found))
+    }
+
+    /// The first breaks by entries of the first `size` for which evidence was neither made nor
+    /// given up.
+    pub async fn breaks_without_evidence(
+        &self,
+        log: LogId,
+        size: TreeSize,
+        limit: u32,
+    ) -> Result<Vec<Break>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM breaks
+             WHERE log = ? AND at < ? AND evidence IS NULL AND unproven IS NULL
+               AND rule NOT IN ('fork', 'extension', 'end')
+             ORDER BY at LIMIT ?",
+        )
+        .bind(log.0)
+        .bind(to_db(size.get()))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok(kept(row)?.found)).collect()
+    }
+
+    /// Whether the entry at `position` is void.
+    pub async fn is_void(&self, log: LogId, position: u64) -> Result<bool, StoreError> {
+        let breaks = sqlx::query("SELECT * FROM breaks WHERE log = ? AND at = ?")
+            .bind(log.0)
+            .bind(to_db(position))
+            .fetch_all(&self.pool)
+            .await?;
+        for row in &breaks {
+            if !kept(row)?.found.is_about_head() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Keeps a break with the address of its evidence; one that is known keeps its first evidence.
+    pub async fn keep_break(
+        &self,
+        log: LogId,
+        found: &Break,
+        evidence: Result<&str, &str>,
+        time: u64,
+    ) -> Result<(), StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        insert(
+            &mut connection,
+            log,
+            found,
+            evidence.ok(),
+            evidence.err(),
+            time,
+        )
+        .await
+    }
+
+    /// Acknowledges a break; gives whether it was there and open.
+    pub async fn acknowledge(
+        &self,
+        log: LogId,
+        found: &Break,
+        reason: &str,
+        time: u64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE breaks SET acknowledged = ?, reason = ?
+             WHERE log = ? AND at = ? AND rule = ? AND acknowledged IS NULL",
+        )
+        .bind(to_db(time))
+        .bind(reason)
+        .bind(log.0)
+        .bind(to_db(found.at))
+        .bind(found.rule.as_str())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    log: LogId,
+    found: &Break,
+    evidence: Option<&str>,
+    unproven: Option<&str>,
+    time: u64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO breaks (log, at, rule, seen, evidence, unproven) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (log, at, rule) DO UPDATE SET
+            evidence = coalesce(breaks.evidence, excluded.evidence),
+            unproven = CASE WHEN coalesce(breaks.evidence, excluded.evidence) IS NULL
+                            THEN coalesce(excluded.unproven, breaks.unproven) END",
+    )
+    .bind(log.0)
+    .bind(to_db(found.at))
+    .bind(found.rule.as_str())
+    .bind(to_db(time))
+    .bind(evidence)
+    .bind(unproven)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn kept(row: &SqliteRow) -> Result<KeptBreak, StoreError> {
+    let rule = Rule::parse(row.try_get("rule")?).ok_or(StoreError::Corrupt("rule"))?;
+    Ok(KeptBreak {
+        found: Break {
+            at: from_db(row.try_get("at")?).ok_or(StoreError::Corrupt("at"))?,
+            rule,
+        },
+        seen: from_db(row.try_get("seen")?).ok_or(StoreError::Corrupt("seen"))?,
+        evidence: row.try_get("evidence")?,
+        unproven: row.try_get("unproven")?,
+        reason: row.try_get("reason")?,
+    })
+}

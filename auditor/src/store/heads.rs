@@ -1,0 +1,73 @@
+//! Signed heads: the one mirrored, the one being followed and the one cosigned.
+
+use plainsight_specs::merkle::{TreeHead, TreeSize};
+
+use super::{LogId, Store, StoreError, to_db};
+
+impl Store {
+    /// Keeps the signed head that is followed next, so that a later one can be held against it.
+    pub async fn keep_target(&self, log: LogId, note: &[u8]) -> Result<(), StoreError> {
+        sqlx::query("UPDATE logs SET target = ? WHERE id = ?")
+            .bind(note)
+            .bind(log.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Keeps a signed head of which everything is held.
+    pub async fn keep_mirrored(&self, log: LogId, note: &[u8]) -> Result<(), StoreError> {
+        sqlx::query("UPDATE logs SET mirrored = ? WHERE id = ?")
+            .bind(note)
+            .bind(log.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Moves the head signed last from `from` to `to`, if it still is `from`. Nothing may be
+    /// shown of the signature in `note` unless this returns without error.
+    pub async fn swap_signed(
+        &self,
+        log: LogId,
+        from: TreeHead,
+        to: TreeHead,
+        note: &[u8],
+        time: u64,
+    ) -> Result<(), StoreError> {
+        // One statement, so check and write are one step whoever else is connected. The last
+        // condition cannot fail if the caller is right.
+        let moved = sqlx::query(
+            "UPDATE logs SET signed_size = ?, signed_root = ?, signed_note = ?, signed_time = ?
+             WHERE id = ? AND signed_size = ? AND signed_root = ?
+               AND (signed_size < ? OR (signed_size = ? AND signed_root = ?))",
+        )
+        .bind(to_db(to.size.get()))
+        .bind(to.root.as_bytes().as_slice())
+        .bind(note)
+        .bind(to_db(time))
+        .bind(log.0)
+        .bind(to_db(from.size.get()))
+        .bind(from.root.as_bytes().as_slice())
+        .bind(to_db(to.size.get()))
+        .bind(to_db(to.size.get()))
+        .bind(to.root.as_bytes().as_slice())
+        .execute(&self.pool)
+        .await?;
+        if moved.rows_affected() == 1 {
+            Ok(())
+        } else {
+            Err(StoreError::Lost("the head signed last"))
+        }
+    }
+
+    /// Remembers that we had signed a head that we do not know of.
+    pub async fn keep_rolled_back(&self, log: LogId, size: TreeSize) -> Result<(), StoreError> {
+        sqlx::query("UPDATE logs SET rolled_back = ? WHERE id = ?")
+            .bind(to_db(size.get()))
+            .bind(log.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}

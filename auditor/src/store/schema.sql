@@ -1,0 +1,64 @@
+-- One row a log. `signed_*` is the newest head cosigned, swapped only against what was read.
+CREATE TABLE IF NOT EXISTS logs (
+    id          INTEGER PRIMARY KEY,
+    origin      TEXT    NOT NULL UNIQUE,
+    vkey        TEXT    NOT NULL,
+    -- Entries held and replayed, and the compact range over them.
+    held        INTEGER NOT NULL,
+    frontier    BLOB    NOT NULL,
+    -- The newest signed head of which everything is held, and the one being followed.
+    mirrored    BLOB,
+    target      BLOB,
+    signed_size INTEGER NOT NULL,
+    signed_root BLOB    NOT NULL,
+    -- The note with the log's lines and our own.
+    signed_note BLOB,
+    signed_time INTEGER,
+    -- Set when our own cosignature was seen on a head that we do not know of.
+    rolled_back INTEGER
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS entries (
+    log      INTEGER NOT NULL REFERENCES logs (id),
+    position INTEGER NOT NULL,
+    body     BLOB    NOT NULL,
+    PRIMARY KEY (log, position)
+) STRICT, WITHOUT ROWID;
+
+-- The widest hash tile known at each place: a partial one is a prefix of it.
+CREATE TABLE IF NOT EXISTS tiles (
+    log    INTEGER NOT NULL REFERENCES logs (id),
+    level  INTEGER NOT NULL,
+    place  INTEGER NOT NULL,
+    hashes BLOB    NOT NULL,
+    PRIMARY KEY (log, level, place)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS breaks (
+    log          INTEGER NOT NULL REFERENCES logs (id),
+    at           INTEGER NOT NULL,
+    rule         TEXT    NOT NULL,
+    seen         INTEGER NOT NULL,
+    -- The address of the evidence file, or why there is none.
+    evidence     TEXT,
+    unproven     TEXT,
+    acknowledged INTEGER,
+    reason       TEXT,
+    PRIMARY KEY (log, at, rule)
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS breaks_open ON breaks (log, at) WHERE acknowledged IS NULL;
+
+CREATE TABLE IF NOT EXISTS alerts (
+    id       INTEGER PRIMARY KEY,
+    log      INTEGER REFERENCES logs (id),
+    severity TEXT    NOT NULL,
+    code     TEXT    NOT NULL,
+    subject  TEXT    NOT NULL,
+    text     TEXT    NOT NULL,
+    time     INTEGER NOT NULL,
+    resolved INTEGER
+) STRICT;
+
+-- One alert for each fact, as long as it lasts.
+CREATE UNIQUE INDEX IF NOT EXISTS alerts_once ON alerts (log, code, subject) WHERE resolved IS NULL;

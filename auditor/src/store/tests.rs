@@ -1,0 +1,179 @@
+//! What only moves forward, and who loses a race.
+
+use plainsight_specs::ed25519::SecretKey;
+use plainsight_specs::hash::{leaf_hash, sha256};
+use plainsight_specs::note::{Algorithm, KeyName, Signer};
+use plainsight_specs::rules::Rule;
+use plainsight_specs::tile::Edge;
+
+use super::*;
+use crate::audit::{Break, State};
+
+fn key(seed: u8) -> VerifierKey {
+    let name = KeyName::parse("log.example").unwrap();
+    Signer::new(name, Algorithm::Ed25519, SecretKey::from_seed(&[seed; 32]))
+        .unwrap()
+        .verifier_key()
+}
+
+async fn store(dir: &Path) -> (Store, LogRow) {
+    let store = Store::open(&dir.join("test.sqlite3")).await.unwrap();
+    let origin = Origin::parse("log.example").unwrap();
+    let row = store.log(&origin, &key(1)).await.unwrap();
+    (store, row)
+}
+
+fn head(size: u64, root: &[u8]) -> TreeHead {
+    TreeHead {
+        size: TreeSize::new(size).unwrap(),
+        root: sha256(root),
+    }
+}
+
+fn chunk(entries: &[&[u8]], after: &Frontier) -> Chunk {
+    let mut frontier = after.clone();
+    let mut edge = Edge::new();
+    let leaves: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+    for leaf in &leaves {
+        frontier.append(leaf);
+    }
+    Chunk {
+        first: after.size(),
+        entries: entries.iter().map(|entry| entry.to_vec()).collect(),
+        tiles: edge.append(&leaves).unwrap(),
+        frontier,
+        breaks: Vec::new(),
+        alerts: Vec::new(),
+        time: 1,
+    }
+}
+
+#[tokio::test]
+async fn of_two_that_swap_the_signed_head_one_loses() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, row) = store(dir.path()).await;
+    let other = Store::open(&dir.path().join("test.sqlite3")).await.unwrap();
+    let nothing = State::nothing_signed();
+    assert_eq!(row.signed, nothing);
+    let (mine, theirs) = (head(5, b"mine"), head(5, b"theirs"));
+    let (one, two) = tokio::join!(
+        store.swap_signed(row.id, nothing, mine, b"mine", 1),
+        other.swap_signed(row.id, nothing, theirs, b"theirs", 1),
+    );
+    assert!(one.is_ok() != two.is_ok());
+    let origin = Origin::parse("log.example").unwrap();
+    let kept = store.log(&origin, &key(1)).await.unwrap();
+    let (signed, note) = if one.is_ok() {
+        (mine, b"mine".as_slice())
+    } else {
+        (theirs, b"theirs".as_slice())
+    };
+    assert_eq!(
+        (kept.signed, kept.signed_note.as_deref()),
+        (signed, Some(note))
+    );
+}
+
+#[tokio::test]
+async fn the_signed_head_never_shrinks_and_never_changes_its_root() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, row) = store(dir.path()).await;
+    let swap = |from, to| store.swap_signed(row.id, from, to, b"note", 1);
+    let five = head(5, b"five");
+    swap(State::nothing_signed(), five).await.unwrap();
+    swap(five, five).await.unwrap();
+    for wrong in [head(4, b"four"), head(5, b"other"), State::nothing_signed()] {
+        assert!(matches!(swap(five, wrong).await, Err(StoreError::Lost(_))));
+    }
+    assert!(matches!(
+        swap(head(5, b"other"), head(6, b"six")).await,
+        Err(StoreError::Lost(_))
+    ));
+    swap(five, head(6, b"six")).await.unwrap();
+    assert!(matches!(
+        swap(five, head(7, b"seven")).await,
+        Err(StoreError::Lost(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_chunk_follows_what_is_held_or_is_not_kept_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, row) = store(dir.path()).await;
+    let first = chunk(&[b"a", b"b"], &row.frontier);
+    store.keep_chunk(row.id, &first).await.unwrap();
+    assert!(matches!(
+        store.keep_chunk(row.id, &first).await,
+        Err(StoreError::Lost(_))
+    ));
+    let mut gap = first.frontier.clone();
+    gap.append(&sha256(b"missing"));
+    let gap = chunk(&[b"d"], &gap);
+    assert!(matches!(
+        store.keep_chunk(row.id, &gap).await,
+        Err(StoreError::Lost(_))
+    ));
+    assert_eq!(store.entries(row.id, 0..10).await.unwrap(), [b"a", b"b"]);
+}
+
+#[tokio::test]
+async fn a_log_does_not_change_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = store(dir.path()).await;
+    let origin = Origin::parse("log.example").unwrap();
+    let other = store.log(&origin, &key(2)).await.unwrap_err();
+    assert!(matches!(other, StoreError::OtherKey { .. }));
+    assert_eq!(other.blame(), Blame::Misuse);
+}
+
+#[tokio::test]
+async fn the_first_evidence_of_a_break_stays_and_an_acknowledgement_is_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, row) = store(dir.path()).await;
+    let found = Break {
+        at: 3,
+        rule: Rule::Seq,
+    };
+    store
+        .keep_break(row.id, &found, Err("too long"), 1)
+        .await
+        .unwrap();
+    store.keep_break(row.id, &found, Ok("aa"), 2).await.unwrap();
+    store.keep_break(row.id, &found, Ok("bb"), 3).await.unwrap();
+    store
+        .keep_break(row.id, &found, Err("again"), 4)
+        .await
+        .unwrap();
+    let kept = store.breaks(row.id, 10).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].seen, kept[0].evidence.as_deref()), (1, Some("aa")));
+    assert_eq!(kept[0].unproven, None);
+    assert_eq!(store.open_break(row.id).await.unwrap(), Some(found));
+    assert!(store.is_void(row.id, 3).await.unwrap());
+    assert!(store.acknowledge(row.id, &found, "why", 5).await.unwrap());
+    assert!(!store.acknowledge(row.id, &found, "other", 6).await.unwrap());
+    assert_eq!(store.open_break(row.id).await.unwrap(), None);
+    // An acknowledged entry is void for ever.
+    assert!(store.is_void(row.id, 3).await.unwrap());
+    store.keep_break(row.id, &found, Ok("cc"), 7).await.unwrap();
+    assert_eq!(store.open_break(row.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn one_alert_for_each_fact_as_long_as_it_lasts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, row) = store(dir.path()).await;
+    let alert = crate::alert::Alert {
+        severity: crate::alert::Severity::Availability,
+        code: "unreachable",
+        subject: String::new(),
+        text: "it is gone".into(),
+    };
+    assert!(store.raise(Some(row.id), &alert, 1).await.unwrap());
+    assert!(!store.raise(Some(row.id), &alert, 2).await.unwrap());
+    store.resolve(row.id, "unreachable", 3).await.unwrap();
+    assert!(store.raise(Some(row.id), &alert, 4).await.unwrap());
+    let alerts = store.alerts(10).await.unwrap();
+    assert_eq!(alerts.len(), 2);
+    assert_eq!((alerts[0].resolved, alerts[1].resolved), (None, Some(3)));
+}

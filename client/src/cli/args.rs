@@ -1,0 +1,225 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Verify a contact's keys, your own keys and updates, trusting no single party.
+///
+/// Exit codes: 0 verified, 1 refuted, 2 usage or configuration, 3 could not decide, 4 the policy
+/// is not met, 5 a pinned key changed, 6 not found (proved absent).
+#[derive(Debug, Parser)]
+#[command(
+    name = "plainsight",
+    version,
+    about,
+    long_about,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) places: Places,
+    #[command(subcommand)]
+    pub(crate) noun: Noun,
+}
+
+/// Where things are. What is not given is taken from config.toml in the home.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Places {
+    /// The log's address
+    #[arg(long, global = true, value_name = "URL", env = "PLAINSIGHT_LOG")]
+    pub(crate) log: Option<String>,
+    /// Your policy: which log, and whose cosignatures count (annotations in FILE.toml)
+    #[arg(long, global = true, value_name = "FILE", env = "PLAINSIGHT_POLICY")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Where pins, keys and remembered heads are kept
+    #[arg(long, global = true, value_name = "DIR", env = "PLAINSIGHT_HOME")]
+    pub(crate) home: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Noun {
+    /// Other people's keys
+    #[command(subcommand)]
+    Contact(ContactVerb),
+    /// Your own keys
+    #[command(subcommand)]
+    Keys(KeysVerb),
+    /// Software releases
+    #[command(subcommand)]
+    Release(ReleaseVerb),
+    /// Protections that the provider offers
+    #[command(subcommand)]
+    Protection(ProtectionVerb),
+    /// Proofs of misbehaviour
+    #[command(subcommand)]
+    Evidence(EvidenceVerb),
+    /// The log itself
+    #[command(subcommand)]
+    Log(LogVerb),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContactVerb {
+    /// Verify the latest keys of a contact, and compare with what is pinned
+    #[command(after_help = "Example: plainsight contact verify alice@example.org")]
+    Verify {
+        /// An e-mail address, a phone number, a UUID, or opaque:HEX
+        label: String,
+    },
+    /// Rely on the changed keys that the last `verify` showed
+    #[command(after_help = "Example: plainsight contact accept alice@example.org")]
+    Accept {
+        /// The contact
+        label: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysVerb {
+    /// Make an identity key and a key for each device
+    #[command(
+        after_help = "Example: plainsight keys new me@example.org --device phone --device laptop"
+    )]
+    New {
+        /// Your own e-mail address, phone number, UUID, or opaque:HEX
+        label: String,
+        /// A device
+        #[arg(long, value_name = "NAME", required = true)]
+        device: Vec<String>,
+    },
+    /// Publish the version that waits
+    #[command(after_help = "Example: plainsight keys publish me@example.org --token-file token")]
+    Publish {
+        /// Your own label
+        label: String,
+        #[command(flatten)]
+        token: Token,
+    },
+    /// Make a new version, signed by the previous identity key too, and publish it
+    #[command(
+        after_help = "Example: plainsight keys rotate me@example.org --add-device tablet --remove-device phone"
+    )]
+    Rotate {
+        /// Your own label
+        label: String,
+        /// A device to add
+        #[arg(long, value_name = "NAME")]
+        add_device: Vec<String>,
+        /// A device to remove; one that is added too gets a new key
+        #[arg(long, value_name = "NAME")]
+        remove_device: Vec<String>,
+        #[command(flatten)]
+        token: Token,
+    },
+    /// Open every version in the log since the last look, and compare with your own
+    #[command(after_help = "Example: plainsight keys monitor me@example.org")]
+    Monitor {
+        /// Your own label; all of yours if not given
+        label: Option<String>,
+    },
+    /// Every version of your own that this home keeps
+    #[command(after_help = "Example: plainsight keys history me@example.org")]
+    History {
+        /// Your own label
+        label: String,
+    },
+    /// Your current keys
+    #[command(after_help = "Example: plainsight keys show me@example.org")]
+    Show {
+        /// Your own label
+        label: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// A file with the token for publishing keys
+    #[arg(long, value_name = "FILE", env = "PLAINSIGHT_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// The stream it must be from, as a package URL, with @VERSION if it must be that one
+    #[arg(long, value_name = "PURL[@VERSION]", requires_all = ["channel", "arch"])]
+    pub(crate) stream: Option<String>,
+    /// The stream's channel, such as stable
+    #[arg(long, value_name = "C", requires = "stream")]
+    pub(crate) channel: Option<String>,
+    /// The stream's architecture, such as arm64
+    #[arg(long, value_name = "A", requires = "stream")]
+    pub(crate) arch: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReleaseVerb {
+    /// Verify that a file is byte for byte what the log has for its version
+    #[command(
+        after_help = "Example: plainsight release verify serde-1.0.229.crate --stream pkg:cargo/serde --channel stable --arch any"
+    )]
+    Verify {
+        #[command(flatten)]
+        file: FileArgs,
+        /// Verify offline, with a bundle
+        #[arg(long, value_name = "FILE")]
+        bundle: Option<PathBuf>,
+    },
+    /// Write a bundle with which a file can be verified offline
+    #[command(
+        after_help = "Example: plainsight release bundle serde-1.0.229.crate --out serde.bundle"
+    )]
+    Bundle {
+        #[command(flatten)]
+        file: FileArgs,
+        /// Where to write it
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProtectionVerb {
+    /// What the log says about a protection in a region
+    #[command(after_help = "Example: plainsight protection status end-to-end-backup --region GB")]
+    Status {
+        /// The feature
+        feature: String,
+        /// The region, two capitals
+        #[arg(long, value_name = "R")]
+        region: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvidenceVerb {
+    /// Check an evidence file, offline, with nothing but the file
+    #[command(after_help = "Example: plainsight evidence verify fork.json")]
+    Verify {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogVerb {
+    /// The log's newest head, and who vouches for it
+    #[command(after_help = "Example: plainsight log status")]
+    Status,
+    /// Hand a head that you were shown to an auditor of your choice
+    #[command(
+        after_help = "Example: plainsight log submit refused.checkpoint --auditor https://auditor.example"
+    )]
+    Submit {
+        /// The file with the checkpoint
+        checkpoint: PathBuf,
+        /// The auditor's address
+        #[arg(long, value_name = "URL")]
+        auditor: String,
+    },
+}

@@ -1,0 +1,147 @@
+//! `plainsight keys`.
+
+use plainsight_specs::label::Label;
+
+use super::args::{KeysVerb, Places, Token};
+use super::output::Output;
+use super::session::{Session, label};
+use super::stop::Stop;
+use crate::failure::Verdict;
+use crate::monitor;
+use crate::own::{DeviceChange, OwnKeys};
+use crate::publish;
+use crate::report::{KeysPublished, KeysShown, KeysStaged};
+
+pub(crate) async fn run(
+    places: &Places,
+    verb: KeysVerb,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    match verb {
+        KeysVerb::New {
+            label: typed,
+            device,
+        } => {
+            let label = label(&typed)?;
+            new(&Session::open(places)?, label, &device, output)
+        }
+        KeysVerb::Publish {
+            label: typed,
+            token,
+        } => {
+            let label = label(&typed)?;
+            let session = Session::open(places)?;
+            let own = own(&session, &label)?;
+            publish(&session, own, &token, output).await
+        }
+        KeysVerb::Rotate {
+            label: typed,
+            add_device,
+            remove_device,
+            token,
+        } => {
+            let label = label(&typed)?;
+            let session = Session::open(places)?;
+            let mut own = own(&session, &label)?;
+            let change = DeviceChange {
+                add: add_device,
+                remove: remove_device,
+            };
+            own.rotate(&change, super::clock()?)?;
+            // On disk before it is sent: what may be logged must never be unknown here.
+            session.home.keep_own_keys(&session.origin, &own)?;
+            publish(&session, own, &token, output).await
+        }
+        KeysVerb::Monitor { label: typed } => {
+            let typed = typed.as_deref().map(label).transpose()?;
+            monitor_all(&Session::open(places)?, typed, output).await
+        }
+        KeysVerb::History { label: typed } => show(places, &typed, true, output),
+        KeysVerb::Show { label: typed } => show(places, &typed, false, output),
+    }
+}
+
+fn own(session: &Session, label: &Label) -> Result<OwnKeys, Stop> {
+    let own = session.home.own_keys(&session.origin, label)?;
+    own.ok_or_else(|| {
+        Stop::Usage(format!(
+            "no keys of {label} are in this home; `plainsight keys new` makes some"
+        ))
+    })
+}
+
+fn new(
+    session: &Session,
+    label: Label,
+    devices: &[String],
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    if session.home.own_keys(&session.origin, &label)?.is_some() {
+        return Err(Stop::Usage(format!(
+            "keys of {label} are in this home already; `plainsight keys rotate` makes a new version"
+        )));
+    }
+    let own = OwnKeys::create(label, devices, super::clock()?)?;
+    session.home.keep_own_keys(&session.origin, &own)?;
+    Ok(output.report(&KeysStaged(&own)))
+}
+
+async fn publish(
+    session: &Session,
+    mut own: OwnKeys,
+    token: &Token,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    let token = session.token(token.token_file.as_ref())?;
+    if own.pending().is_none() {
+        return Err(crate::own::OwnError::NothingPending.into());
+    }
+    output.note("Publishing, and waiting for the auditors to cosign.");
+    let position =
+        publish::publish(&session.log_for_publishing()?, &mut own, token.as_deref()).await?;
+    session.home.keep_own_keys(&session.origin, &own)?;
+    // That the log took it is its word; that it shows it, and nothing else, is checked.
+    let mut reader = session.reader().await?;
+    let outcome = monitor::monitor(&mut reader, &mut own).await;
+    session.home.keep_own_keys(&session.origin, &own)?;
+    let monitored = session.end(&reader, outcome)?;
+    let version = own.newest().map(|newest| newest.key_set.version());
+    Ok(output.report(&KeysPublished {
+        version,
+        position,
+        monitored,
+    }))
+}
+
+async fn monitor_all(
+    session: &Session,
+    label: Option<Label>,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    let labels = match label {
+        Some(label) => vec![label],
+        None => session.home.own_labels(&session.origin)?,
+    };
+    if labels.is_empty() {
+        return Err(Stop::Usage("no keys of your own are in this home".into()));
+    }
+    let mut reader = session.reader().await?;
+    let mut worst = Verdict::Verified;
+    for label in labels {
+        let mut own = own(session, &label)?;
+        let outcome = monitor::monitor(&mut reader, &mut own).await;
+        session.home.keep_own_keys(&session.origin, &own)?;
+        let monitored = session.end(&reader, outcome)?;
+        if output.report(&monitored) != Verdict::Verified {
+            worst = Verdict::Refuted;
+        }
+    }
+    Ok(worst)
+}
+
+fn show(places: &Places, typed: &str, all: bool, output: &mut Output) -> Result<Verdict, Stop> {
+    let label = label(typed)?;
+    let session = Session::open(places)?;
+    let own = own(&session, &label)?;
+    Ok(output.report(&KeysShown { own: &own, all }))
+}

@@ -1,0 +1,39 @@
+//! `plainsight log`.
+
+use plainsight_specs::head::MAX_CHECKPOINT;
+
+use super::args::{LogVerb, Places};
+use super::output::Output;
+use super::session::{Session, http, open_home, read_named};
+use super::stop::Stop;
+use crate::failure::Verdict;
+use crate::http::BaseUrl;
+use crate::status;
+
+pub(crate) async fn run(
+    places: &Places,
+    verb: LogVerb,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    match verb {
+        LogVerb::Status => {
+            let session = Session::open(places)?;
+            let mut reader = session.reader().await?;
+            let outcome = status::status(&mut reader).await;
+            Ok(output.report(&session.end(&reader, outcome)?))
+        }
+        LogVerb::Submit {
+            checkpoint,
+            auditor,
+        } => {
+            let auditor = BaseUrl::parse(&auditor)?;
+            let checkpoint = read_named(&checkpoint, MAX_CHECKPOINT)?;
+            let submitted = status::submit(&http()?, &auditor, &checkpoint).await?;
+            if let Some(evidence) = &submitted.evidence {
+                let kept = open_home(places)?.keep_evidence(&evidence.id, &evidence.bytes)?;
+                output.note(&format!("The evidence was kept in {}.", kept.display()));
+            }
+            Ok(output.report(&submitted))
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The command line: nouns and verbs over the library. Results go to standard output, everything
+//! else to standard error; the exit code is the [`Verdict`].
+
+mod args;
+mod contact;
+mod evidence;
+mod keys;
+mod log;
+mod output;
+mod protection;
+mod release;
+mod session;
+mod stop;
+
+use std::ffi::OsString;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser as _;
+use plainsight_specs::time::Timestamp;
+
+use crate::failure::Verdict;
+use args::{Cli, Noun};
+use output::Output;
+use stop::Stop;
+
+/// Runs one command and returns its exit code.
+pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; everything else is a usage error. A closed pipe is
+            // the reader's choice.
+            let _closed = error.print();
+            let verdict = if error.use_stderr() {
+                Verdict::Usage
+            } else {
+                Verdict::Verified
+            };
+            return verdict.code();
+        }
+    };
+    let mut output = Output::new(cli.places.json);
+    let verdict = match command(cli, &mut output).await {
+        Ok(verdict) => verdict,
+        Err(stop) => output.stop(&stop),
+    };
+    verdict.code()
+}
+
+async fn command(cli: Cli, output: &mut Output) -> Result<Verdict, Stop> {
+    match cli.noun {
+        Noun::Contact(verb) => contact::run(&cli.places, verb, output).await,
+        Noun::Keys(verb) => keys::run(&cli.places, verb, output).await,
+        Noun::Release(verb) => release::run(&cli.places, verb, output).await,
+        Noun::Protection(verb) => protection::run(&cli.places, verb, output).await,
+        Noun::Evidence(verb) => evidence::run(verb, output),
+        Noun::Log(verb) => log::run(&cli.places, verb, output).await,
+    }
+}
+
+/// The only place where this program reads a clock.
+fn clock() -> Result<Timestamp, Stop> {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .map(|since| since.as_secs());
+    seconds
+        .and_then(Timestamp::from_seconds)
+        .ok_or_else(|| Stop::Usage("the system's clock is not set".into()))
+}

@@ -1,0 +1,88 @@
+//! Printing. A closed pipe ends the printing and nothing else.
+
+use std::io::{IsTerminal as _, Write};
+
+use serde_json::Value;
+
+use super::stop::Stop;
+use crate::failure::Verdict;
+use crate::report::Report;
+
+/// Where results go, and in which form.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+    colour: bool,
+}
+
+impl Output {
+    /// Colour only for a person at a terminal who has not asked for none.
+    pub(crate) fn new(json: bool) -> Self {
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            json,
+            colour: !no_colour && std::io::stdout().is_terminal(),
+        }
+    }
+
+    /// Prints a result.
+    pub(crate) fn report(&mut self, report: &impl Report) -> Verdict {
+        let verdict = report.verdict();
+        if self.json {
+            print(&mut std::io::stdout(), &[report.json().to_string()]);
+        } else {
+            let mut lines = report.lines();
+            if let Some(first) = lines.first_mut() {
+                *first = self.coloured(first, verdict);
+            }
+            print(&mut std::io::stdout(), &lines);
+        }
+        verdict
+    }
+
+    /// Prints why there is no result.
+    pub(crate) fn stop(&mut self, stop: &Stop) -> Verdict {
+        if self.json {
+            print(&mut std::io::stdout(), &[stop.json().to_string()]);
+        } else {
+            print(&mut std::io::stderr(), &stop.lines());
+        }
+        stop.verdict()
+    }
+
+    /// Says something that is not the result.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.json {
+            print(&mut std::io::stderr(), &[text.into()]);
+        }
+    }
+
+    fn coloured(&self, line: &str, verdict: Verdict) -> String {
+        let colour = match verdict {
+            Verdict::Verified => "32",
+            Verdict::Refuted | Verdict::PinChanged => "31",
+            _ => "33",
+        };
+        match line.split_once(':') {
+            Some((word, rest)) if self.colour => format!("\x1b[1;{colour}m{word}\x1b[0m:{rest}"),
+            _ => line.into(),
+        }
+    }
+}
+
+fn print(to: &mut impl Write, lines: &[String]) {
+    for line in lines {
+        if writeln!(to, "{line}").is_err() {
+            return;
+        }
+    }
+    let _closed = to.flush();
+}
+
+/// Members of `json`, and one more.
+pub(crate) fn with_member(mut json: Value, name: &str, value: Value) -> Value {
+    if let Some(members) = json.as_object_mut() {
+        members.insert(name.into(), value);
+    }
+    json
+}

@@ -1,0 +1,153 @@
+//! `plainsight release`.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use plainsight_specs::bundle::MAX_BUNDLE;
+use plainsight_specs::hash::Hash;
+use plainsight_specs::statement::{Name, Product, Purl, ReleaseVersion};
+use sha2::{Digest as _, Sha256};
+
+use super::args::{FileArgs, Places, ReleaseVerb};
+use super::output::Output;
+use super::session::{Session, read_named};
+use super::stop::Stop;
+use crate::failure::Verdict;
+use crate::home::file;
+use crate::home::streams::StreamStanding;
+use crate::release::{self, FileFound, FileQuestion, FileState};
+use crate::report::FileReport;
+
+pub(crate) async fn run(
+    places: &Places,
+    verb: ReleaseVerb,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    match verb {
+        ReleaseVerb::Verify { file, bundle: None } => {
+            let question = question(&file)?;
+            let session = Session::open(places)?;
+            let mut reader = session.reader().await?;
+            let outcome = release::verify(&mut reader, question).await;
+            let found = session.end(&reader, outcome)?;
+            report(&session, &file.file, found, output)
+        }
+        ReleaseVerb::Verify {
+            file,
+            bundle: Some(bundle),
+        } => {
+            let question = question(&file)?;
+            let bundle = read_named(&bundle, MAX_BUNDLE)?;
+            let session = Session::open(places)?;
+            // The network is needed only if this log was never met before.
+            let genesis = match session.home.memory(&session.origin)? {
+                Some(memory) => memory.genesis,
+                None => session.reader().await?.memory().genesis.clone(),
+            };
+            let now = super::clock()?;
+            let found = release::verify_bundle(&session.trust, &genesis, now, question, &bundle)?;
+            report(&session, &file.file, found, output)
+        }
+        ReleaseVerb::Bundle { file, out } => {
+            let question = question(&file)?;
+            let session = Session::open(places)?;
+            let mut reader = session.reader().await?;
+            let outcome = release::bundle(&mut reader, question).await;
+            let (found, bundle) = session.end(&reader, outcome)?;
+            if !bundle.is_empty() {
+                file::replace(&absolute(&out)?, &bundle)?;
+                output.note(&format!("Wrote {}.", out.display()));
+            }
+            report(&session, &file.file, found, output)
+        }
+    }
+}
+
+fn report(
+    session: &Session,
+    path: &Path,
+    found: FileFound,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    let now = found.head.now;
+    let standing = match &found.state {
+        FileState::Logged(logged) => {
+            let pins = session.home.streams(&session.origin)?;
+            Some(StreamStanding::of(&logged.release.product, &pins))
+        }
+        _ => None,
+    };
+    let report = FileReport {
+        path: path.into(),
+        found,
+        standing,
+    };
+    if let Some(product) = report.to_pin() {
+        session.home.pin_stream(&session.origin, product, now)?;
+    }
+    Ok(output.report(&report))
+}
+
+fn question(args: &FileArgs) -> Result<FileQuestion, Stop> {
+    let (product, version) = match (&args.stream, &args.channel, &args.arch) {
+        (Some(stream), Some(channel), Some(arch)) => {
+            let (product, version) = product(stream, channel, arch)?;
+            (Some(product), version)
+        }
+        _ => (None, None),
+    };
+    let (digest, size) = hash_file(&args.file).map_err(|error| Stop::File {
+        path: args.file.clone(),
+        reason: error.to_string(),
+    })?;
+    Ok(FileQuestion {
+        digest,
+        size,
+        product,
+        version,
+    })
+}
+
+/// A package URL has no `@` in this protocol's grammar, so what follows one is the version.
+fn product(
+    stream: &str,
+    channel: &str,
+    arch: &str,
+) -> Result<(Product, Option<ReleaseVersion>), Stop> {
+    let refused = |error: plainsight_specs::statement::GrammarError| Stop::Usage(error.to_string());
+    let (purl, version) = match stream.rsplit_once('@') {
+        None => (stream, None),
+        Some((purl, version)) => (purl, Some(ReleaseVersion::parse(version).map_err(refused)?)),
+    };
+    let product = Product {
+        purl: Purl::parse(purl).map_err(refused)?,
+        channel: Name::parse(channel).map_err(refused)?,
+        arch: Name::parse(arch).map_err(refused)?,
+    };
+    Ok((product, version))
+}
+
+/// Digest and length of a file of any size.
+fn hash_file(path: &Path) -> std::io::Result<(Hash, u64)> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut size = 0u64;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let n = file.read(&mut buffer)?;
+        let Some(read) = buffer.get(..n).filter(|read| !read.is_empty()) else {
+            break;
+        };
+        hasher.update(read);
+        size += u64::try_from(n).unwrap_or(u64::MAX);
+    }
+    Ok((Hash::from_bytes(hasher.finalize().into()), size))
+}
+
+fn absolute(path: &Path) -> Result<std::path::PathBuf, Stop> {
+    std::path::absolute(path).map_err(|error| Stop::File {
+        path: path.into(),
+        reason: error.to_string(),
+    })
+}

@@ -1,0 +1,183 @@
+//! What most commands begin with: the home, the policy and the log.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use plainsight_specs::checkpoint::Origin;
+use plainsight_specs::label::Label;
+use plainsight_specs::policy::MAX_POLICY_BYTES;
+
+use super::args::Places;
+use super::stop::Stop;
+use crate::failure::Failure;
+use crate::home::config::Config;
+use crate::home::{Home, HomeError, default_dir, file};
+use crate::http::{BaseUrl, Http, Patience};
+use crate::reader::Reader;
+use crate::source::Source;
+use crate::trust::{MAX_ANNOTATIONS, TrustPolicy};
+
+/// The longest token, in bytes.
+const MAX_TOKEN: usize = 4096;
+/// How long a publication may take, cosignatures included.
+const PUBLISHING: Duration = Duration::from_secs(90);
+
+/// A home that is locked, a policy, and a log.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) home: Home,
+    pub(crate) origin: Origin,
+    pub(crate) trust: TrustPolicy,
+    config: Config,
+    log: Option<Source>,
+}
+
+impl Session {
+    /// Opens the home and reads the policy. Whether there is an address is asked only when needed.
+    pub(crate) fn open(places: &Places) -> Result<Self, Stop> {
+        let home = open_home(places)?;
+        let config = Config::load(home.dir())?;
+        let not_configured = |missing| Stop::NotConfigured {
+            missing,
+            config: home.dir().join(Config::FILE),
+        };
+        let path = places.policy.as_ref().or(config.policy.as_ref());
+        let path = path.ok_or_else(|| not_configured("policy"))?;
+        let trust = read_trust(path)?;
+        let listed = trust.log_url().map(str::to_owned);
+        let url = places.log.clone().or_else(|| config.log.clone()).or(listed);
+        let origin = trust
+            .origin_at(url.as_deref().unwrap_or_default())
+            .map_err(|error| Stop::Trust {
+                path: path.clone(),
+                error,
+            })?;
+        let log = match url {
+            None => None,
+            Some(url) => Some(Source::new(http()?, BaseUrl::parse(&url)?)),
+        };
+        Ok(Self {
+            home,
+            origin,
+            trust,
+            config,
+            log,
+        })
+    }
+
+    /// The log.
+    pub(crate) fn log(&self) -> Result<&Source, Stop> {
+        self.log.as_ref().ok_or_else(|| Stop::NotConfigured {
+            missing: "log",
+            config: self.home.dir().join(Config::FILE),
+        })
+    }
+
+    /// The log, with the patience for a publication that waits for auditors.
+    pub(crate) fn log_for_publishing(&self) -> Result<Source, Stop> {
+        let patience = Patience {
+            answer: PUBLISHING,
+            ..Patience::default()
+        };
+        Ok(Source::new(
+            Http::new(patience)?,
+            self.log()?.base().clone(),
+        ))
+    }
+
+    /// A reader with what is remembered; the first contact if nothing is.
+    pub(crate) async fn reader(&self) -> Result<Reader<'_>, Stop> {
+        let remembered = self.home.memory(&self.origin)?;
+        let now = super::clock()?;
+        let reader = Reader::open(self.log()?, &self.trust, remembered, now).await;
+        let reader = reader.map_err(|failure| self.failed(failure))?;
+        self.home.remember(reader.memory())?;
+        Ok(reader)
+    }
+
+    /// Ends a flow: remembers the head that passed every step, and keeps one that was refused.
+    pub(crate) fn end<T>(
+        &self,
+        reader: &Reader<'_>,
+        outcome: Result<T, Failure>,
+    ) -> Result<T, Stop> {
+        self.home.remember(reader.memory())?;
+        outcome.map_err(|failure| self.failed(failure))
+    }
+
+    fn failed(&self, failure: Failure) -> Stop {
+        // What cannot be kept must not hide what was refused.
+        let kept = failure
+            .shown()
+            .and_then(|shown| self.home.keep_refused(&self.origin, shown).ok().flatten());
+        Stop::Failure { failure, kept }
+    }
+
+    /// The token for publishing, if there is one.
+    pub(crate) fn token(&self, given: Option<&PathBuf>) -> Result<Option<String>, Stop> {
+        let Some(path) = given.or(self.config.token_file.as_ref()) else {
+            return Ok(None);
+        };
+        let text = read_text(path, MAX_TOKEN)?;
+        Ok(Some(text.trim().into()))
+    }
+}
+
+/// The home that is given or the usual one.
+pub(crate) fn open_home(places: &Places) -> Result<Home, Stop> {
+    let usual = || default_dir(|name| std::env::var_os(name).map(PathBuf::from));
+    let dir = match &places.home {
+        Some(dir) => dir.clone(),
+        None => usual()?,
+    };
+    Ok(Home::open(&dir)?)
+}
+
+/// HTTP with the usual bounds.
+pub(crate) fn http() -> Result<Http, Stop> {
+    Ok(Http::new(Patience::default())?)
+}
+
+/// A label as typed.
+pub(crate) fn label(typed: &str) -> Result<Label, Stop> {
+    Label::from_typed(typed).map_err(|error| Stop::Usage(error.to_string()))
+}
+
+/// A file that was named and must be there.
+pub(crate) fn read_named(path: &Path, limit: usize) -> Result<Vec<u8>, Stop> {
+    let failed = |reason: String| Stop::File {
+        path: path.into(),
+        reason,
+    };
+    match file::read(path, limit) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(failed("there is no such file".into())),
+        Err(HomeError::Io { source, .. }) => Err(failed(source.to_string())),
+        Err(HomeError::TooLong { limit, .. }) => Err(failed(format!("more than {limit} bytes"))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read_text(path: &Path, limit: usize) -> Result<String, Stop> {
+    String::from_utf8(read_named(path, limit)?).map_err(|_| Stop::File {
+        path: path.into(),
+        reason: "not UTF-8".into(),
+    })
+}
+
+/// A policy with the annotations beside it.
+fn read_trust(path: &Path) -> Result<TrustPolicy, Stop> {
+    let policy = read_text(path, MAX_POLICY_BYTES)?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".toml");
+    let beside = PathBuf::from(beside);
+    let annotations = if beside.exists() {
+        Some(read_text(&beside, MAX_ANNOTATIONS)?)
+    } else {
+        None
+    };
+    TrustPolicy::parse(&policy, annotations.as_deref()).map_err(|error| Stop::Trust {
+        path: path.into(),
+        error,
+    })
+}

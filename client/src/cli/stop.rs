@@ -1,0 +1,176 @@
+//! Why a command ended without a result, and what to do about it.
+
+use std::path::PathBuf;
+
+use plainsight_specs::Blame;
+use plainsight_specs::evidence::EvidenceError;
+use serde_json::{Value, json};
+
+use super::output::with_member;
+use crate::failure::{Failure, Verdict};
+use crate::home::HomeError;
+use crate::http::HttpError;
+use crate::own::OwnError;
+use crate::report::{Report as _, blame_words, plain};
+use crate::trust::TrustError;
+
+/// Why there is no result.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A flow failed; the refused head was kept there.
+    Failure {
+        failure: Failure,
+        kept: Option<PathBuf>,
+    },
+    /// The home.
+    Home(HomeError),
+    /// The policy or its annotations.
+    Trust { path: PathBuf, error: TrustError },
+    /// One's own keys.
+    Own(OwnError),
+    /// An evidence file that proves nothing.
+    Evidence(EvidenceError),
+    /// Neither told nor configured.
+    NotConfigured {
+        missing: &'static str,
+        config: PathBuf,
+    },
+    /// A file that was named.
+    File { path: PathBuf, reason: String },
+    /// Anything else that was asked wrongly.
+    Usage(String),
+}
+
+impl Stop {
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self {
+            Self::Failure { failure, .. } => failure.verdict(),
+            Self::Evidence(error) => match error.blame() {
+                Blame::Malformed => Verdict::Undecided,
+                _ => Verdict::Refuted,
+            },
+            _ => Verdict::Usage,
+        }
+    }
+
+    /// What went wrong, who is to blame, what to do.
+    fn words(&self) -> (String, Blame, String) {
+        let misuse = |text: String, next: &str| (text, Blame::Misuse, next.into());
+        match self {
+            Self::Failure { failure, .. } => (
+                failure.to_string(),
+                failure.blame(),
+                failure.next_step().into(),
+            ),
+            Self::Home(error @ HomeError::Damaged { .. }) => misuse(
+                error.to_string(),
+                "Restore the file from a backup, or move it away if you can do without it.",
+            ),
+            Self::Home(error) => misuse(
+                error.to_string(),
+                "Check the folder given by --home and its permissions.",
+            ),
+            Self::Trust { path, error } => misuse(
+                format!("{}: {error}", path.display()),
+                "Mend the file; nothing is trusted until it is right.",
+            ),
+            Self::Own(error) => misuse(error.to_string(), own_step(error)),
+            Self::Evidence(error) => (
+                format!("the file proves nothing: {error}"),
+                error.blame(),
+                "Accuse nobody on the strength of this file.".into(),
+            ),
+            Self::NotConfigured { missing, config } => misuse(
+                format!("no {missing} is configured"),
+                &format!(
+                    "Say which log and which policy: plainsight --log URL --policy FILE ...\n\
+                     Or once for all, in {}: log = \"URL\" and policy = \"FILE\"",
+                    config.display()
+                ),
+            ),
+            Self::File { path, reason } => {
+                misuse(format!("{}: {reason}", path.display()), "Check the file.")
+            }
+            Self::Usage(text) => misuse(text.clone(), "See `plainsight help`."),
+        }
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        if let Self::Failure { failure, kept } = self {
+            let mut lines = failure.lines();
+            lines.extend(
+                kept.as_ref()
+                    .map(|path| format!("The head shown was kept in {}.", path.display())),
+            );
+            return lines;
+        }
+        let (text, blame, next) = self.words();
+        let mut lines = vec![format!("plainsight: {}.", plain(&text))];
+        if !matches!(self, Self::NotConfigured { .. }) {
+            lines.push(format!("Blame: {}.", blame_words(blame)));
+        }
+        lines.push(next);
+        lines
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        if let Self::Failure { failure, kept } = self {
+            let kept = kept.as_ref().map(|path| path.display().to_string());
+            return with_member(failure.json(), "kept", json!(kept));
+        }
+        let (text, blame, next) = self.words();
+        json!({
+            "verdict": self.verdict().as_str(),
+            "error": plain(&text),
+            "blame": blame.as_str(),
+            "next": next,
+        })
+    }
+}
+
+fn own_step(error: &OwnError) -> &'static str {
+    match error {
+        OwnError::StillPending(_) => "Run `plainsight keys publish` first.",
+        OwnError::NothingPending => "Run `plainsight keys rotate` to make a new version.",
+        OwnError::NoDevice(_) | OwnError::DeviceTwice(_) => {
+            "See the devices with `plainsight keys show`."
+        }
+        OwnError::NoIdentity => {
+            "Restore the home from a backup; without that secret a new version is a reset."
+        }
+        OwnError::KeySet(_) => {
+            "Choose device names of letters, digits, dots, dashes and underscores."
+        }
+        OwnError::Random(_) | OwnError::LastVersion => "There is nothing to be done here.",
+    }
+}
+
+impl From<HomeError> for Stop {
+    fn from(error: HomeError) -> Self {
+        Self::Home(error)
+    }
+}
+
+impl From<OwnError> for Stop {
+    fn from(error: OwnError) -> Self {
+        Self::Own(error)
+    }
+}
+
+impl From<HttpError> for Stop {
+    fn from(error: HttpError) -> Self {
+        Self::Failure {
+            failure: error.into(),
+            kept: None,
+        }
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failure {
+            failure,
+            kept: None,
+        }
+    }
+}

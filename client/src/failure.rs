@@ -1,0 +1,307 @@
+//! Why a flow ended without what it was asked for, and the one mapping from that to a verdict.
+
+use plainsight_specs::Blame;
+use plainsight_specs::bundle::BundleError;
+use plainsight_specs::head::{HeadError, Step};
+use plainsight_specs::json::JsonError;
+use plainsight_specs::lookup::LookupError;
+use plainsight_specs::policy::{PolicyError, StaleError};
+use plainsight_specs::publish::PublishError;
+use plainsight_specs::query::QueryError;
+
+use crate::http::HttpError;
+
+/// How a question was decided. The number is the exit code of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Verdict {
+    /// Everything that was asked holds.
+    Verified = 0,
+    /// A proof or signature does not hold, or something was found that must not be.
+    Refuted = 1,
+    /// The question or the configuration is wrong.
+    Usage = 2,
+    /// Nothing could be decided: no answer, an old one, or one that does not parse.
+    Undecided = 3,
+    /// The reader's policy does not accept the head.
+    PolicyNotMet = 4,
+    /// A contact's keys are others than those pinned.
+    PinChanged = 5,
+    /// Proved not to be in the log.
+    NotFound = 6,
+}
+
+impl Verdict {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Refuted => "refuted",
+            Self::Usage => "usage",
+            Self::Undecided => "undecided",
+            Self::PolicyNotMet => "policy-not-met",
+            Self::PinChanged => "pin-changed",
+            Self::NotFound => "not-found",
+        }
+    }
+}
+
+/// Why a flow has nothing to show.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Nothing usable came back.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// An answer came and was refused.
+    #[error("{why}")]
+    Refused {
+        /// At which step, and why.
+        why: Box<Refusal>,
+        /// The checkpoint shown, if it bears the log's signature: worth handing to an auditor.
+        shown: Option<Vec<u8>>,
+    },
+    /// The log did not log what it was given.
+    #[error("the log refused the key set: {0}")]
+    Publish(#[from] PublishError),
+    /// The token does not do for publishing keys.
+    #[error("the log does not let this token publish keys: {detail}")]
+    Token {
+        /// The log's words.
+        detail: String,
+    },
+    /// The question makes no sense.
+    #[error("{0}")]
+    Question(String),
+}
+
+/// Why an answer was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The answer is not the JSON it should be.
+    #[error("the answer does not parse: {0}")]
+    Json(#[from] JsonError),
+    /// Its head.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// A look-up or a history.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// A stream or an artifact.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// An offline bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The genesis is another than the one remembered.
+    #[error("the log shows another genesis than the one remembered from the first contact")]
+    OtherGenesis,
+    /// A latest version below one that was proved before.
+    #[error("the log shows version {shown} as the latest, after version {seen} was verified")]
+    VersionBack {
+        /// Version verified before.
+        seen: u32,
+        /// What is shown now; `none` if nothing is.
+        shown: String,
+    },
+    /// One version with two key sets.
+    #[error("the log shows a second key set as version {version}")]
+    SecondKeySet {
+        /// Which version.
+        version: u32,
+    },
+}
+
+impl Refusal {
+    /// The step that failed.
+    pub fn step(&self) -> Step {
+        match self {
+            Self::Json(_) => Step::Parse,
+            Self::Head(error) => error.step(),
+            Self::Lookup(error) => error.step(),
+            Self::Query(error) => error.step(),
+            Self::Bundle(error) => bundle_step(error),
+            Self::OtherGenesis => Step::Consistency,
+            Self::VersionBack { .. } => Step::Ladder,
+            Self::SecondKeySet { .. } => Step::KeySet,
+        }
+    }
+
+    /// Who is to blame.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Json(_) => Blame::Malformed,
+            Self::Head(error) => error.blame(),
+            Self::Lookup(error) => error.blame(),
+            Self::Query(error) => error.blame(),
+            Self::Bundle(error) => error.blame(),
+            Self::OtherGenesis | Self::VersionBack { .. } | Self::SecondKeySet { .. } => {
+                Blame::Unproven
+            }
+        }
+    }
+
+    /// The error of the head, if that is what was refused.
+    fn head(&self) -> Option<&HeadError> {
+        match self {
+            Self::Head(error)
+            | Self::Lookup(LookupError::Head(error))
+            | Self::Query(QueryError::Head(error))
+            | Self::Bundle(BundleError::Head(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+fn bundle_step(error: &BundleError) -> Step {
+    match error {
+        BundleError::Head(error) => error.step(),
+        BundleError::NotLast => Step::Epoch,
+        BundleError::Index(_) => Step::Index,
+        BundleError::Ladder(_) | BundleError::LatestBefore => Step::Ladder,
+        BundleError::OtherEntry | BundleError::MissingDigest | BundleError::Yanked => {
+            Step::Statement
+        }
+        _ => Step::Parse,
+    }
+}
+
+impl Failure {
+    /// An answer that was refused, whose head nobody needs to see.
+    pub(crate) fn refused(why: impl Into<Refusal>) -> Self {
+        Self::Refused {
+            why: Box::new(why.into()),
+            shown: None,
+        }
+    }
+
+    /// The step of verification that failed, if it came to that.
+    pub fn step(&self) -> Option<Step> {
+        match self {
+            Self::Refused { why, .. } => Some(why.step()),
+            _ => None,
+        }
+    }
+
+    /// Who is to blame.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Http(error) => error.blame(),
+            Self::Refused { why, .. } => why.blame(),
+            Self::Publish(_) => Blame::Unavailable,
+            Self::Token { .. } | Self::Question(_) => Blame::Misuse,
+        }
+    }
+
+    /// The checkpoint that was shown and refused, if it bears the log's signature.
+    pub fn shown(&self) -> Option<&[u8]> {
+        match self {
+            Self::Refused { shown, .. } => shown.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The verdict: the only place where a failure becomes one.
+    pub fn verdict(&self) -> Verdict {
+        let head = match self {
+            Self::Refused { why, .. } => why.head(),
+            _ => None,
+        };
+        match head {
+            Some(HeadError::Policy(PolicyError::Quorum { .. } | PolicyError::UnknownLog(_))) => {
+                return Verdict::PolicyNotMet;
+            }
+            Some(HeadError::Stale(StaleError::NoQuorum)) => return Verdict::Usage,
+            _ => {}
+        }
+        match self.blame() {
+            Blame::Unproven | Blame::Violation => Verdict::Refuted,
+            Blame::Malformed | Blame::Unavailable => Verdict::Undecided,
+            Blame::Misuse => Verdict::Usage,
+        }
+    }
+
+    /// What a person can do next, in a sentence.
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Http(HttpError::Status { status: 404, .. }) => {
+                "Check the address: this does not look like a log of this protocol."
+            }
+            Self::Http(HttpError::Status {
+                code: Some(code), ..
+            }) => status_step(code),
+            Self::Http(error) => match error.blame() {
+                Blame::Misuse => "Check the address.",
+                Blame::Malformed => {
+                    "Check that the address is a log's; if it is, tell whoever runs it."
+                }
+                _ => "Try again later; nothing is wrong with what was verified before.",
+            },
+            Self::Publish(error) if error.code == "exists" => {
+                "Somebody logged this version already: run `plainsight keys monitor` at once."
+            }
+            Self::Publish(_) => "Mend what the log objects to, then publish again.",
+            Self::Token { .. } => {
+                "Give the token for publishing keys with --token-file or in config.toml."
+            }
+            Self::Question(_) => "See `plainsight help`.",
+            Self::Refused { why, .. } => refusal_step(why),
+        }
+    }
+}
+
+fn status_step(code: &str) -> &'static str {
+    match code {
+        "size-ahead" => {
+            "The log claims to be smaller than a head it showed before. If that does not pass \
+             soon, history was cut: hand the remembered head to an auditor with `plainsight log submit`."
+        }
+        "busy" | "unavailable" => "Try again in a moment.",
+        _ => "Try again later.",
+    }
+}
+
+fn refusal_step(why: &Refusal) -> &'static str {
+    if let Some(error) = why.head() {
+        return match error {
+            HeadError::Policy(PolicyError::Quorum { .. }) => {
+                "Do not rely on this answer. Ask again later, or ask the auditors that are \
+                 missing why they have not cosigned."
+            }
+            HeadError::Policy(PolicyError::UnknownLog(_)) => {
+                "Check that the policy is the one for this log."
+            }
+            HeadError::Stale(StaleError::NoQuorum) => {
+                "Put a quorum into the policy; without one nobody vouches for anything."
+            }
+            HeadError::Stale(_) => {
+                "The log may be down, or is being kept from you. Check your clock, then try \
+                 another network."
+            }
+            HeadError::Rollback { .. } => {
+                "Ask again in a moment. If it does not pass, hand the head to an auditor with \
+                 `plainsight log submit`."
+            }
+            HeadError::Consistency(_) => {
+                "You were shown two histories. The head was kept: hand it to an auditor with \
+                 `plainsight log submit`."
+            }
+            _ => "Do not rely on this answer; hand the head to an auditor if one was kept.",
+        };
+    }
+    match why.blame() {
+        Blame::Malformed => "Check that the address is a log's; if it is, tell whoever runs it.",
+        Blame::Unavailable => {
+            "Ask again later; if the log goes on withholding, treat it as a reset."
+        }
+        Blame::Misuse => "Check what was asked.",
+        Blame::Unproven | Blame::Violation => {
+            "Do not rely on this answer. It convicts nobody by itself, since anyone on the way \
+             could have made it."
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Files that are read within a bound and replaced whole: written beside, synced, renamed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use super::HomeError;
+
+/// Bound of every file that this program keeps.
+pub const MAX_FILE: usize = 64 * 1024 * 1024;
+
+/// Makes a folder, and those above it, for the owner only.
+pub fn create_dir(dir: &Path) -> Result<(), HomeError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(|source| HomeError::Io {
+        path: dir.into(),
+        source,
+    })
+}
+
+/// Opens a file for writing, made for the owner only, as it is.
+pub fn open_private(path: &Path) -> Result<File, HomeError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|source| HomeError::Io {
+        path: path.into(),
+        source,
+    })
+}
+
+/// The bytes of a file of at most `limit`; `None` if there is no such file.
+pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, HomeError> {
+    let io = |source| HomeError::Io {
+        path: path.into(),
+        source,
+    };
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(io)?,
+    };
+    let mut bytes = Vec::new();
+    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(bound).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() > limit {
+        return Err(HomeError::TooLong {
+            path: path.into(),
+            limit,
+        });
+    }
+    Ok(Some(bytes))
+}
+
+/// Replaces a file: after a crash at any point, the old bytes or the new ones are there, whole.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
+    let io = |source| HomeError::Io {
+        path: path.into(),
+        source,
+    };
+    let Some(dir) = path.parent() else {
+        return Err(io(ErrorKind::InvalidInput.into()));
+    };
+    create_dir(dir)?;
+    // One name is enough, since the home is locked. What a crash left there goes, so that neither
+    // its bytes nor its permissions are taken over.
+    let beside = path.with_extension("tmp");
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    let mut file = open_private(&beside)?;
+    file.write_all(bytes).map_err(io)?;
+    file.sync_all().map_err(io)?;
+    fs::rename(&beside, path).map_err(io)?;
+    // The rename is durable only when the folder is.
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)
+}
+
+/// Reads a file of JSON that this program wrote.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, HomeError> {
+    let Some(bytes) = read(path, MAX_FILE)?.map(Zeroizing::new) else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| HomeError::damaged(path, error))
+}
+
+/// Replaces a file of JSON.
+pub(crate) fn replace_json(path: &Path, value: &impl Serialize) -> Result<(), HomeError> {
+    let bytes = serde_json::to_vec_pretty(value).map(Zeroizing::new);
+    replace(
+        path,
+        &bytes.map_err(|error| HomeError::damaged(path, error))?,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_is_for_its_owner_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b.json");
+        assert!(read(&path, 10).unwrap().is_none());
+        replace(&path, b"first").unwrap();
+        // What a crash before the rename leaves behind is neither read nor in the way.
+        fs::write(path.with_extension("tmp"), b"half a longer fi").unwrap();
+        assert_eq!(read(&path, 10).unwrap().unwrap(), b"first");
+        replace(&path, b"2nd").unwrap();
+        assert_eq!(read(&path, 10).unwrap().unwrap(), b"2nd");
+        assert!(!path.with_extension("tmp").exists());
+        assert!(matches!(
+            read(&path, 2),
+            Err(HomeError::TooLong { limit: 2, .. })
+        ));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            let mode = fs::metadata(path.parent().unwrap())
+                .unwrap()
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o700);
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.json");
+        replace(&path, b"{").unwrap();
+        let refused = read_json::<Vec<u8>>(&path).unwrap_err();
+        assert!(
+            refused.to_string().contains("x.json is damaged"),
+            "{refused}"
+        );
+    }
+}

@@ -1,0 +1,405 @@
+//! HTTP with every bound set before a byte is read: the one way that this library and the auditor
+//! talk to a log, to an auditor and to a mirror.
+//!
+//! In scope: time-outs, size limits, retries of reads, and telling an outage from bytes that do
+//! not parse. Out of scope: what the bytes mean ([`crate::source`] and the verification flows).
+//! Nothing fetched here is trusted; transport security only hides who asks for what.
+
+use std::time::Duration;
+
+use plainsight_specs::Blame;
+use plainsight_specs::json;
+use plainsight_specs::tile::TileError;
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER,
+};
+use reqwest::{Method, Response, StatusCode, Url};
+
+/// Bytes of an error answer that are read; the rest is dropped.
+const ERROR_BODY: usize = 4096;
+/// Characters of an error's text that are kept.
+const DETAIL: usize = 300;
+/// A server's `Retry-After` is followed up to this many seconds.
+const MAX_RETRY_AFTER: u64 = 10;
+
+/// Why nothing usable came back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// The address is not an absolute http or https URL without user, query and fragment.
+    #[error("not an http or https address of a server: {url:?}")]
+    Address {
+        /// What was given.
+        url: String,
+    },
+    /// The HTTP client could not be made.
+    #[error("cannot set up HTTP: {reason}")]
+    Setup {
+        /// The library's own words.
+        reason: String,
+    },
+    /// No connection, no answer in time, or the answer broke off.
+    #[error("{url} cannot be reached: {reason}")]
+    Unreachable {
+        /// What was asked for.
+        url: String,
+        /// The library's own words.
+        reason: String,
+    },
+    /// The server answered with a status other than success.
+    #[error("{url} answered {status}: {detail}")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The code of a problem document, the last part of its `urn:plainsight:error:` type.
+        code: Option<String>,
+        /// The server's text, cut and without control characters.
+        detail: String,
+    },
+    /// The answer is longer than anything the protocol has there.
+    #[error("{url} answered with more than {limit} bytes")]
+    TooLong {
+        /// What was asked for.
+        url: String,
+        /// The bound in bytes.
+        limit: usize,
+    },
+    /// The answer is no tile or bundle of the width asked for.
+    #[error("{url} answered with something else than that tile: {reason}")]
+    Tile {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        reason: TileError,
+    },
+    /// The answer is compressed although identity was asked for.
+    #[error("{url} answered with a content coding that was not asked for")]
+    Coding {
+        /// What was asked for.
+        url: String,
+    },
+}
+
+impl HttpError {
+    /// An outage is never an accusation; an answer that cannot be one is malformed.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Address { .. } | Self::Setup { .. } => Blame::Misuse,
+            Self::Unreachable { .. } | Self::Status { .. } => Blame::Unavailable,
+            Self::TooLong { .. } | Self::Tile { .. } | Self::Coding { .. } => Blame::Malformed,
+        }
+    }
+
+    /// Whether the server said that there is no such resource.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Status { status: 404, .. })
+    }
+}
+
+/// How long to wait and how often to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a connection.
+    pub connect: Duration,
+    /// For a whole answer, connection included.
+    pub answer: Duration,
+    /// How often a read is tried, at least once.
+    pub attempts: u32,
+    /// Pause before the second try; it doubles each time.
+    pub pause: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(30),
+            attempts: 3,
+            pause: Duration::from_millis(200),
+        }
+    }
+}
+
+/// The address of a server: scheme, host and an optional path prefix, without a trailing slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    /// From an absolute http or https URL.
+    pub fn parse(text: &str) -> Result<Self, HttpError> {
+        let refused = || HttpError::Address { url: text.into() };
+        let url = Url::parse(text).map_err(|_| refused())?;
+        let plain = matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if !plain {
+            return Err(refused());
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').into()))
+    }
+
+    /// The address of `path` below this one.
+    pub fn join(&self, path: &str) -> String {
+        format!("{}/{}", self.0, path.trim_start_matches('/'))
+    }
+
+    /// The address itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An answer of any status, its body within the bound that the caller set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type`, if it is text.
+    pub content_type: Option<String>,
+    /// Seconds of `Retry-After`, if it is a number.
+    pub retry_after: Option<u64>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What is sent, for [`Http::ask`] and [`Http::send`].
+#[derive(Debug, Clone, Copy)]
+pub struct Post<'a> {
+    /// Where to.
+    pub url: &'a str,
+    /// The body's media type.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: &'a [u8],
+    /// A token for `Authorization: Bearer`.
+    pub bearer: Option<&'a str>,
+    /// Bound of the answer in bytes.
+    pub limit: usize,
+}
+
+/// A connection pool with its bounds. Clones share the pool.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    patience: Patience,
+}
+
+impl Http {
+    /// Redirects are refused: who serves a log is configuration, not something a server decides.
+    pub fn new(patience: Patience) -> Result<Self, HttpError> {
+        let client = reqwest::Client::builder()
+            .connect_timeout(patience.connect)
+            .timeout(patience.answer)
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(16)
+            .user_agent(concat!("plainsight/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| HttpError::Setup {
+                reason: error.to_string(),
+            })?;
+        Ok(Self { client, patience })
+    }
+
+    /// GET, tried again after an outage. Any status but 200 is an error.
+    pub async fn read(&self, url: &str, limit: usize) -> Result<Vec<u8>, HttpError> {
+        let answer = self
+            .retrying(|| self.once(self.client.request(Method::GET, url), url, limit))
+            .await?;
+        success(url, answer)
+    }
+
+    /// POST of a question: it changes nothing, so it is tried again after an outage. Any status
+    /// but 200 is an error.
+    pub async fn ask(&self, post: Post<'_>) -> Result<Vec<u8>, HttpError> {
+        let answer = self.retrying(|| self.send(post)).await?;
+        success(post.url, answer)
+    }
+
+    /// POST of a change: sent once, and the answer is the caller's to read whatever its status.
+    pub async fn send(&self, post: Post<'_>) -> Result<Answer, HttpError> {
+        let mut request = self
+            .client
+            .request(Method::POST, post.url)
+            .header(CONTENT_TYPE, post.content_type)
+            .body(post.body.to_vec());
+        if let Some(token) = post.bearer {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        self.once(request, post.url, post.limit).await
+    }
+
+    async fn once(
+        &self,
+        request: reqwest::RequestBuilder,
+        url: &str,
+        limit: usize,
+    ) -> Result<Answer, HttpError> {
+        let response = request
+            .header(ACCEPT_ENCODING, "identity")
+            .send()
+            .await
+            .map_err(|error| unreachable_at(url, &error))?;
+        let status = response.status();
+        let text = |name| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value: &reqwest::header::HeaderValue| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        let content_type = text(CONTENT_TYPE);
+        let retry_after = text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+        if text(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            return Err(HttpError::Coding { url: url.into() });
+        }
+        let body = if status.is_success() {
+            whole_body(response, url, limit).await?
+        } else {
+            first_bytes(response, limit.min(ERROR_BODY)).await
+        };
+        Ok(Answer {
+            status: status.as_u16(),
+            content_type,
+            retry_after,
+            body,
+        })
+    }
+
+    async fn retrying<F, A>(&self, once: F) -> Result<Answer, HttpError>
+    where
+        F: Fn() -> A,
+        A: Future<Output = Result<Answer, HttpError>>,
+    {
+        let mut pause = self.patience.pause;
+        for _ in 1..self.patience.attempts {
+            match once().await {
+                Err(HttpError::Unreachable { .. }) => {
+                    tokio::time::sleep(jittered(pause)).await;
+                }
+                Ok(answer) if is_passing(answer.status) => {
+                    let asked = answer.retry_after.unwrap_or(0).min(MAX_RETRY_AFTER);
+                    tokio::time::sleep(jittered(pause).max(Duration::from_secs(asked))).await;
+                }
+                done => return done,
+            }
+            pause = pause.saturating_mul(2);
+        }
+        once().await
+    }
+}
+
+/// Statuses by which a server says "later".
+fn is_passing(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
+}
+
+/// The pause and up to half of it more, so that many clients do not come back at once.
+fn jittered(pause: Duration) -> Duration {
+    let mut byte = [0u8];
+    // Without randomness there is no jitter, which only costs politeness.
+    let spread = getrandom::fill(&mut byte).map_or(0, |()| u32::from(byte[0]));
+    pause + pause.saturating_mul(spread) / 512
+}
+
+pub(crate) fn success(url: &str, answer: Answer) -> Result<Vec<u8>, HttpError> {
+    if answer.status == StatusCode::OK.as_u16() {
+        return Ok(answer.body);
+    }
+    let (code, detail) = problem(&answer.body);
+    Err(HttpError::Status {
+        url: url.into(),
+        status: answer.status,
+        code,
+        detail,
+    })
+}
+
+/// The code and the text of a problem document (RFC 9457), or the body as text.
+fn problem(body: &[u8]) -> (Option<String>, String) {
+    let Ok(mut object) = json::parse_object(body) else {
+        return (None, plain(&String::from_utf8_lossy(body)));
+    };
+    let mut text = |name| object.optional_string(name).ok().flatten();
+    let code = text("type").and_then(|kind| kind.strip_prefix("urn:plainsight:error:").map(plain));
+    let detail = text("detail").or_else(|| text("title")).unwrap_or_default();
+    (code, plain(&detail))
+}
+
+/// A server's text, fit for a terminal: cut, and control characters replaced.
+fn plain(text: &str) -> String {
+    text.trim()
+        .chars()
+        .take(DETAIL)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+async fn whole_body(mut response: Response, url: &str, limit: usize) -> Result<Vec<u8>, HttpError> {
+    let too_long = || HttpError::TooLong {
+        url: url.into(),
+        limit,
+    };
+    // A declared length is believed only to refuse early; memory grows with what arrives.
+    if response
+        .content_length()
+        .is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit))
+    {
+        return Err(too_long());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| unreachable_at(url, &error))?
+    {
+        if chunk.len() > limit - body.len() {
+            return Err(too_long());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The start of an error's body; what cannot be read of it is not missed.
+async fn first_bytes(mut response: Response, limit: usize) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = limit - body.len();
+        body.extend(chunk.iter().take(room));
+        if chunk.len() >= room {
+            break;
+        }
+    }
+    body
+}
+
+fn unreachable_at(url: &str, error: &reqwest::Error) -> HttpError {
+    // The innermost cause says what happened ("connection refused"); the outer ones repeat the URL.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let reason = if error.is_timeout() {
+        "no answer in time".into()
+    } else {
+        plain(&cause.to_string())
+    };
+    HttpError::Unreachable {
+        url: url.into(),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Against a server that says exactly the bytes a test gives it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// Answers request n with `answers[n]`, the last one for ever; counts requests.
+async fn server(answers: Vec<String>) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
+    let count = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&count);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 8192];
+            let _ = stream.read(&mut request).await.unwrap();
+            let n = seen.fetch_add(1, Ordering::SeqCst);
+            let answer = answers.get(n).or(answers.last()).unwrap();
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (url, count)
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn http() -> Http {
+    Http::new(Patience {
+        connect: Duration::from_secs(1),
+        answer: Duration::from_secs(2),
+        attempts: 3,
+        pause: Duration::from_millis(1),
+    })
+    .unwrap()
+}
+
+#[tokio::test]
+async fn reads_up_to_the_limit_and_no_further() {
+    let (url, _) = server(vec![answer("200 OK", "", "12345")]).await;
+    assert_eq!(http().read(&url, 5).await, Ok(b"12345".to_vec()));
+    assert!(matches!(
+        http().read(&url, 4).await,
+        Err(HttpError::TooLong { limit: 4, .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_body_without_declared_length_is_bounded_too() {
+    let endless = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_owned() + &"x".repeat(1000);
+    let (url, _) = server(vec![endless]).await;
+    let error = http().read(&url, 10).await.unwrap_err();
+    assert_eq!(error.blame(), Blame::Malformed);
+}
+
+#[tokio::test]
+async fn an_outage_is_tried_again_and_a_refusal_is_not() {
+    let busy = answer("503 Service Unavailable", "Retry-After: 0\r\n", "");
+    let (url, count) = server(vec![busy.clone(), busy, answer("200 OK", "", "ok")]).await;
+    assert_eq!(http().read(&url, 10).await, Ok(b"ok".to_vec()));
+    assert_eq!(count.load(Ordering::SeqCst), 3);
+
+    let (url, count) = server(vec![answer("404 Not Found", "", "no such tile")]).await;
+    let error = http().read(&url, 10).await.unwrap_err();
+    assert!(error.is_not_found());
+    assert_eq!(error.blame(), Blame::Unavailable);
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_an_outage() {
+    let (url, _) = server(vec![
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc".into(),
+    ])
+    .await;
+    let error = http().read(&url, 10).await.unwrap_err();
+    assert_eq!(error.blame(), Blame::Unavailable);
+}
+
+#[tokio::test]
+async fn redirects_and_unwanted_codings_are_refused() {
+    let (url, count) = server(vec![answer("302 Found", "Location: /y\r\n", "")]).await;
+    assert!(matches!(
+        http().read(&url, 10).await,
+        Err(HttpError::Status { status: 302, .. })
+    ));
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    let (url, _) = server(vec![answer("200 OK", "Content-Encoding: gzip\r\n", "zz")]).await;
+    assert!(matches!(
+        http().read(&url, 10).await,
+        Err(HttpError::Coding { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_problem_document_gives_its_code_and_clean_text() {
+    let body = r#"{"type":"urn:plainsight:error:size-ahead","title":"t","status":409,"detail":"a\u001b[2Jb"}"#;
+    let (url, _) = server(vec![answer("409 Conflict", "", body)]).await;
+    let post = Post {
+        url: &url,
+        content_type: "application/json",
+        body: b"{}",
+        bearer: Some("token"),
+        limit: 10_000,
+    };
+    let Err(HttpError::Status { code, detail, .. }) = http().ask(post).await else {
+        panic!("a 409 is an error")
+    };
+    assert_eq!(code.as_deref(), Some("size-ahead"));
+    assert_eq!(detail, "a [2Jb");
+}
+
+#[tokio::test]
+async fn a_change_is_sent_once_and_its_status_returned() {
+    let (url, count) = server(vec![answer(
+        "503 Service Unavailable",
+        "Retry-After: 7\r\nContent-Type: text/plain\r\n",
+        "later",
+    )])
+    .await;
+    let post = Post {
+        url: &url,
+        content_type: "text/plain",
+        body: b"old 0",
+        bearer: None,
+        limit: 100,
+    };
+    let answer = http().send(post).await.unwrap();
+    assert_eq!((answer.status, answer.retry_after), (503, Some(7)));
+    assert_eq!(answer.content_type.as_deref(), Some("text/plain"));
+    assert_eq!(answer.body, b"later");
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_closed_port_is_an_outage() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    let error = http().read(&url, 10).await.unwrap_err();
+    assert_eq!(error.blame(), Blame::Unavailable);
+}
+
+#[test]
+fn addresses_are_absolute_and_carry_nothing_else() {
+    let base = BaseUrl::parse("https://log.example/prefix/").unwrap();
+    assert_eq!(
+        base.join("tile/0/000"),
+        "https://log.example/prefix/tile/0/000"
+    );
+    assert_eq!(
+        BaseUrl::parse("http://127.0.0.1:8080").unwrap().as_str(),
+        "http://127.0.0.1:8080"
+    );
+    for bad in [
+        "",
+        "log.example",
+        "/x",
+        "ftp://log.example",
+        "https://user@log.example",
+        "https://user:pw@log.example",
+        "https://log.example?x",
+        "https://log.example#x",
+        "file:///etc",
+    ] {
+        assert_eq!(
+            BaseUrl::parse(bad),
+            Err(HttpError::Address { url: bad.into() })
+        );
+    }
+}

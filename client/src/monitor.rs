@@ -1,0 +1,228 @@
+//! The owner's look: every version that the log ever showed for one's own label since the last
+//! look, opened with its proofs and compared with what one published oneself.
+
+use plainsight_specs::history::{History, HistoryAnswer, HistoryRequest, LoggedVersion};
+use plainsight_specs::keyset::{KeyRecord, KeySet};
+use plainsight_specs::label::{Label, Version};
+use plainsight_specs::merkle::{LeafIndex, TreeHead};
+
+use crate::contact::MAX_HISTORY;
+use crate::failure::Failure;
+use crate::logged;
+use crate::own::OwnKeys;
+use crate::reader::{HeadSeen, Purpose, Reader};
+
+/// What a monitor's look showed.
+#[derive(Debug, Clone)]
+pub struct Monitored {
+    /// Whose keys.
+    pub label: Label,
+    /// At which head.
+    pub head: HeadSeen,
+    /// The first version that was looked at.
+    pub from: Version,
+    /// The latest version in the log.
+    pub latest: Option<Version>,
+    /// How many versions are one's own.
+    pub confirmed: usize,
+    /// Whether a version waits that the log does not show yet.
+    pub waiting: Option<Version>,
+    /// What must not be there, or must not be missing.
+    pub alarms: Vec<Alarm>,
+}
+
+/// Something that ends in exit code 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alarm {
+    /// A version that is not one's own: a ghost.
+    Ghost {
+        /// Which version.
+        version: Version,
+        /// Where it stands in the log.
+        position: LeafIndex,
+        /// It was logged no later than this, in milliseconds; unknown if the log shows no epoch.
+        no_later_than_ms: Option<u64>,
+        /// Every key of it that is in no version of one's own.
+        strangers: Vec<KeyRecord>,
+        /// Whether one of one's own identity keys signed it: then a secret has leaked.
+        signed_by_own_key: bool,
+    },
+    /// A version whose opening the log withholds.
+    Withheld {
+        /// Which version.
+        version: Version,
+        /// Where it stands in the log.
+        position: LeafIndex,
+        /// It was logged no later than this, in milliseconds; unknown if the log shows no epoch.
+        no_later_than_ms: Option<u64>,
+    },
+    /// A version that the log does not list though it has a later one.
+    Hole {
+        /// Which version.
+        version: Version,
+    },
+    /// A version of one's own that the log does not show.
+    Missing {
+        /// Which version.
+        version: Version,
+        /// Where the log said that it stands.
+        position: LeafIndex,
+    },
+}
+
+impl Alarm {
+    /// The version it is about.
+    pub fn version(&self) -> Version {
+        match self {
+            Self::Ghost { version, .. }
+            | Self::Withheld { version, .. }
+            | Self::Hole { version }
+            | Self::Missing { version, .. } => *version,
+        }
+    }
+}
+
+/// Opens every version since the last look. What is found to be one's own is noted in `own`; an
+/// alarm keeps the versions from it on to be looked at again.
+pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monitored, Failure> {
+    let from = own.checked().unwrap_or(Version::FIRST);
+    let mut look = Look {
+        own,
+        confirmed: 0,
+        alarms: Vec::new(),
+    };
+    let mut next = from;
+    loop {
+        let history = page(reader, look.own.label(), next).await?;
+        let head = reader.accept(history.head());
+        for version in history.holes() {
+            look.alarms.push(Alarm::Hole { version: *version });
+        }
+        for listed in history.versions() {
+            look.compare(reader, &history.head().tree_head(), listed)
+                .await;
+        }
+        let listed = history.versions().last().map(|listed| listed.version);
+        let more = listed.filter(|listed| Some(*listed) < history.latest());
+        if let (Some(after), true) = (more.and_then(Version::next), history.holes().is_empty()) {
+            next = after;
+            continue;
+        }
+        look.missing(&history);
+        let waiting = look.own.pending().map(|pending| pending.key_set.version());
+        return Ok(Monitored {
+            label: look.own.label().clone(),
+            head,
+            from,
+            latest: history.latest(),
+            confirmed: look.confirmed,
+            waiting,
+            alarms: look.alarms,
+        });
+    }
+}
+
+async fn page(reader: &Reader<'_>, label: &Label, from: Version) -> Result<History, Failure> {
+    let request = HistoryRequest {
+        label: label.clone(),
+        from,
+        since: Some(reader.since()),
+    };
+    let body = reader
+        .log()
+        .ask("v1/history", &request.to_json(), MAX_HISTORY)
+        .await?;
+    let answer = HistoryAnswer::parse(&body).map_err(Failure::refused)?;
+    answer
+        .verify(&reader.trust(Purpose::Contacts), &request)
+        .map_err(|error| reader.refuse(error, &answer.lookup.head.checkpoint))
+}
+
+struct Look<'o> {
+    own: &'o mut OwnKeys,
+    confirmed: usize,
+    alarms: Vec<Alarm>,
+}
+
+impl Look<'_> {
+    async fn compare(&mut self, reader: &Reader<'_>, head: &TreeHead, listed: &LoggedVersion) {
+        let (version, position) = (listed.version, listed.position);
+        let Some(key_set) = &listed.key_set else {
+            let no_later_than_ms = logged::no_later_than(reader.log(), head, position).await;
+            self.alarms.push(Alarm::Withheld {
+                version,
+                position,
+                no_later_than_ms,
+            });
+            return;
+        };
+        if self.own.hash_of(version) == Some(key_set.hash()) {
+            self.confirm(version, position);
+            return;
+        }
+        let no_later_than_ms = logged::no_later_than(reader.log(), head, position).await;
+        let strangers = self.strangers(key_set);
+        let signed_by_own_key = self.signed_by_own_key(key_set);
+        self.alarms.push(Alarm::Ghost {
+            version,
+            position,
+            no_later_than_ms,
+            strangers,
+            signed_by_own_key,
+        });
+    }
+
+    fn confirm(&mut self, version: Version, position: LeafIndex) {
+        self.confirmed += 1;
+        let pending = self.own.pending().map(|pending| pending.key_set.version());
+        if pending == Some(version) {
+            // Logged, though the log's answer never arrived. There is a pending version.
+            let _adopted = self.own.published(Some(position));
+        }
+        if self.alarms.is_empty() {
+            self.own.note_checked(version);
+        }
+    }
+
+    fn strangers(&self, key_set: &KeySet) -> Vec<KeyRecord> {
+        let is_own = |key: &KeyRecord| {
+            let published = self.own.versions().iter().map(|own| &own.key_set);
+            let pending = self
+                .own
+                .pending()
+                .into_iter()
+                .map(|pending| &pending.key_set);
+            let mut keys = published.chain(pending).flat_map(KeySet::keys);
+            keys.any(|own| own.key == key.key && own.role == key.role)
+        };
+        key_set
+            .keys()
+            .iter()
+            .filter(|key| !is_own(key))
+            .cloned()
+            .collect()
+    }
+
+    fn signed_by_own_key(&self, key_set: &KeySet) -> bool {
+        let before = key_set.version().previous();
+        let mut own = self.own.versions().iter().map(|own| &own.key_set);
+        let previous = own.find(|own| Some(own.version()) == before);
+        previous.is_some_and(|previous| {
+            key_set.continuity(Some(previous)) == plainsight_specs::keyset::Continuity::Signed
+        })
+    }
+
+    /// What one published and the head should cover, but the log does not show.
+    fn missing(&mut self, history: &History) {
+        let size = history.head().tree_head().size.get();
+        for own in self.own.versions() {
+            let version = own.key_set.version();
+            let Some(position) = own.position else {
+                continue;
+            };
+            if Some(version) > history.latest() && position.get() < size {
+                self.alarms.push(Alarm::Missing { version, position });
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Whether a file is what a stream of releases logged: the rule for installing it.
+
+use plainsight_specs::bundle::UnverifiedBundle;
+use plainsight_specs::checkpoint::UnverifiedCheckpoint;
+use plainsight_specs::entry::Genesis;
+use plainsight_specs::hash::Hash;
+use plainsight_specs::head::Trust;
+use plainsight_specs::query::{ArtifactAnswer, StreamAnswer, StreamRequest, StreamState};
+use plainsight_specs::statement::{Body, Product, Reason, Release, ReleaseVersion, Seq};
+use plainsight_specs::time::Timestamp;
+use plainsight_specs::tlog_proof::TlogProof;
+
+use crate::failure::Failure;
+use crate::reader::{HeadSeen, MAX_ANSWER, Purpose, Reader};
+use crate::trust::TrustPolicy;
+
+/// What is asked about a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileQuestion {
+    /// SHA-256 of the file, computed by the reader from the file itself.
+    pub digest: Hash,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The stream it must be from. Without one it is looked up by digest alone, which a log that
+    /// wants to ship a special build can answer from a stream made for that.
+    pub product: Option<Product>,
+    /// The version it must be, if the reader knows.
+    pub version: Option<ReleaseVersion>,
+}
+
+/// What the log shows about a file.
+#[derive(Debug, Clone)]
+pub struct FileFound {
+    /// What was asked.
+    pub question: FileQuestion,
+    /// At which head.
+    pub head: HeadSeen,
+    /// The answer.
+    pub state: FileState,
+    /// Whether it was proved from a bundle, without asking the log.
+    pub offline: bool,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone)]
+pub enum FileState {
+    /// The release at its version lists it, and is not yanked.
+    Logged(Box<LoggedFile>),
+    /// The release lists it, and was taken back.
+    Yanked {
+        /// The release.
+        release: Box<Release>,
+        /// Why, in the provider's words.
+        reason: Option<Reason>,
+    },
+    /// The version is logged with other files.
+    OtherFile {
+        /// The release.
+        release: Box<Release>,
+    },
+    /// Proved not to be logged, in the stream or, without one, in any.
+    Absent,
+}
+
+/// A release that lists the file.
+#[derive(Debug, Clone)]
+pub struct LoggedFile {
+    /// The release.
+    pub release: Release,
+    /// Its place in the stream.
+    pub seq: Seq,
+    /// The latest place in the stream, if it was shown.
+    pub latest: Option<Seq>,
+    /// The version of the latest release, if the latest statement is one.
+    pub latest_version: Option<ReleaseVersion>,
+}
+
+/// Asks the log about a file.
+pub async fn verify(reader: &mut Reader<'_>, question: FileQuestion) -> Result<FileFound, Failure> {
+    let mut asked = question.clone();
+    if asked.product.is_none() {
+        match discover(reader, &question.digest).await? {
+            Discovered::Absent(head) => {
+                let state = FileState::Absent;
+                return Ok(FileFound {
+                    question,
+                    head,
+                    state,
+                    offline: false,
+                });
+            }
+            Discovered::In(release) => {
+                asked.product = Some(release.product);
+                asked.version = Some(release.version);
+            }
+        }
+    }
+    let Some(product) = &asked.product else {
+        return Err(Failure::Question("no stream to ask about".into()));
+    };
+    let (answer, request) = ask_stream(reader, product, &asked).await?;
+    let state = answer
+        .verify(&reader.trust(Purpose::Releases), &request)
+        .map_err(|error| reader.refuse(error, &answer.head.checkpoint))?;
+    let head = reader.accept(state.head());
+    let state = file_state(&state, &question.digest);
+    Ok(FileFound {
+        question,
+        head,
+        state,
+        offline: false,
+    })
+}
+
+enum Discovered {
+    Absent(HeadSeen),
+    In(Release),
+}
+
+async fn discover(reader: &mut Reader<'_>, digest: &Hash) -> Result<Discovered, Failure> {
+    let since = reader.since();
+    let path = format!("v1/artifact/{}?since={since}", digest.to_hex());
+    let body = reader.log().read(&path, MAX_ANSWER).await?;
+    let answer = ArtifactAnswer::parse(&body).map_err(Failure::refused)?;
+    let (head, statement) = answer
+        .verify(&reader.trust(Purpose::Releases), digest)
+        .map_err(|error| reader.refuse(error, &answer.head.checkpoint))?;
+    let head = reader.accept(&head);
+    // Only releases insert an index of a file, so any other statement there would be void.
+    Ok(match statement.map(|statement| statement.body().clone()) {
+        Some(Body::Release(release)) => Discovered::In(release),
+        _ => Discovered::Absent(head),
+    })
+}
+
+async fn ask_stream(
+    reader: &Reader<'_>,
+    product: &Product,
+    asked: &FileQuestion,
+) -> Result<(StreamAnswer, StreamRequest), Failure> {
+    let request = StreamRequest {
+        stream: product.stream(),
+        since: Some(reader.since()),
+        version: asked.version.clone(),
+        digest: Some(asked.digest),
+    };
+    let body = reader
+        .log()
+        .ask("v1/stream", &request.to_json(), MAX_ANSWER)
+        .await?;
+    Ok((
+        StreamAnswer::parse(&body).map_err(Failure::refused)?,
+        request,
+    ))
+}
+
+fn file_state(state: &StreamState, digest: &Hash) -> FileState {
+    let Some(statement) = state.release() else {
+        return FileState::Absent;
+    };
+    let Body::Release(release) = statement.body() else {
+        return FileState::Absent;
+    };
+    let lists = release
+        .artifacts
+        .iter()
+        .any(|artifact| artifact.digest == *digest);
+    if let (true, Some(yank)) = (lists, state.yank()) {
+        let reason = match yank.body() {
+            Body::Yank(yank) => Some(yank.reason.clone()),
+            _ => None,
+        };
+        return FileState::Yanked {
+            release: Box::new(release.clone()),
+            reason,
+        };
+    }
+    if !state.may_install(digest) {
+        return FileState::OtherFile {
+            release: Box::new(release.clone()),
+        };
+    }
+    let latest_version = state
+        .latest()
+        .and_then(|latest| match latest.statement.body() {
+            Body::Release(release) => Some(release.version.clone()),
+            _ => None,
+        });
+    FileState::Logged(Box::new(LoggedFile {
+        release: release.clone(),
+        seq: statement.seq(),
+        latest: state.latest().map(|latest| latest.seq),
+        latest_version,
+    }))
+}
+
+/// Verifies a file against an offline bundle, without any network.
+pub fn verify_bundle(
+    trust: &TrustPolicy,
+    genesis: &Genesis,
+    now: Timestamp,
+    question: FileQuestion,
+    bundle: &[u8],
+) -> Result<FileFound, Failure> {
+    let unverified = UnverifiedBundle::parse(bundle).map_err(Failure::refused)?;
+    let bundle = unverified
+        .verify(&Trust {
+            policy: trust.policy(),
+            genesis,
+            remembered: None,
+            now,
+            max_age_s: trust.annotations().max_age_releases_s,
+        })
+        .map_err(Failure::refused)?;
+    let vouchers = trust.vouchers(bundle.head.checkpoint());
+    let head = HeadSeen {
+        origin: bundle.head.checkpoint().origin().clone(),
+        head: bundle.head.tree_head(),
+        fresh: bundle.head.fresh(),
+        now,
+        epoch_ms: bundle.head.epoch().time_ms,
+        silent: trust.silent(&vouchers),
+        vouchers,
+    };
+    let Body::Release(release) = bundle.release.body() else {
+        return Err(Failure::refused(
+            plainsight_specs::bundle::BundleError::NotARelease,
+        ));
+    };
+    let lists = release
+        .artifacts
+        .iter()
+        .any(|artifact| artifact.digest == question.digest);
+    let is_asked = question
+        .product
+        .as_ref()
+        .is_none_or(|asked| *asked == release.product)
+        && question
+            .version
+            .as_ref()
+            .is_none_or(|asked| *asked == release.version);
+    let state = if lists && is_asked {
+        FileState::Logged(Box::new(LoggedFile {
+            release: release.clone(),
+            seq: bundle.release.seq(),
+            latest: bundle.latest,
+            latest_version: None,
+        }))
+    } else {
+        FileState::OtherFile {
+            release: Box::new(release.clone()),
+        }
+    };
+    Ok(FileFound {
+        question,
+        head,
+        state,
+        offline: true,
+    })
+}
+
+/// Makes an offline bundle of the release that lists a file. The log's answer proves one file of
+/// a release, so a release of several files has no bundle from here.
+pub async fn bundle(
+    reader: &mut Reader<'_>,
+    question: FileQuestion,
+) -> Result<(FileFound, Vec<u8>), Failure> {
+    let found = verify(reader, question).await?;
+    let FileState::Logged(logged) = &found.state else {
+        return Ok((found, Vec::new()));
+    };
+    if logged.release.artifacts.len() != 1 {
+        let count = logged.release.artifacts.len();
+        return Err(Failure::Question(format!(
+            "the release has {count} files, and a bundle is made here for one file only"
+        )));
+    }
+    let mut asked = found.question.clone();
+    asked.version = Some(logged.release.version.clone());
+    let (answer, request) = ask_stream(reader, &logged.release.product, &asked).await?;
+    let refuse = |why: crate::failure::Refusal| reader.refuse(why, &answer.head.checkpoint);
+    let state = answer
+        .verify(&reader.trust(Purpose::Releases), &request)
+        .map_err(|error| refuse(error.into()))?;
+    let head = state.head().clone();
+    let checkpoint = UnverifiedCheckpoint::parse(&answer.head.checkpoint)
+        .map_err(|error| refuse(plainsight_specs::head::HeadError::Checkpoint(error).into()))?;
+    let (Some(entry), Some(index)) = (answer.entry.clone(), head.tree_head().size.last()) else {
+        return Err(Failure::Question(
+            "the log no longer shows the release".into(),
+        ));
+    };
+    let proof = TlogProof {
+        extra: None,
+        index,
+        inclusion: answer.head.epoch_proof.clone(),
+        checkpoint,
+    };
+    let bundle = UnverifiedBundle::new(
+        proof,
+        answer.head.epoch.clone(),
+        entry,
+        answer.index.clone(),
+    );
+    bundle
+        .verify(&reader.trust(Purpose::Releases))
+        .map_err(|error| refuse(error.into()))?;
+    reader.accept(&head);
+    Ok((found, bundle.to_json()))
+}

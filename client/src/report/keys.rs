@@ -1,0 +1,314 @@
+//! `keys new`, `publish`, `rotate`, `monitor`, `history` and `show`.
+
+use plainsight_specs::label::{Label, Version};
+use plainsight_specs::merkle::LeafIndex;
+use serde_json::{Value, json};
+
+use super::contact::{key_words, keys_json};
+use super::{Report, head_json, head_lines, not_checked_line, time_of_ms};
+use crate::failure::Verdict;
+use crate::monitor::{Alarm, Monitored};
+use crate::own::OwnKeys;
+
+/// A key set that was made and not yet published.
+#[derive(Debug)]
+pub struct KeysStaged<'a>(pub &'a OwnKeys);
+
+impl Report for KeysStaged<'_> {
+    fn verdict(&self) -> Verdict {
+        Verdict::Verified
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let Some(pending) = self.0.pending() else {
+            return Vec::new();
+        };
+        vec![
+            format!(
+                "MADE: version {} for {}.",
+                pending.key_set.version(),
+                self.0.label()
+            ),
+            format!("Keys: {}.", key_words(pending.key_set.keys())),
+            format!(
+                "Publish it: plainsight keys publish {}",
+                self.0.label().display()
+            ),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let pending = self.0.pending();
+        json!({
+            "verdict": self.verdict().as_str(),
+            "label": self.0.label().display(),
+            "version": pending.map(|pending| pending.key_set.version().get()),
+            "keys": pending.map(|pending| keys_json(pending.key_set.keys())),
+        })
+    }
+}
+
+/// A key set that the log has taken, and what the log shows since.
+#[derive(Debug)]
+pub struct KeysPublished {
+    /// Which version.
+    pub version: Option<Version>,
+    /// Where it stands.
+    pub position: LeafIndex,
+    /// The look after it.
+    pub monitored: Monitored,
+}
+
+impl Report for KeysPublished {
+    fn verdict(&self) -> Verdict {
+        self.monitored.verdict()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut lines = self.monitored.lines();
+        let version = self
+            .version
+            .map(|version| format!("version {version} "))
+            .unwrap_or_default();
+        lines.insert(
+            1,
+            format!("The log took {version}at position {}.", self.position),
+        );
+        lines
+    }
+
+    fn json(&self) -> Value {
+        let mut json = self.monitored.json();
+        if let Some(members) = json.as_object_mut() {
+            members.insert("published".into(), json!(self.version.map(Version::get)));
+            members.insert("position".into(), json!(self.position.get()));
+        }
+        json
+    }
+}
+
+impl Report for Monitored {
+    fn verdict(&self) -> Verdict {
+        if self.alarms.is_empty() {
+            Verdict::Verified
+        } else {
+            Verdict::Refuted
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let label = &self.label;
+        let mut lines = Vec::new();
+        if self.alarms.is_empty() {
+            lines.push(match self.latest {
+                None => format!("VERIFIED: the log has no key set of {label}."),
+                Some(latest) => format!(
+                    "VERIFIED: every version of {label} from {} to {latest} is your own ({} opened).",
+                    self.from, self.confirmed
+                ),
+            });
+        } else {
+            lines.push(format!(
+                "ALARM: the log shows {} that must not be for {label}.",
+                match self.alarms.len() {
+                    1 => "something".into(),
+                    many => format!("{many} things"),
+                }
+            ));
+            lines.extend(self.alarms.iter().map(alarm_words));
+            lines.push(
+                "Warn your contacts in another way; rotate with `plainsight keys rotate` once the \
+                 provider has explained itself in public. The log itself is the proof: anybody who \
+                 may look you up sees the same."
+                    .into(),
+            );
+        }
+        if let Some(waiting) = self.waiting {
+            lines.push(format!("Version {waiting} waits to be published."));
+        }
+        lines.extend(head_lines(&self.head));
+        lines.push(not_checked_line(&NOT_CHECKED));
+        lines
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "verdict": self.verdict().as_str(),
+            "label": self.label.display(),
+            "from": self.from.get(),
+            "latest": self.latest.map(Version::get),
+            "confirmed": self.confirmed,
+            "waiting": self.waiting.map(Version::get),
+            "alarms": self.alarms.iter().map(alarm_json).collect::<Value>(),
+            "head": head_json(&self.head),
+            "not_checked": NOT_CHECKED,
+        })
+    }
+}
+
+const NOT_CHECKED: [&str; 1] =
+    ["whether contacts are served this same head (auditors compare heads; contacts keep theirs)"];
+
+fn when(position: LeafIndex, no_later_than_ms: Option<u64>) -> String {
+    let time = match no_later_than_ms {
+        Some(ms) => format!("proved no later than {}", time_of_ms(ms)),
+        None => "at a time that the log does not prove".into(),
+    };
+    format!("logged at position {position}, {time}")
+}
+
+fn alarm_words(alarm: &Alarm) -> String {
+    match alarm {
+        Alarm::Ghost {
+            version,
+            position,
+            no_later_than_ms,
+            strangers,
+            signed_by_own_key,
+        } => {
+            let keys = if strangers.is_empty() {
+                "no foreign key, but other content".into()
+            } else {
+                format!("foreign keys {}", key_words(strangers))
+            };
+            let signed = if *signed_by_own_key {
+                " It is signed by your own identity key: that secret has leaked."
+            } else {
+                ""
+            };
+            let when = when(*position, *no_later_than_ms);
+            format!("Ghost: version {version} is not yours: {keys}; {when}.{signed}")
+        }
+        Alarm::Withheld {
+            version,
+            position,
+            no_later_than_ms,
+        } => {
+            let when = when(*position, *no_later_than_ms);
+            format!("Withheld: the log does not open version {version}; {when}.")
+        }
+        Alarm::Hole { version } => {
+            format!("Hole: the log does not list version {version} though a later one exists.")
+        }
+        Alarm::Missing { version, position } => format!(
+            "Missing: the log no longer shows your version {version}, which it took at position {position}."
+        ),
+    }
+}
+
+fn alarm_json(alarm: &Alarm) -> Value {
+    let version = alarm.version().get();
+    let when = |ms: &Option<u64>| ms.map(time_of_ms);
+    match alarm {
+        Alarm::Ghost {
+            position,
+            no_later_than_ms,
+            strangers,
+            signed_by_own_key,
+            ..
+        } => json!({
+            "kind": "ghost",
+            "version": version,
+            "position": position.get(),
+            "logged_no_later_than": when(no_later_than_ms),
+            "keys": keys_json(strangers),
+            "signed_by_own_key": signed_by_own_key,
+        }),
+        Alarm::Withheld {
+            position,
+            no_later_than_ms,
+            ..
+        } => json!({
+            "kind": "withheld",
+            "version": version,
+            "position": position.get(),
+            "logged_no_later_than": when(no_later_than_ms),
+        }),
+        Alarm::Hole { .. } => json!({ "kind": "hole", "version": version }),
+        Alarm::Missing { position, .. } => {
+            json!({ "kind": "missing", "version": version, "position": position.get() })
+        }
+    }
+}
+
+/// One's own keys as this home has them.
+#[derive(Debug)]
+pub struct KeysShown<'a> {
+    /// The keys.
+    pub own: &'a OwnKeys,
+    /// Whether every version is shown or the newest only.
+    pub all: bool,
+}
+
+impl Report for KeysShown<'_> {
+    fn verdict(&self) -> Verdict {
+        Verdict::Verified
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut lines = vec![title(self.own.label())];
+        let versions = self.own.versions();
+        let skipped = if self.all {
+            0
+        } else {
+            versions.len().saturating_sub(1)
+        };
+        for own in versions.iter().skip(skipped) {
+            let position = own
+                .position
+                .map(|position| format!(", logged at position {position}"));
+            lines.push(format!(
+                "Version {} of {}{}: {}.",
+                own.key_set.version(),
+                own.key_set.created(),
+                position.unwrap_or_default(),
+                key_words(own.key_set.keys())
+            ));
+        }
+        if let Some(pending) = self.own.pending() {
+            let key_set = &pending.key_set;
+            lines.push(format!(
+                "Version {} waits to be published: {}.",
+                key_set.version(),
+                key_words(key_set.keys())
+            ));
+        }
+        lines.push(
+            "This is what this home keeps; `plainsight keys monitor` compares with the log.".into(),
+        );
+        lines
+    }
+
+    fn json(&self) -> Value {
+        let versions = self.own.versions();
+        let skipped = if self.all {
+            0
+        } else {
+            versions.len().saturating_sub(1)
+        };
+        let versions: Value = versions
+            .iter()
+            .skip(skipped)
+            .map(|own| {
+                json!({
+                    "version": own.key_set.version().get(),
+                    "created": own.key_set.created().to_string(),
+                    "key_set": own.key_set.hash().to_hex(),
+                    "position": own.position.map(LeafIndex::get),
+                    "keys": keys_json(own.key_set.keys()),
+                })
+            })
+            .collect();
+        json!({
+            "verdict": self.verdict().as_str(),
+            "label": self.own.label().display(),
+            "versions": versions,
+            "pending": self.own.pending().map(|pending| pending.key_set.version().get()),
+            "checked": self.own.checked().map(Version::get),
+        })
+    }
+}
+
+fn title(label: &Label) -> String {
+    format!("OWN KEYS of {label}.")
+}

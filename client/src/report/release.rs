@@ -1,0 +1,219 @@
+//! `release verify`.
+
+use std::path::PathBuf;
+
+use plainsight_specs::statement::{Audience, Product, Release, Seq};
+use serde_json::{Value, json};
+
+use super::{Report, head_json, head_lines, not_checked_line, plain};
+use crate::failure::Verdict;
+use crate::home::streams::StreamStanding;
+use crate::release::{FileFound, FileState, LoggedFile};
+
+const NOT_CHECKED: [&str; 2] = [
+    "whether the file does what it should (the log shows that everybody is offered the same)",
+    "whether it was built from the source that is published",
+];
+
+/// What was found about a file, and how its stream stands to the pinned ones.
+#[derive(Debug)]
+pub struct FileReport {
+    /// Which file.
+    pub path: PathBuf,
+    /// What the log shows.
+    pub found: FileFound,
+    /// How the release's stream stands to the pinned ones.
+    pub standing: Option<StreamStanding>,
+}
+
+impl FileReport {
+    /// The release and its stream are to be relied on from now on.
+    pub fn to_pin(&self) -> Option<&Product> {
+        match &self.found.state {
+            FileState::Logged(logged) if self.verdict() == Verdict::Verified => {
+                Some(&logged.release.product)
+            }
+            _ => None,
+        }
+    }
+
+    fn asked(&self) -> bool {
+        self.found.question.product.is_some()
+    }
+
+    /// Another stream than the pinned one of this product, which nobody asked for.
+    fn strange_stream(&self) -> Option<&Product> {
+        match &self.standing {
+            Some(StreamStanding::Other(pinned)) if !self.asked() => Some(pinned),
+            _ => None,
+        }
+    }
+}
+
+impl Report for FileReport {
+    fn verdict(&self) -> Verdict {
+        match &self.found.state {
+            FileState::Logged(_) if self.strange_stream().is_some() => Verdict::PinChanged,
+            FileState::Logged(_) => Verdict::Verified,
+            FileState::Yanked { .. } | FileState::OtherFile { .. } => Verdict::Refuted,
+            FileState::Absent => Verdict::NotFound,
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let path = plain(&self.path.display().to_string());
+        let mut lines = match &self.found.state {
+            FileState::Logged(logged) => self.logged_lines(&path, logged),
+            FileState::Yanked { release, reason } => {
+                let reason = reason.as_ref().map(|reason| plain(reason.as_str()));
+                vec![
+                    format!(
+                        "YANKED: {path} is {}, which was taken back.",
+                        release_words(release)
+                    ),
+                    format!(
+                        "The provider's reason: {}",
+                        reason.as_deref().unwrap_or("none given")
+                    ),
+                ]
+            }
+            FileState::OtherFile { release } => vec![
+                format!(
+                    "REFUTED: {path} is not a file of {}, which the log has with other files.",
+                    release_words(release)
+                ),
+                "Do not install it. Keep the file: it may be a build that was made for you.".into(),
+            ],
+            FileState::Absent => vec![
+                format!(
+                    "NOT LOGGED: {path} is proved not to be in {}.",
+                    self.found.question.product.as_ref().map_or_else(
+                        || "any release of this log".into(),
+                        |product| format!("the stream {}", product_words(product))
+                    )
+                ),
+                "Do not install it. Keep the file: it may be a build that was made for you.".into(),
+            ],
+        };
+        lines.push(format!(
+            "SHA-256 {}, {} bytes.",
+            self.found.question.digest.to_hex(),
+            self.found.question.size
+        ));
+        lines.extend(head_lines(&self.found.head));
+        lines.push(not_checked_line(&NOT_CHECKED));
+        lines
+    }
+
+    fn json(&self) -> Value {
+        let found = &self.found;
+        let (state, release) = match &found.state {
+            FileState::Logged(logged) => ("logged", Some(&logged.release)),
+            FileState::Yanked { release, .. } => ("yanked", Some(release.as_ref())),
+            FileState::OtherFile { release } => ("other-file", Some(release.as_ref())),
+            FileState::Absent => ("absent", None),
+        };
+        let stream = match &self.standing {
+            _ if self.asked() => "asked",
+            Some(StreamStanding::Pinned(_)) => "pinned",
+            Some(StreamStanding::Other(_)) => "other",
+            Some(StreamStanding::New) | None => "discovered",
+        };
+        json!({
+            "verdict": self.verdict().as_str(),
+            "file": self.path.display().to_string(),
+            "sha256": found.question.digest.to_hex(),
+            "size": found.question.size,
+            "state": state,
+            "stream": stream,
+            "release": release.map(|release| json!({
+                "purl": release.product.purl.as_str(),
+                "channel": release.product.channel.as_str(),
+                "arch": release.product.arch.as_str(),
+                "version": release.version.as_str(),
+                "audience": release.audience.to_string(),
+                "emergency": release.emergency,
+                "published": release.published.to_string(),
+            })),
+            "seq": match &found.state {
+                FileState::Logged(logged) => Some(logged.seq.get()),
+                _ => None,
+            },
+            "latest_seq": match &found.state {
+                FileState::Logged(logged) => logged.latest.map(Seq::get),
+                _ => None,
+            },
+            "offline": found.offline,
+            "head": head_json(&found.head),
+            "not_checked": NOT_CHECKED,
+        })
+    }
+}
+
+impl FileReport {
+    fn logged_lines(&self, path: &str, logged: &LoggedFile) -> Vec<String> {
+        let release = &logged.release;
+        let words = release_words(release);
+        let mut lines = Vec::new();
+        if let Some(pinned) = self.strange_stream() {
+            lines.push(format!(
+                "CHANGED: {path} is {words}, but you rely on the stream {} of this product.",
+                product_words(pinned)
+            ));
+            lines.push(format!(
+                "If this stream is meant, name it: --stream {} --channel {} --arch {}",
+                release.product.purl, release.product.channel, release.product.arch
+            ));
+        } else {
+            lines.push(format!("VERIFIED: {path} is byte for byte {words}."));
+            if !self.asked() {
+                lines.push(match &self.standing {
+                    Some(StreamStanding::Pinned(since)) => {
+                        format!("Its stream is pinned since {since}.")
+                    }
+                    _ => {
+                        "The stream was not pinned: it was found by the file alone, and is pinned \
+                          now."
+                            .into()
+                    }
+                });
+            }
+        }
+        lines.push(format!(
+            "Published {}, not yanked{}.",
+            release.published,
+            newer_words(logged)
+        ));
+        if release.audience != Audience::All {
+            lines.push(format!(
+                "Note: it is for {} only, not for everybody.",
+                release.audience
+            ));
+        }
+        if release.emergency {
+            lines.push("Note: it is marked as an emergency release.".into());
+        }
+        lines
+    }
+}
+
+fn newer_words(logged: &LoggedFile) -> String {
+    match (logged.latest, &logged.latest_version) {
+        (Some(latest), _) if latest == logged.seq => ", the latest of its stream".into(),
+        (Some(_), Some(version)) => format!("; the latest of its stream is {version}"),
+        (Some(latest), None) => format!("; its stream goes on to number {latest}"),
+        (None, _) => ", whether it is the latest is not shown".into(),
+    }
+}
+
+fn release_words(release: &Release) -> String {
+    format!(
+        "version {} of {}",
+        release.version,
+        product_words(&release.product)
+    )
+}
+
+fn product_words(product: &Product) -> String {
+    format!("{} ({}, {})", product.purl, product.channel, product.arch)
+}

@@ -1,0 +1,226 @@
+//! Whom a reader trusts: a C2SP policy file, and what the reader itself knows about the auditors
+//! in it. The second file is never filled from what an auditor or a log says about itself.
+
+use plainsight_specs::Blame;
+use plainsight_specs::checkpoint::Origin;
+use plainsight_specs::policy::{Checkpoint, Policy, PolicyError, Witness};
+use plainsight_specs::time::Timestamp;
+use serde::Deserialize;
+
+/// The longest annotations file, in bytes.
+pub const MAX_ANNOTATIONS: usize = 1 << 20;
+
+/// A policy with the reader's own annotations.
+#[derive(Debug, Clone)]
+pub struct TrustPolicy {
+    policy: Policy,
+    annotations: Annotations,
+}
+
+/// The file beside a policy, `<policy file>.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Annotations {
+    /// The oldest quorum accepted for keys and protections, in seconds.
+    pub max_age_contacts_s: u64,
+    /// The oldest quorum accepted for releases, in seconds.
+    pub max_age_releases_s: u64,
+    /// What the reader knows about the auditors.
+    #[serde(rename = "auditor")]
+    pub auditors: Vec<Auditor>,
+}
+
+/// One auditor, in the reader's own words.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auditor {
+    /// The witness's name in the policy, or the name of its key.
+    pub name: String,
+    /// Who runs it.
+    #[serde(default)]
+    pub organisation: Option<String>,
+    /// Under whose law.
+    #[serde(default)]
+    pub jurisdiction: Option<String>,
+    /// Where it answers.
+    #[serde(default)]
+    pub url: Option<String>,
+}
+
+/// An auditor whose cosignature on a head was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voucher {
+    /// Its name in the policy.
+    pub name: String,
+    /// Who runs it, if the reader has noted it.
+    pub organisation: Option<String>,
+    /// Under whose law, if the reader has noted it.
+    pub jurisdiction: Option<String>,
+    /// When it cosigned.
+    pub time: Timestamp,
+}
+
+/// Why a trust policy cannot be used. Always the reader's own files.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// The policy file.
+    #[error("the policy does not parse: {0}")]
+    Policy(#[from] PolicyError),
+    /// The annotations file.
+    #[error("the annotations do not parse: {reason}")]
+    Annotations {
+        /// The parser's own words.
+        reason: String,
+    },
+    /// The policy lists no log.
+    #[error("the policy lists no log")]
+    NoLog,
+    /// Which of several logs is meant cannot be told from the address.
+    #[error("the policy lists several logs, and none of its log lines has the address {url}")]
+    WhichLog {
+        /// The address given.
+        url: String,
+    },
+}
+
+impl TrustError {
+    /// Who is to blame.
+    pub fn blame(&self) -> Blame {
+        Blame::Misuse
+    }
+}
+
+impl Default for Annotations {
+    fn default() -> Self {
+        Self {
+            max_age_contacts_s: 24 * 3600,
+            max_age_releases_s: 7 * 24 * 3600,
+            auditors: Vec::new(),
+        }
+    }
+}
+
+impl TrustPolicy {
+    /// From the texts of the two files; without annotations the defaults hold.
+    pub fn parse(policy: &str, annotations: Option<&str>) -> Result<Self, TrustError> {
+        let annotations = match annotations {
+            None => Annotations::default(),
+            Some(text) => toml::from_str(text).map_err(|error| TrustError::Annotations {
+                reason: error.to_string().trim_end().into(),
+            })?,
+        };
+        Ok(Self {
+            policy: Policy::parse(policy)?,
+            annotations,
+        })
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The annotations.
+    pub fn annotations(&self) -> &Annotations {
+        &self.annotations
+    }
+
+    /// The origin of the log at `url`: the only one listed, or the one whose line has that address.
+    pub fn origin_at(&self, url: &str) -> Result<Origin, TrustError> {
+        let logs = self.policy.logs();
+        let origins: Vec<&str> = logs.iter().map(|log| log.key.name().as_str()).collect();
+        let origin = match origins.as_slice() {
+            [] => return Err(TrustError::NoLog),
+            [first, rest @ ..] if rest.iter().all(|other| other == first) => *first,
+            _ => logs
+                .iter()
+                .find(|log| {
+                    log.url
+                        .as_deref()
+                        .is_some_and(|listed| same_address(listed, url))
+                })
+                .map(|log| log.key.name().as_str())
+                .ok_or_else(|| TrustError::WhichLog { url: url.into() })?,
+        };
+        Origin::parse(origin).map_err(|error| TrustError::Policy(error.into()))
+    }
+
+    /// The address on the line of the only log listed.
+    pub fn log_url(&self) -> Option<&str> {
+        match self.policy.logs() {
+            [log] => log.url.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The auditors that vouch for a head, in the policy's order.
+    pub fn vouchers(&self, checkpoint: &Checkpoint) -> Vec<Voucher> {
+        let cosignatures = checkpoint.cosignatures();
+        self.policy
+            .witnesses()
+            .iter()
+            .filter_map(|witness| {
+                let cosigned = cosignatures
+                    .iter()
+                    .find(|cosignature| witness.key.is_named_by(&cosignature.line))?;
+                Some(self.voucher(witness, cosigned.time))
+            })
+            .collect()
+    }
+
+    /// The witnesses of the policy that have not cosigned a head.
+    pub fn silent(&self, vouchers: &[Voucher]) -> Vec<String> {
+        let has_cosigned = |name: &str| vouchers.iter().any(|voucher| voucher.name == name);
+        let witnesses = self.policy.witnesses().iter();
+        witnesses
+            .filter(|witness| !has_cosigned(&witness.name))
+            .map(|witness| witness.name.clone())
+            .collect()
+    }
+
+    fn voucher(&self, witness: &Witness, time: Timestamp) -> Voucher {
+        let known = self.annotations.auditors.iter().find(|auditor| {
+            auditor.name == witness.name || auditor.name == witness.key.name().as_str()
+        });
+        Voucher {
+            name: witness.name.clone(),
+            organisation: known.and_then(|auditor| auditor.organisation.clone()),
+            jurisdiction: known.and_then(|auditor| auditor.jurisdiction.clone()),
+            time,
+        }
+    }
+}
+
+fn same_address(a: &str, b: &str) -> bool {
+    a.trim_end_matches('/') == b.trim_end_matches('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "log one.example/log+2ac5dbbe+Adma2M/nCdVL1YV3TTTMlFoCmAVtpvbwWy9H97mvUIoW";
+
+    #[test]
+    fn annotations_are_strict_and_have_defaults() {
+        let trust = TrustPolicy::parse("quorum none\n", None).unwrap();
+        assert_eq!(trust.annotations().max_age_contacts_s, 86_400);
+        assert_eq!(trust.annotations().max_age_releases_s, 604_800);
+        let some = "max_age_contacts_s = 60\n[[auditor]]\nname = \"a\"\njurisdiction = \"NO\"\n";
+        let trust = TrustPolicy::parse("quorum none\n", Some(some)).unwrap();
+        assert_eq!(trust.annotations().max_age_contacts_s, 60);
+        assert_eq!(trust.annotations().auditors.len(), 1);
+        let misspelt = "max_age_contact_s = 60\n";
+        let refused = TrustPolicy::parse("quorum none\n", Some(misspelt)).unwrap_err();
+        assert_eq!(refused.blame(), Blame::Misuse);
+        assert!(matches!(refused, TrustError::Annotations { .. }));
+    }
+
+    #[test]
+    fn a_policy_without_a_log_names_none() {
+        let trust = TrustPolicy::parse("quorum none\n", None).unwrap();
+        assert_eq!(trust.origin_at("http://x"), Err(TrustError::NoLog));
+        assert_eq!(trust.log_url(), None);
+        assert!(Policy::parse(LOG).is_err(), "the constant is only a shape");
+    }
+}

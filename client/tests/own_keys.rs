@@ -1,0 +1,260 @@
+//! One's own keys: made, published, rotated and monitored, at a log that is honest and at one
+//! that is not.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod tiny_log;
+
+use plainsight_client::failure::{Failure, Verdict};
+use plainsight_client::http::{BaseUrl, Http, Patience};
+use plainsight_client::monitor::{Alarm, Monitored, monitor};
+use plainsight_client::own::{DeviceChange, OwnKeys};
+use plainsight_client::publish::publish;
+use plainsight_client::reader::Reader;
+use plainsight_client::report::Report as _;
+use plainsight_client::source::Source;
+use plainsight_client::trust::TrustPolicy;
+use plainsight_specs::head::Step;
+use plainsight_specs::keyset::Role;
+use plainsight_specs::label::{Label, Version};
+use plainsight_specs::time::Timestamp;
+use tiny_log::{Lie, Served, TOKEN, TinyLog, serve};
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(1_800_000_000).unwrap()
+}
+
+fn label() -> Label {
+    Label::email("me@example.org").unwrap()
+}
+
+struct Owner {
+    served: Served,
+    source: Source,
+    trust: TrustPolicy,
+    own: OwnKeys,
+}
+
+impl Owner {
+    /// An owner whose version 0 is published.
+    async fn new() -> Self {
+        let served = serve(TinyLog::new(now()));
+        let http = Http::new(Patience {
+            attempts: 1,
+            ..Patience::default()
+        })
+        .unwrap();
+        let source = Source::new(http, BaseUrl::parse(&served.url).unwrap());
+        let trust = TrustPolicy::parse(&TinyLog::policy(&served.url), None).unwrap();
+        let own = OwnKeys::create(label(), &["phone".into()], now()).unwrap();
+        let mut owner = Self {
+            served,
+            source,
+            trust,
+            own,
+        };
+        publish(&owner.source, &mut owner.own, Some(TOKEN))
+            .await
+            .unwrap();
+        owner
+    }
+
+    async fn rotate(&mut self) {
+        self.own.rotate(&DeviceChange::default(), now()).unwrap();
+        publish(&self.source, &mut self.own, Some(TOKEN))
+            .await
+            .unwrap();
+    }
+
+    async fn look(&mut self) -> Result<Monitored, Failure> {
+        let mut reader = Reader::open(&self.source, &self.trust, None, now()).await?;
+        monitor(&mut reader, &mut self.own).await
+    }
+}
+
+#[tokio::test]
+async fn published_and_rotated_keys_are_found_to_be_ones_own() {
+    let mut owner = Owner::new().await;
+    owner.rotate().await;
+    owner.rotate().await;
+    let seen = owner.look().await.unwrap();
+    assert_eq!(seen.alarms, []);
+    assert_eq!((seen.confirmed, seen.latest), (3, Some(Version::new(2))));
+    assert_eq!(seen.verdict(), Verdict::Verified);
+    assert_eq!(owner.own.checked(), Some(Version::new(2)));
+    owner.rotate().await;
+    let seen = owner.look().await.unwrap();
+    assert_eq!(seen.from, Version::new(2), "only what is new is opened");
+    assert_eq!(seen.confirmed, 2);
+}
+
+#[tokio::test]
+async fn without_the_token_nothing_is_published_and_the_version_still_waits() {
+    let mut owner = Owner::new().await;
+    owner.own.rotate(&DeviceChange::default(), now()).unwrap();
+    let refused = publish(&owner.source, &mut owner.own, None)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.verdict(), Verdict::Usage);
+    assert!(
+        refused.next_step().contains("--token-file"),
+        "{}",
+        refused.next_step()
+    );
+    assert!(owner.own.pending().is_some());
+    let seen = owner.look().await.unwrap();
+    assert_eq!(seen.waiting, Some(Version::new(1)));
+    assert_eq!(seen.verdict(), Verdict::Verified);
+}
+
+#[tokio::test]
+async fn a_version_that_was_logged_before_the_answer_arrived_is_adopted() {
+    let mut owner = Owner::new().await;
+    owner.own.rotate(&DeviceChange::default(), now()).unwrap();
+    // The log takes it, and its answer is lost.
+    let pending = owner.own.pending().unwrap();
+    let (bytes, opening) = (
+        pending.key_set.bytes().to_vec(),
+        *pending.opening.as_bytes(),
+    );
+    let position = owner.served.log().log_key_set(&bytes, opening);
+    owner.served.log().publish();
+    let seen = owner.look().await.unwrap();
+    assert_eq!(seen.verdict(), Verdict::Verified);
+    assert!(owner.own.pending().is_none());
+    let newest = owner.own.newest().unwrap();
+    assert_eq!(newest.position.unwrap().get(), position);
+}
+
+#[tokio::test]
+async fn a_flash_ghost_is_named_with_its_keys_place_and_time() {
+    let mut owner = Owner::new().await;
+    owner.look().await.unwrap();
+    // Added by the provider, then put back: both without the owner's signature.
+    owner.served.log().log_next(&label(), "ghost-phone", false);
+    owner.served.log().log_next(&label(), "phone", false);
+    let seen = owner.look().await.unwrap();
+    assert_eq!(seen.verdict(), Verdict::Refuted);
+    assert_eq!(seen.alarms.len(), 2);
+    let Alarm::Ghost {
+        version,
+        position,
+        no_later_than_ms,
+        strangers,
+        signed_by_own_key,
+    } = &seen.alarms[0]
+    else {
+        panic!("{:?}", seen.alarms)
+    };
+    assert_eq!(*version, Version::new(1));
+    let held = owner.served.log().keys[&label()][1].position;
+    assert_eq!(position.get(), held);
+    assert_eq!(
+        *no_later_than_ms,
+        Some(now().seconds() * 1000),
+        "proved from the tiles"
+    );
+    assert!(
+        strangers
+            .iter()
+            .any(|key| key.id == "ghost-phone" && key.role == Role::Device)
+    );
+    assert!(!signed_by_own_key);
+    let text = seen.lines().join("\n");
+    assert!(text.contains("ghost-phone (device)"), "{text}");
+    assert!(
+        text.contains(&format!("position {held}, proved no later than 2027-")),
+        "{text}"
+    );
+    // It stays an alarm at the next look.
+    assert_eq!(owner.look().await.unwrap().alarms.len(), 2);
+    assert_eq!(owner.own.checked(), Some(Version::FIRST));
+}
+
+#[tokio::test]
+async fn a_ghost_at_version_zero_is_no_ones_own() {
+    let served = serve(TinyLog::new(now()));
+    served.log().log_next(&label(), "ghost", false);
+    let mut owner = Owner::new().await;
+    owner.own = OwnKeys::create(label(), &["phone".into()], now()).unwrap();
+    owner.source = {
+        let http = Http::new(Patience::default()).unwrap();
+        Source::new(http, BaseUrl::parse(&served.url).unwrap())
+    };
+    let refused = publish(&owner.source, &mut owner.own, Some(TOKEN))
+        .await
+        .unwrap_err();
+    assert!(matches!(&refused, Failure::Publish(error) if error.code == "exists"));
+    assert!(refused.next_step().contains("keys monitor"));
+    let seen = owner.look().await.unwrap();
+    assert_eq!(seen.alarms.len(), 1);
+    assert_eq!(seen.alarms[0].version(), Version::FIRST);
+}
+
+#[tokio::test]
+async fn a_hole_and_withheld_openings_are_alarms() {
+    let mut owner = Owner::new().await;
+    owner.rotate().await;
+    owner.rotate().await;
+    owner.served.log().lie = Lie::Hole;
+    let seen = owner.look().await.unwrap();
+    assert_eq!(
+        seen.alarms,
+        [Alarm::Hole {
+            version: Version::new(1)
+        }]
+    );
+    assert_eq!(seen.verdict(), Verdict::Refuted);
+    owner.served.log().lie = Lie::Withhold;
+    let seen = owner.look().await.unwrap();
+    assert_eq!(seen.verdict(), Verdict::Refuted);
+    let withheld = |alarm: &Alarm| {
+        matches!(
+            alarm,
+            Alarm::Withheld {
+                no_later_than_ms: Some(_),
+                ..
+            }
+        )
+    };
+    assert!(
+        !seen.alarms.is_empty() && seen.alarms.iter().all(withheld),
+        "{:?}",
+        seen.alarms
+    );
+}
+
+#[tokio::test]
+async fn a_version_of_ones_own_that_is_no_longer_shown_is_missing() {
+    let mut owner = Owner::new().await;
+    owner.rotate().await;
+    // Another history of the same log, told to an owner who has forgotten the head.
+    let served = serve(TinyLog::new(now()));
+    let version_0 = owner.own.versions()[0].key_set.bytes().to_vec();
+    served.log().log_key_set(&version_0, [0; 16]);
+    for _ in 0..4 {
+        served.log().publish();
+    }
+    owner.source = {
+        let http = Http::new(Patience::default()).unwrap();
+        Source::new(http, BaseUrl::parse(&served.url).unwrap())
+    };
+    let seen = owner.look().await.unwrap();
+    assert!(
+        matches!(seen.alarms[..], [Alarm::Missing { .. }]),
+        "{:?}",
+        seen.alarms
+    );
+    assert_eq!(seen.alarms[0].version(), Version::new(1));
+}
+
+#[tokio::test]
+async fn a_decoy_history_is_refuted() {
+    let mut owner = Owner::new().await;
+    owner.rotate().await;
+    owner.served.log().lie = Lie::Decoy;
+    let refused = owner.look().await.unwrap_err();
+    assert_eq!(refused.verdict(), Verdict::Refuted);
+    assert_eq!(refused.step(), Some(Step::Index));
+    assert!(refused.to_string().contains("decoy"), "{refused}");
+}

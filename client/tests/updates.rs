@@ -1,0 +1,332 @@
+//! Releases, protections, the log's status and handing a head in.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod tiny_log;
+
+use plainsight_client::failure::{Failure, Verdict};
+use plainsight_client::http::{BaseUrl, Http, Patience};
+use plainsight_client::protection::{self, ProtectionFound};
+use plainsight_client::reader::{Memory, Reader};
+use plainsight_client::release::{self, FileFound, FileQuestion, FileState};
+use plainsight_client::report::Report as _;
+use plainsight_client::source::Source;
+use plainsight_client::status::{self, AuditorVerdict};
+use plainsight_client::trust::TrustPolicy;
+use plainsight_specs::evidence::{Evidence, Proof};
+use plainsight_specs::hash::sha256;
+use plainsight_specs::head::Step;
+use plainsight_specs::label::Label;
+use plainsight_specs::rules::Rule;
+use plainsight_specs::statement::{Name, Product, ProtectionState, Region, ReleaseVersion};
+use plainsight_specs::time::Timestamp;
+use tiny_log::{Lie, Served, TinyLog, product, serve};
+
+const SERDE: &str = "pkg:cargo/serde";
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(1_800_000_000).unwrap()
+}
+
+fn http() -> Http {
+    Http::new(Patience {
+        attempts: 1,
+        ..Patience::default()
+    })
+    .unwrap()
+}
+
+fn trust(served: &Served) -> TrustPolicy {
+    TrustPolicy::parse(&TinyLog::policy(&served.url), None).unwrap()
+}
+
+fn source(served: &Served) -> Source {
+    Source::new(http(), BaseUrl::parse(&served.url).unwrap())
+}
+
+fn log() -> Served {
+    let mut log = TinyLog::new(now());
+    log.release(&product(SERDE), "1.0.0", &[b"serde one"]);
+    log.release(&product(SERDE), "1.1.0", &[b"serde two"]);
+    serve(log)
+}
+
+fn ask(file: &[u8], product: Option<Product>, version: Option<&str>) -> FileQuestion {
+    FileQuestion {
+        digest: sha256(file),
+        size: file.len() as u64,
+        product,
+        version: version.map(|version| ReleaseVersion::parse(version).unwrap()),
+    }
+}
+
+async fn verify(served: &Served, question: FileQuestion) -> Result<FileFound, Failure> {
+    let (source, trust) = (source(served), trust(served));
+    let mut reader = Reader::open(&source, &trust, None, now()).await?;
+    release::verify(&mut reader, question).await
+}
+
+#[tokio::test]
+async fn a_logged_file_is_verified_with_and_without_its_stream() {
+    let served = log();
+    for asked in [None, Some(product(SERDE))] {
+        let found = verify(&served, ask(b"serde one", asked, None))
+            .await
+            .unwrap();
+        let FileState::Logged(logged) = &found.state else {
+            panic!("{found:?}")
+        };
+        assert_eq!(logged.release.version.as_str(), "1.0.0");
+        assert_eq!(logged.latest_version.as_ref().unwrap().as_str(), "1.1.0");
+    }
+}
+
+#[tokio::test]
+async fn an_unlogged_file_is_proved_absent() {
+    let served = log();
+    for asked in [None, Some(product(SERDE)), Some(product("pkg:cargo/toml"))] {
+        let found = verify(&served, ask(b"a special build", asked, None))
+            .await
+            .unwrap();
+        assert!(matches!(found.state, FileState::Absent), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_file_under_a_logged_version_is_found_out() {
+    let served = log();
+    let question = ask(b"a special build", Some(product(SERDE)), Some("1.1.0"));
+    let found = verify(&served, question).await.unwrap();
+    assert!(
+        matches!(found.state, FileState::OtherFile { .. }),
+        "{found:?}"
+    );
+    let question = ask(b"serde one", Some(product(SERDE)), Some("1.1.0"));
+    let found = verify(&served, question).await.unwrap();
+    assert!(
+        matches!(found.state, FileState::OtherFile { .. }),
+        "an old file as a new version"
+    );
+}
+
+#[tokio::test]
+async fn a_yanked_release_is_not_to_be_installed() {
+    let served = log();
+    served.log().yank(&product(SERDE), "1.0.0", b"serde one");
+    for asked in [None, Some(product(SERDE))] {
+        let found = verify(&served, ask(b"serde one", asked, None))
+            .await
+            .unwrap();
+        let FileState::Yanked { reason, .. } = found.state else {
+            panic!("{found:?}")
+        };
+        assert_eq!(reason.unwrap().as_str(), "it eats data");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_proof_about_a_file_is_refuted() {
+    let served = log();
+    served.log().lie = Lie::BrokenProof;
+    for asked in [None, Some(product(SERDE))] {
+        let refused = verify(&served, ask(b"serde one", asked, None))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.verdict(), Verdict::Refuted);
+        assert_eq!(refused.step(), Some(Step::Index));
+    }
+}
+
+#[tokio::test]
+async fn a_bundle_verifies_its_file_offline_and_no_other() {
+    let served = log();
+    let (source, trust) = (source(&served), trust(&served));
+    let mut reader = Reader::open(&source, &trust, None, now()).await.unwrap();
+    let question = ask(b"serde one", None, None);
+    let (found, bundle) = release::bundle(&mut reader, question.clone())
+        .await
+        .unwrap();
+    assert!(matches!(found.state, FileState::Logged(_)));
+    let genesis = &reader.memory().genesis;
+    let verify = |question| release::verify_bundle(&trust, genesis, now(), question, &bundle);
+    let found = verify(question.clone()).unwrap();
+    assert!(matches!(found.state, FileState::Logged(_)));
+    let other = verify(ask(b"serde two", None, None)).unwrap();
+    assert!(matches!(other.state, FileState::OtherFile { .. }));
+    let stream = verify(ask(b"serde one", Some(product("pkg:cargo/toml")), None)).unwrap();
+    assert!(matches!(stream.state, FileState::OtherFile { .. }));
+    let late = now().plus(8 * 86_400);
+    let stale = release::verify_bundle(&trust, genesis, late, question.clone(), &bundle);
+    assert_eq!(stale.unwrap_err().verdict(), Verdict::Undecided);
+    let damaged = release::verify_bundle(&trust, genesis, now(), question, &bundle[1..]);
+    assert_eq!(damaged.unwrap_err().verdict(), Verdict::Undecided);
+}
+
+#[tokio::test]
+async fn a_release_of_several_files_has_no_bundle_from_here() {
+    let served = log();
+    served
+        .log()
+        .release(&product(SERDE), "2.0.0", &[b"a", b"b"]);
+    let (source, trust) = (source(&served), trust(&served));
+    let mut reader = Reader::open(&source, &trust, None, now()).await.unwrap();
+    let refused = release::bundle(&mut reader, ask(b"b", None, None))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.verdict(), Verdict::Usage);
+}
+
+async fn protection(served: &Served, region: &str) -> ProtectionFound {
+    let (source, trust) = (source(served), trust(served));
+    let mut reader = Reader::open(&source, &trust, None, now()).await.unwrap();
+    let (feature, region) = (
+        Name::parse("e2e-backup").unwrap(),
+        Region::parse(region).unwrap(),
+    );
+    protection::status(&mut reader, feature, region)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_withdrawn_protection_is_reported_for_its_region_only() {
+    let served = log();
+    assert_eq!(protection(&served, "GB").await.verdict(), Verdict::NotFound);
+    served
+        .log()
+        .protect("e2e-backup", None, ProtectionState::Offered);
+    served
+        .log()
+        .protect("e2e-backup", Some("GB"), ProtectionState::Offered);
+    served
+        .log()
+        .protect("e2e-backup", Some("GB"), ProtectionState::Withdrawn);
+    let found = protection(&served, "GB").await;
+    assert_eq!(
+        found.verdict(),
+        Verdict::Verified,
+        "reported, and no accusation"
+    );
+    assert_eq!(
+        found.said().unwrap().protection.state,
+        ProtectionState::Withdrawn
+    );
+    assert!(
+        found.lines()[0].starts_with("WITHDRAWN: e2e-backup in GB"),
+        "{:?}",
+        found.lines()
+    );
+    let found = protection(&served, "NO").await;
+    assert_eq!(
+        found.said().unwrap().protection.state,
+        ProtectionState::Offered
+    );
+}
+
+#[tokio::test]
+async fn the_status_is_consistent_with_the_head_seen_last() {
+    let served = log();
+    let (source, trust) = (source(&served), trust(&served));
+    let mut reader = Reader::open(&source, &trust, None, now()).await.unwrap();
+    served
+        .log()
+        .release(&product(SERDE), "1.2.0", &[b"serde three"]);
+    let first = reader.memory().head;
+    let status = status::status(&mut reader).await.unwrap();
+    assert!(status.head.head.size > first.size);
+    assert_eq!(reader.memory().head, status.head.head);
+    // A log that tells another story from here on, and one with another genesis.
+    let mut other = TinyLog::new(now());
+    for n in 0..9 {
+        other.log_next(&Label::opaque(&[n]).unwrap(), "phone", true);
+    }
+    let remembered = Some(reader.memory().clone());
+    let split = serve(other);
+    let source = self::source(&split);
+    let mut reader = Reader::open(&source, &trust, remembered, now())
+        .await
+        .unwrap();
+    let refused = status::status(&mut reader).await.unwrap_err();
+    assert_eq!(refused.verdict(), Verdict::Refuted);
+    assert_eq!(refused.step(), Some(Step::Consistency));
+}
+
+#[tokio::test]
+async fn another_genesis_than_the_remembered_one_is_refuted() {
+    let served = log();
+    let (source, trust) = (source(&served), trust(&served));
+    let reader = Reader::open(&source, &trust, None, now()).await.unwrap();
+    let mut other = serde_json::to_value(
+        String::from_utf8(reader.memory().genesis.to_bytes()[1..].to_vec()).unwrap(),
+    )
+    .unwrap();
+    other = other
+        .as_str()
+        .unwrap()
+        .replace("\"heartbeat_s\":60", "\"heartbeat_s\":61")
+        .into();
+    let mut entry = vec![0];
+    entry.extend_from_slice(other.as_str().unwrap().as_bytes());
+    let Ok(plainsight_specs::entry::Entry::Genesis(genesis)) =
+        plainsight_specs::entry::Entry::parse(&entry)
+    else {
+        panic!("not a genesis")
+    };
+    let remembered = Memory {
+        genesis: *genesis,
+        head: reader.memory().head,
+    };
+    let mut reader = Reader::open(&source, &trust, Some(remembered), now())
+        .await
+        .unwrap();
+    let refused = status::status(&mut reader).await.unwrap_err();
+    assert!(refused.to_string().contains("another genesis"), "{refused}");
+    assert_eq!(refused.verdict(), Verdict::Refuted);
+}
+
+#[tokio::test]
+async fn a_head_that_is_handed_in_comes_back_with_a_verdict_and_checked_evidence() {
+    let served = log();
+    let auditor = BaseUrl::parse(&served.url).unwrap();
+    let head = served.log().heads.last().unwrap().head;
+    let shown = served.log().checkpoint(head);
+    served.log().verdict = Some(r#"{"verdict":"same","detail":"the very same"}"#.into());
+    let answer = status::submit(&http(), &auditor, &shown).await.unwrap();
+    assert_eq!(answer.verdict, AuditorVerdict::Same);
+    assert_eq!(
+        plainsight_client::report::Report::verdict(&answer),
+        Verdict::Verified
+    );
+    // Two heads of one size, both signed.
+    let mut forked = head;
+    forked.root = sha256(b"another tree");
+    let log_key = trust(&served).policy().logs()[0].key.clone();
+    let second = served.log().checkpoint(forked);
+    let proof = Proof::Fork {
+        first: shown.clone(),
+        second,
+    };
+    let evidence = Evidence {
+        rule: Rule::Fork,
+        log_key,
+        proof,
+    };
+    let (id, bytes) = (evidence.id().to_hex(), evidence.to_json());
+    served.log().evidence.insert(id.clone(), bytes);
+    served.log().verdict = Some(format!(
+        r#"{{"verdict":"fork","evidence":"{id}","detail":"two roots"}}"#
+    ));
+    let answer = status::submit(&http(), &auditor, &shown).await.unwrap();
+    assert_eq!(
+        plainsight_client::report::Report::verdict(&answer),
+        Verdict::Refuted
+    );
+    assert_eq!(answer.evidence.unwrap().finding.rule, Rule::Fork);
+    // Evidence that does not hold is not passed on as such.
+    served.log().evidence.insert(id, b"{}".to_vec());
+    let answer = status::submit(&http(), &auditor, &shown).await.unwrap();
+    assert_eq!(answer.evidence, None);
+    served.log().verdict = Some(r#"{"verdict":"guilty"}"#.into());
+    let refused = status::submit(&http(), &auditor, &shown).await.unwrap_err();
+    assert_eq!(refused.verdict(), Verdict::Undecided);
+}

@@ -1,0 +1,339 @@
+//! A whole network in one process: a log, three auditors of different organisations and
+//! jurisdictions, and the policy of somebody who relies on them.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use plainsight_auditor::{Identity, LogConfig, Node};
+use plainsight_client::http::BaseUrl;
+use plainsight_log_server::store::{Store, TokenRole};
+use plainsight_log_server::{InitOptions, Server};
+use serde_json::json;
+
+use crate::provider::{RoleSecrets, Tokens};
+
+/// Who runs the auditors: name, organisation, jurisdiction.
+pub const AUDITORS: [Auditor; 3] = [
+    Auditor {
+        name: "auditor.university.example",
+        organisation: "Example University",
+        jurisdiction: "CH",
+    },
+    Auditor {
+        name: "auditor.newspaper.example",
+        organisation: "Example Newspaper",
+        jurisdiction: "DE",
+    },
+    Auditor {
+        name: "auditor.foundation.example",
+        organisation: "Example Foundation",
+        jurisdiction: "IS",
+    },
+];
+
+/// One auditor's identity.
+#[derive(Debug, Clone, Copy)]
+pub struct Auditor {
+    /// The name of its key.
+    pub name: &'static str,
+    /// Who runs it.
+    pub organisation: &'static str,
+    /// Under whose law.
+    pub jurisdiction: &'static str,
+}
+
+/// The origin of the lab's honest log.
+pub const ORIGIN: &str = "log.provider.example/lab";
+
+/// A running network.
+#[derive(Debug)]
+pub struct Network {
+    dir: PathBuf,
+    server: Server,
+    nodes: Vec<RunningAuditor>,
+    tokens: Tokens,
+    roles: RoleSecrets,
+    log_url: BaseUrl,
+    policy: PathBuf,
+}
+
+/// An auditor that was started, with where it answers.
+#[derive(Debug)]
+pub struct RunningAuditor {
+    /// Who runs it.
+    pub auditor: Auditor,
+    /// Where it answers.
+    pub url: BaseUrl,
+    node: Node,
+}
+
+/// `http://` and a loopback address.
+pub fn base_url(address: SocketAddr) -> Result<BaseUrl> {
+    Ok(BaseUrl::parse(&format!("http://{address}"))?)
+}
+
+/// Loopback, at a port: free ones with `base` 0, else `base` + `offset`.
+fn listen(base: u16, offset: u16) -> Result<SocketAddr> {
+    let port = if base == 0 {
+        0
+    } else {
+        base.checked_add(offset).context("no such port")?
+    };
+    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+/// A loopback address that was free a moment ago, for a party whose address others must know
+/// before it starts.
+pub fn free_address() -> Result<SocketAddr> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?)
+}
+
+/// Makes and starts an auditor in `dir` that follows one log.
+pub async fn start_auditor(
+    dir: &Path,
+    auditor: Auditor,
+    listen: SocketAddr,
+    log: &LogConfig,
+) -> Result<RunningAuditor> {
+    let identity = Identity {
+        name: auditor.name.to_owned(),
+        organisation: auditor.organisation.to_owned(),
+        jurisdiction: auditor.jurisdiction.to_owned(),
+    };
+    plainsight_auditor::init(dir, &identity)?;
+    let mut config = plainsight_auditor::add_log(dir, log)?;
+    config.listen = listen;
+    config.poll_interval_ms = 500;
+    let node = Node::start(config).await?;
+    let url = base_url(node.local_addr)?;
+    Ok(RunningAuditor { auditor, url, node })
+}
+
+impl RunningAuditor {
+    /// The key that its cosignatures verify with.
+    pub fn vkey(&self) -> String {
+        self.node.verifier_key.to_string()
+    }
+
+    /// Ends it.
+    pub async fn shutdown(self) {
+        self.node.shutdown().await;
+    }
+}
+
+/// A policy that trusts one log and wants two of three auditors, with the reader's annotations.
+pub fn write_policy(
+    path: &Path,
+    log_vkey: &str,
+    log_url: &BaseUrl,
+    auditors: &[RunningAuditor],
+) -> Result<()> {
+    let mut policy = format!("log {log_vkey} {log_url}\n");
+    let mut annotations = String::from(
+        "# What the reader of this policy knows about its auditors; nothing here is their claim.\n\
+         max_age_contacts_s = 86400\nmax_age_releases_s = 604800\n",
+    );
+    let mut names = Vec::new();
+    for running in auditors {
+        let Auditor {
+            name,
+            organisation,
+            jurisdiction,
+        } = running.auditor;
+        policy.push_str(&format!(
+            "witness {name} {} {}\n",
+            running.vkey(),
+            running.url
+        ));
+        annotations.push_str(&format!(
+            "\n[[auditor]]\nname = {name:?}\norganisation = {organisation:?}\n\
+             jurisdiction = {jurisdiction:?}\nurl = \"{}\"\n",
+            running.url
+        ));
+        names.push(name);
+    }
+    policy.push_str(&format!(
+        "group auditors 2 {}\nquorum auditors\n",
+        names.join(" ")
+    ));
+    std::fs::write(path, policy)?;
+    let mut sidecar = path.as_os_str().to_owned();
+    sidecar.push(".toml");
+    std::fs::write(sidecar, annotations)?;
+    Ok(())
+}
+
+impl Network {
+    /// Makes a network under `dir`, which holds none yet, and starts it: the log at `port_base`, the
+    /// auditors at the ports after it; all at free ports if it is 0.
+    pub async fn start(dir: &Path, port_base: u16) -> Result<Self> {
+        std::fs::create_dir_all(dir)?;
+        let dir = dir.canonicalize()?;
+        let log_dir = dir.join("log");
+        let log_listen = match listen(port_base, 0)? {
+            address if address.port() == 0 => free_address()?,
+            address => address,
+        };
+        let made = plainsight_log_server::init(&InitOptions {
+            heartbeat_s: 60,
+            ..InitOptions::new(&log_dir, ORIGIN, log_listen)
+        })
+        .await
+        .context("making the log")?;
+        let tokens = add_tokens(&made.config.database).await?;
+        let log_url = base_url(log_listen)?;
+        let vkey = made.vkey.to_string();
+        let follow = LogConfig {
+            vkey: vkey.clone(),
+            url: log_url.to_string(),
+        };
+        let mut nodes = Vec::new();
+        for (offset, auditor) in (1..).zip(AUDITORS) {
+            let listen = listen(port_base, offset)?;
+            let auditor_dir = dir.join("auditors").join(auditor.name);
+            let node = start_auditor(&auditor_dir, auditor, listen, &follow)
+                .await
+                .with_context(|| format!("starting {} at {listen}", auditor.name))?;
+            nodes.push(node);
+        }
+        let policy = dir.join("policy");
+        write_policy(&policy, &vkey, &log_url, &nodes)?;
+        let mut config = made.config;
+        config.policy = Some(policy.clone());
+        std::fs::write(&made.config_path, config.to_toml(&log_dir)?)?;
+        let server = Server::start(config)
+            .await
+            .with_context(|| format!("starting the log at {log_listen}"))?;
+        let roles = RoleSecrets::read(&log_dir)?;
+        Ok(Self {
+            dir,
+            server,
+            nodes,
+            tokens,
+            roles,
+            log_url,
+            policy,
+        })
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The log.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Where the log answers.
+    pub fn log_url(&self) -> &BaseUrl {
+        &self.log_url
+    }
+
+    /// The auditors.
+    pub fn auditors(&self) -> &[RunningAuditor] {
+        &self.nodes
+    }
+
+    /// The policy file.
+    pub fn policy(&self) -> &Path {
+        &self.policy
+    }
+
+    /// The publishers' tokens.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// The publishers' keys.
+    pub fn roles(&self) -> &RoleSecrets {
+        &self.roles
+    }
+
+    /// Makes a reader's home: where the log is, the policy, and the token for publishing keys.
+    pub fn write_home(&self, home: &Path) -> Result<()> {
+        std::fs::create_dir_all(home)?;
+        let token_file = home.join("token");
+        write_private(&token_file, self.tokens.keys.as_bytes())?;
+        let config = format!(
+            "log = \"{}\"\npolicy = {:?}\ntoken_file = {token_file:?}\n",
+            self.log_url, self.policy
+        );
+        std::fs::write(home.join("config.toml"), config)?;
+        Ok(())
+    }
+
+    /// Writes `network.json` for scripts: where everything is and the tokens. Last, so that who
+    /// waits for the file finds a network that is ready.
+    pub fn write_description(&self, home: &Path) -> Result<PathBuf> {
+        let auditors: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|running| {
+                json!({
+                    "name": running.auditor.name,
+                    "organisation": running.auditor.organisation,
+                    "jurisdiction": running.auditor.jurisdiction,
+                    "url": running.url.to_string(),
+                    "vkey": running.vkey(),
+                })
+            })
+            .collect();
+        let description = json!({
+            "origin": ORIGIN,
+            "log": { "url": self.log_url.to_string(), "vkey": self.server.verifier_key().to_string() },
+            "auditors": auditors,
+            "policy": self.policy,
+            "home": home,
+            "tokens": {
+                "keys": self.tokens.keys,
+                "releases": self.tokens.releases,
+                "protections": self.tokens.protections,
+                "root": self.tokens.root,
+            },
+            "role_keys": self.dir.join("log/keys"),
+        });
+        let path = self.dir.join("network.json");
+        let fresh = self.dir.join("network.json.new");
+        write_private(&fresh, format!("{description:#}\n").as_bytes())?;
+        std::fs::rename(&fresh, &path)?;
+        Ok(path)
+    }
+
+    /// Ends everything, the log first.
+    pub async fn shutdown(self) {
+        self.server.shutdown().await;
+        for node in self.nodes {
+            node.shutdown().await;
+        }
+    }
+}
+
+async fn add_tokens(database: &Path) -> Result<Tokens> {
+    let store = Store::open(database, 1).await?;
+    let add = async |name, role| plainsight_log_server::add_token(&store, name, role).await;
+    let tokens = Tokens {
+        keys: add("lab keys", TokenRole::Keys).await?,
+        releases: add("lab releases", TokenRole::Releases).await?,
+        protections: add("lab protections", TokenRole::Protections).await?,
+        root: add("lab root", TokenRole::Root).await?,
+    };
+    store.close().await;
+    Ok(tokens)
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! `plainsight-lab up`: a network that keeps running, with real input and commands to try.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+
+use crate::network::Network;
+use crate::populate::{self, FEATURE};
+
+/// What `up` can be told.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Keep everything here; the folder is made, and must not hold a network yet. Without it, a
+    /// new folder for temporary files
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// The log listens here, the auditors at the ports after it; 0 takes free ones
+    #[arg(long, default_value_t = 7410)]
+    port_base: u16,
+}
+
+/// Runs a network until it is interrupted.
+pub async fn run(args: UpArgs) -> Result<()> {
+    let dir = match args.dir {
+        Some(dir) => dir,
+        None => std::env::temp_dir().join(format!("plainsight-lab-{}", std::process::id())),
+    };
+    if dir.join("log").exists() {
+        bail!(
+            "{} holds a network already; give another --dir, or remove that folder",
+            dir.display()
+        );
+    }
+    let network = Network::start(&dir, args.port_base)
+        .await
+        .context("the network did not start; is another one running? Try --port-base 0")?;
+    let home = network.dir().join("home");
+    network.write_home(&home)?;
+    println!("{}", greeting(&network));
+    let populated = populate::populate(&network).await?;
+    let description = network.write_description(&home)?;
+    println!(
+        "Ready: {} releases, {} key sets of {} people, {} log entries, cosigned by {} auditors.",
+        populated.releases.len(),
+        populated.key_sets,
+        populate::ACCOUNTS,
+        network.server().published_size(),
+        network.auditors().len(),
+    );
+    if populated.missing > 0 {
+        println!(
+            "{} packages of Cargo.lock are not logged: Cargo has not downloaded their files, so \
+             their sizes are not known here.",
+            populated.missing
+        );
+    }
+    println!("For scripts: {}\n", description.display());
+    println!("{}", commands(&network, &populated)?);
+    println!(
+        "Interrupt with Ctrl-C to end the network; {} stays.",
+        network.dir().display()
+    );
+    tokio::signal::ctrl_c().await?;
+    network.shutdown().await;
+    Ok(())
+}
+
+/// Where everything is.
+fn greeting(network: &Network) -> String {
+    let mut text = format!(
+        "A log and {} auditors are running.\n\n  log      {}\n",
+        network.auditors().len(),
+        network.log_url(),
+    );
+    for running in network.auditors() {
+        text.push_str(&format!(
+            "  auditor  {}  {} ({})\n",
+            running.url, running.auditor.organisation, running.auditor.jurisdiction
+        ));
+    }
+    text.push_str(&format!(
+        "  policy   {}\n  folder   {}\n\nPublishing real input; commands to try follow.\n",
+        network.policy().display(),
+        network.dir().display()
+    ));
+    text
+}
+
+/// Commands that run exactly as printed, from anywhere.
+fn commands(network: &Network, populated: &populate::Populated) -> Result<String> {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let manifest = std::path::Path::new(manifest).canonicalize()?;
+    let home = network.dir().join("home");
+    let plainsight = format!(
+        "cargo run -q --manifest-path {} -p plainsight-client -- --home {}",
+        quote(&manifest.display().to_string()),
+        quote(&home.display().to_string()),
+    );
+    let mut text = String::from("Commands to try, in another terminal:\n");
+    let mut add = |why: &str, command: &str| {
+        text.push_str(&format!("\n  # {why}\n  {plainsight} {command}\n"));
+    };
+    add("The log, and who vouches for its head", "log status");
+    add("Somebody's keys", "contact verify person0001@mail.example");
+    add(
+        "Somebody who has no keys here: proved",
+        "contact verify nobody@mail.example",
+    );
+    add(
+        "A person of your own: new keys, published, rotated, watched",
+        "keys new me@mail.example --device phone --device laptop",
+    );
+    add("", "keys publish me@mail.example");
+    add("", "keys rotate me@mail.example --add-device tablet");
+    add("", "keys monitor me@mail.example");
+    let file = populated
+        .releases
+        .iter()
+        .find(|file| file.package.name == "serde_json");
+    if let Some(file) = file.or(populated.releases.first()) {
+        let file = quote(&file.path.display().to_string());
+        add(
+            "A file that Cargo has downloaded, byte for byte what was logged",
+            &format!("release verify {file}"),
+        );
+    }
+    let lock = manifest.with_file_name("Cargo.lock");
+    let lock = quote(&lock.display().to_string());
+    add(
+        "A file that was never logged: proved",
+        &format!("release verify {lock}"),
+    );
+    add(
+        "What the provider offers in a region",
+        &format!("protection status {FEATURE} --region GB"),
+    );
+    Ok(text.replace("  # \n", ""))
+}
+
+/// Quotes a word for a shell, if it needs it.
+fn quote(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:=@,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_when_a_shell_would_split_them() {
+        assert_eq!(quote("/a/b-1.0.crate"), "/a/b-1.0.crate");
+        assert_eq!(quote("/a b"), "'/a b'");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quote(""), "''");
+    }
+}

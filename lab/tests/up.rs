@@ -1,0 +1,119 @@
+//! The network as a stranger starts it: what it prints runs, and `network.json` is true.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const LAB: &str = env!("CARGO_BIN_EXE_plainsight-lab");
+
+/// A network that ends with the test.
+struct Up(Child);
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Either it has ended already, or it ends now.
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+fn plainsight(home: &Path, args: &[&str]) -> (i32, String) {
+    let output = Command::new(LAB)
+        .args(["plainsight", "--home"])
+        .arg(home)
+        .args(args)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let noted = String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap(), said + &noted)
+}
+
+#[test]
+fn a_network_comes_up_and_its_commands_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("net work");
+    let mut up = Up(Command::new(LAB)
+        .args(["up", "--port-base", "0", "--dir"])
+        .arg(&dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap());
+    let mut lines = BufReader::new(up.0.stdout.take().unwrap());
+    let (mut first, mut printed) = (String::new(), String::new());
+    lines.read_line(&mut first).unwrap();
+    assert!(first.contains("running"), "{first}");
+    while !printed.contains("Ctrl-C") {
+        assert_ne!(
+            lines.read_line(&mut printed).unwrap(),
+            0,
+            "it ended: {printed}"
+        );
+    }
+
+    let network: Value =
+        serde_json::from_slice(&std::fs::read(dir.join("network.json")).unwrap()).unwrap();
+    for member in ["origin", "log", "auditors", "policy", "tokens"] {
+        assert!(!network[member].is_null(), "{member}");
+    }
+    let home = dir.join("home");
+    let (code, said) = plainsight(&home, &["log", "status"]);
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = plainsight(&home, &["contact", "verify", "person0001@mail.example"]);
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = plainsight(&home, &["contact", "verify", "nobody@mail.example"]);
+    assert_eq!(code, 6, "{said}");
+    // Every command is printed as one line for a shell; the last words are the ones run here.
+    let commands: Vec<_> = printed
+        .lines()
+        .filter(|line| line.trim_start().starts_with("cargo run"))
+        .collect();
+    assert!(commands.len() >= 9, "{printed}");
+    assert!(
+        commands.iter().all(|command| command.contains(" --home '")),
+        "{printed}"
+    );
+    let verify = commands
+        .iter()
+        .find(|command| command.contains("release verify"))
+        .unwrap();
+    let file = verify.rsplit(' ').next().unwrap();
+    let (code, said) = plainsight(&home, &["release", "verify", file]);
+    assert_eq!(code, 0, "{said}");
+
+    // A second network does not touch the first one's folder.
+    let again = Command::new(LAB)
+        .arg("up")
+        .arg("--dir")
+        .arg(&dir)
+        .output()
+        .unwrap();
+    assert!(!again.status.success());
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(said.contains("holds a network already"), "{said}");
+
+    let pid = up.0.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let status = loop {
+        if let Some(status) = up.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "it goes on after an interrupt");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(status.success());
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+}
