@@ -3,7 +3,7 @@
 //!
 //! Relative paths are relative to the folder of the file. Unknown members are refused: a limit
 //! that is silently ignored because of a spelling mistake protects nobody. Out of scope: keys
-//! (see [`crate::signer`]) and creating a log (see [`crate::init`]).
+//! (see [`crate::signer`]) and creating a log (see [`crate::init()`]).
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -155,7 +155,7 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// The configuration that [`crate::init`] writes for `dir`, with default limits.
+    /// The configuration that [`crate::init()`] writes for `dir`, with default limits.
     pub fn in_folder(dir: &Path, origin: &str, listen: SocketAddr) -> Self {
         Self {
             origin: origin.to_owned(),

@@ -73,9 +73,6 @@ pub(crate) async fn recover(shared: &Shared, writer: &mut Writer) -> Result<Reco
         _ => progress.published,
     };
     let replayed = replay(shared, &head, public_head, published).await?;
-    if let Some(reason) = log.frozen {
-        return refuse(&format!("the log is frozen: {reason}"));
-    }
     if let Some(at_published) = replayed.at_published {
         let row = store.checkpoint(published).await?;
         let row = row.ok_or_else(|| StoreError::Corrupt("no note for what is published".into()))?;
@@ -104,6 +101,10 @@ pub(crate) async fn recover(shared: &Shared, writer: &mut Writer) -> Result<Reco
     }
     shared.set_sequenced(head.tree.size);
     shared.epoch.send_replace(replayed.at_epoch);
+    // From here on readers are served, whether the log may be written or not.
+    if let Some(reason) = log.frozen {
+        return refuse(&format!("the log is frozen: {reason}"));
+    }
     let skew = replayed
         .replay
         .genesis()

@@ -101,7 +101,7 @@ async fn what_is_published_is_proved_to_readers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refuses_what_a_token_or_the_rules_do_not_allow() {
+async fn refuses_key_sets_that_cannot_be_logged() {
     let made = make().await;
     let server = made.start().await;
     let client = Client::new(&server.url());
@@ -189,7 +189,15 @@ async fn refuses_what_a_token_or_the_rules_do_not_allow() {
         .collect();
     assert_eq!(codes, ["ok", "malformed", "ok", "version"]);
 
-    // Statements: the rule that would be broken is named.
+    server.shutdown().await;
+    made.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_the_rule_that_a_statement_would_break() {
+    let made = make().await;
+    let server = made.start().await;
+    let client = Client::new(&server.url());
     let stranger = plainsight_specs::ed25519::SecretKey::from_seed(&[5; 32]);
     let releases = &made.tokens.releases;
     for (envelope, rule) in [

@@ -5,6 +5,11 @@
 //! Nothing is repaired, and nothing is written. A server may run meanwhile; what it commits after
 //! the check began is not looked at.
 
+mod objects;
+mod report;
+
+pub use report::Report;
+
 use std::collections::BTreeSet;
 
 use plainsight_specs::checkpoint::{Origin, UnverifiedCheckpoint};
@@ -15,19 +20,16 @@ use plainsight_specs::keyset::KeySet;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::VerifierKey;
 use plainsight_specs::rules::Replay;
-use plainsight_specs::tile::{Edge, TILE_WIDTH, TileKind, TilePath, bundle_to_bytes};
+use plainsight_specs::tile::{Edge, TILE_WIDTH};
 
 use crate::config::Config;
 use crate::objects::{ObjectError, Objects};
-use crate::recovery::entries;
 use crate::signer::{KeyError, Keys};
 use crate::source::label_hash;
 use crate::store::{CheckpointRow, Head, KeyRow, Store, StoreError};
 
 /// Rows read at a time.
 const PAGE: u32 = 1_000;
-/// Faults listed; more are only counted by their absence from the list.
-const MAX_FAULTS: usize = 100;
 
 /// Why a log could not be checked.
 #[derive(Debug, thiserror::Error)]
@@ -44,58 +46,6 @@ pub enum CheckError {
     /// The configuration's origin is none.
     #[error(transparent)]
     Origin(#[from] plainsight_specs::checkpoint::CheckpointError),
-}
-
-/// What a check found.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
-    /// Entries that are sequenced.
-    pub entries: u64,
-    /// The size that is published.
-    pub published: u64,
-    /// Checkpoints that were ever signed.
-    pub checkpoints: u64,
-    /// Public objects that were compared.
-    pub objects: u64,
-    /// Private rows that were compared.
-    pub rows: u64,
-    /// Objects that no signed size needs: a publication that was cut short. Right in themselves.
-    pub early: u64,
-    /// Files that never got a final name.
-    pub leftovers: u64,
-    /// What is wrong.
-    pub faults: Vec<String>,
-}
-
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{} entries, {} published", self.entries, self.published)?;
-        writeln!(
-            f,
-            "{} checkpoints, {} objects, {} private rows compared",
-            self.checkpoints, self.objects, self.rows
-        )?;
-        writeln!(
-            f,
-            "{} early objects, {} leftovers",
-            self.early, self.leftovers
-        )?;
-        for fault in &self.faults {
-            writeln!(f, "fault: {fault}")?;
-        }
-        match self.faults.len() {
-            0 => f.write_str("all is well"),
-            faults => write!(f, "{faults} faults"),
-        }
-    }
-}
-
-impl Report {
-    fn fault(&mut self, text: String) {
-        if self.faults.len() < MAX_FAULTS {
-            self.faults.push(text);
-        }
-    }
 }
 
 /// Checks the log of a configuration.
@@ -358,31 +308,6 @@ impl Check {
         }
     }
 
-    async fn check_bundle(&mut self, index: u64, bundle: &[Vec<u8>]) -> Result<(), CheckError> {
-        let path = u16::try_from(bundle.len())
-            .ok()
-            .and_then(|width| TilePath::entries(index, width));
-        if let (Some(path), Ok(bytes)) = (path, bundle_to_bytes(bundle)) {
-            self.compare(&path, &bytes).await?;
-        }
-        Ok(())
-    }
-
-    async fn compare(&mut self, path: &TilePath, bytes: &[u8]) -> Result<(), CheckError> {
-        self.report.objects += 1;
-        self.expected.insert(path.to_string());
-        match self.objects.get(path).await {
-            Ok(Some(found)) if found == bytes => {}
-            Ok(Some(_)) => self
-                .report
-                .fault(format!("{path} holds other bytes than the log's")),
-            Ok(None) => self.report.fault(format!("{path} is missing")),
-            Err(ObjectError::TooLong { .. }) => self.report.fault(format!("{path} is too long")),
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
-    }
-
     /// Rows beyond those that the entries asked for.
     async fn check_surplus_rows(&mut self) -> Result<(), CheckError> {
         let found = self.store.count_rows(self.head.tree.size).await?;
@@ -392,101 +317,6 @@ impl Check {
                 .fault(format!("{found} private rows for {asked} entries"));
         }
         Ok(())
-    }
-
-    /// The public checkpoint is one that was signed, and not behind the progress.
-    async fn check_public(&mut self) -> Result<(), CheckError> {
-        let public = match self.objects.checkpoint().await {
-            Ok(public) => public,
-            Err(ObjectError::Checkpoint) => {
-                self.report
-                    .fault("the published checkpoint does not parse".into());
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let size = public
-            .as_ref()
-            .map_or(TreeSize::ZERO, |note| note.head().size);
-        if size < self.progress.published {
-            self.report.fault(format!(
-                "the public checkpoint is of size {size}, behind what was published"
-            ));
-        }
-        if let Some(public) = public {
-            let row = self.store.checkpoint(size).await?;
-            if row.is_none_or(|row| row.tree != public.head()) {
-                self.report.fault(format!(
-                    "the public checkpoint of size {size} was never signed"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Objects that no signed size needs, and files that never got a final name.
-    async fn check_others(&mut self) -> Result<(), CheckError> {
-        let names = self.objects.names().await?;
-        // A server may have gone on meanwhile: objects are only ever written of what is committed.
-        let sequenced = self.store.head().await?.tree.size;
-        for name in names {
-            if self.expected.contains(&name) || name == "checkpoint" {
-                continue;
-            }
-            let Ok(path) = TilePath::parse(&name) else {
-                self.report.fault(format!("{name} is no object of a log"));
-                continue;
-            };
-            let expected = self.recompute(&path, sequenced).await?;
-            self.report.early += 1;
-            match expected {
-                Some(bytes)
-                    if self
-                        .objects
-                        .get(&path)
-                        .await?
-                        .is_some_and(|found| found == bytes) => {}
-                _ => self
-                    .report
-                    .fault(format!("{name} is not what the log holds there")),
-            }
-        }
-        self.report.leftovers = self.objects.leftovers().await?.len() as u64;
-        Ok(())
-    }
-
-    /// The bytes of an object, from the entries alone; `None` beyond what is sequenced.
-    async fn recompute(
-        &self,
-        path: &TilePath,
-        sequenced: TreeSize,
-    ) -> Result<Option<Vec<u8>>, CheckError> {
-        let level = match path.kind() {
-            TileKind::Hashes { level } => u32::from(level),
-            TileKind::Entries => 0,
-        };
-        let range = 256u64.checked_pow(level).and_then(|unit| {
-            let from = path.index().checked_mul(256)?.checked_mul(unit)?;
-            Some(from..from.checked_add(u64::from(path.width()).checked_mul(unit)?)?)
-        });
-        let Some(range) = range.filter(|range| range.end <= sequenced.get()) else {
-            return Ok(None);
-        };
-        let entries = entries(&self.store, range.start, range.end).await?;
-        if path.kind() == TileKind::Entries {
-            return Ok(bundle_to_bytes(&entries).ok());
-        }
-        let mut out = Vec::new();
-        let unit = entries.len() / usize::from(path.width());
-        for part in entries.chunks(unit.max(1)) {
-            let mut edge = Edge::new();
-            let leaves: Vec<_> = part.iter().map(|entry| leaf_hash(entry)).collect();
-            if edge.append(&leaves).is_err() {
-                return Ok(None);
-            }
-            out.extend_from_slice(edge.root().as_bytes());
-        }
-        Ok(Some(out))
     }
 }
 
