@@ -1,6 +1,7 @@
 //! A whole network in one process: a log, three auditors of different organisations and
 //! jurisdictions, and the policy of somebody who relies on them.
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -131,37 +132,48 @@ pub fn write_policy(
     auditors: &[RunningAuditor],
 ) -> Result<()> {
     let mut policy = format!("log {log_vkey} {log_url}\n");
-    let mut annotations = String::from(
-        "# What the reader of this policy knows about its auditors; nothing here is their claim.\n\
-         max_age_contacts_s = 86400\nmax_age_releases_s = 604800\n",
-    );
     let mut names = Vec::new();
+    let mut annotated = Vec::new();
     for running in auditors {
         let Auditor {
             name,
             organisation,
             jurisdiction,
         } = running.auditor;
-        policy.push_str(&format!(
-            "witness {name} {} {}\n",
-            running.vkey(),
-            running.url
-        ));
-        annotations.push_str(&format!(
-            "\n[[auditor]]\nname = {name:?}\norganisation = {organisation:?}\n\
-             jurisdiction = {jurisdiction:?}\nurl = \"{}\"\n",
-            running.url
-        ));
+        writeln!(policy, "witness {name} {} {}", running.vkey(), running.url)?;
+        annotated.push(json!({
+            "name": name,
+            "organisation": organisation,
+            "jurisdiction": jurisdiction,
+            "url": running.url.as_str(),
+        }));
         names.push(name);
     }
-    policy.push_str(&format!(
-        "group auditors 2 {}\nquorum auditors\n",
-        names.join(" ")
-    ));
+    let members = names.join(" ");
+    write!(policy, "group auditors 2 {members}\nquorum auditors\n")?;
     std::fs::write(path, policy)?;
+    let annotations = json!({
+        "max_age_contacts_s": 86_400,
+        "max_age_releases_s": 604_800,
+        "auditor": annotated,
+    });
     let mut sidecar = path.as_os_str().to_owned();
     sidecar.push(".toml");
-    std::fs::write(sidecar, annotations)?;
+    let text = format!(
+        "# What the reader of this policy knows about its auditors; nothing here is their claim.\n{}",
+        toml::to_string(&annotations)?
+    );
+    std::fs::write(sidecar, text)?;
+    Ok(())
+}
+
+/// Makes a reader's home: where the log is, the policy, and the token for publishing keys.
+pub fn write_home(home: &Path, log_url: &BaseUrl, policy: &Path, token: &str) -> Result<()> {
+    std::fs::create_dir_all(home)?;
+    let token_file = home.join("token");
+    write_private(&token_file, token.as_bytes())?;
+    let config = json!({ "log": log_url.as_str(), "policy": policy, "token_file": token_file });
+    std::fs::write(home.join("config.toml"), toml::to_string(&config)?)?;
     Ok(())
 }
 
@@ -253,17 +265,9 @@ impl Network {
         &self.roles
     }
 
-    /// Makes a reader's home: where the log is, the policy, and the token for publishing keys.
+    /// Makes the home of a reader of this network.
     pub fn write_home(&self, home: &Path) -> Result<()> {
-        std::fs::create_dir_all(home)?;
-        let token_file = home.join("token");
-        write_private(&token_file, self.tokens.keys.as_bytes())?;
-        let config = format!(
-            "log = \"{}\"\npolicy = {:?}\ntoken_file = {token_file:?}\n",
-            self.log_url, self.policy
-        );
-        std::fs::write(home.join("config.toml"), config)?;
-        Ok(())
+        write_home(home, &self.log_url, &self.policy, &self.tokens.keys)
     }
 
     /// Writes `network.json` for scripts: where everything is and the tokens. Last, so that who

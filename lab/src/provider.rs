@@ -94,7 +94,7 @@ impl Publisher {
     /// For one token.
     pub fn new(log: &BaseUrl, token: &str) -> Result<Self> {
         let http = Http::new(Patience {
-            answer: Duration::from_secs(60),
+            answer: Duration::from_mins(1),
             ..Patience::default()
         })?;
         Ok(Self {

@@ -68,23 +68,24 @@ pub async fn run(args: UpArgs) -> Result<()> {
 
 /// Where everything is.
 fn greeting(network: &Network) -> String {
-    let mut text = format!(
-        "A log and {} auditors are running.\n\n  log      {}\n",
-        network.auditors().len(),
-        network.log_url(),
-    );
+    let count = network.auditors().len();
+    let mut lines = vec![
+        format!("A log and {count} auditors are running.\n"),
+        format!("  log      {}", network.log_url()),
+    ];
     for running in network.auditors() {
-        text.push_str(&format!(
-            "  auditor  {}  {} ({})\n",
-            running.url, running.auditor.organisation, running.auditor.jurisdiction
+        let auditor = running.auditor;
+        lines.push(format!(
+            "  auditor  {}  {} ({})",
+            running.url, auditor.organisation, auditor.jurisdiction
         ));
     }
-    text.push_str(&format!(
-        "  policy   {}\n  folder   {}\n\nPublishing real input; commands to try follow.\n",
-        network.policy().display(),
-        network.dir().display()
-    ));
-    text
+    lines.extend([
+        format!("  policy   {}", network.policy().display()),
+        format!("  folder   {}", network.dir().display()),
+        "\nPublishing real input; commands to try follow.\n".into(),
+    ]);
+    lines.join("\n")
 }
 
 /// Commands that run exactly as printed, from anywhere.
@@ -93,13 +94,22 @@ fn commands(network: &Network, populated: &populate::Populated) -> Result<String
     let manifest = std::path::Path::new(manifest).canonicalize()?;
     let home = network.dir().join("home");
     let plainsight = format!(
-        "cargo run -q --manifest-path {} -p plainsight-client -- --home {}",
+        "cargo run -q{} --manifest-path {} -p plainsight-client -- --home {}",
+        // In the profile of this program, whose dependencies are built.
+        if cfg!(debug_assertions) {
+            ""
+        } else {
+            " --release"
+        },
         quote(&manifest.display().to_string()),
         quote(&home.display().to_string()),
     );
-    let mut text = String::from("Commands to try, in another terminal:\n");
+    let mut lines = vec![String::from("Commands to try, in another terminal:")];
     let mut add = |why: &str, command: &str| {
-        text.push_str(&format!("\n  # {why}\n  {plainsight} {command}\n"));
+        if !why.is_empty() {
+            lines.push(format!("\n  # {why}"));
+        }
+        lines.push(format!("  {plainsight} {command}"));
     };
     add("The log, and who vouches for its head", "log status");
     add("Somebody's keys", "contact verify person0001@mail.example");
@@ -135,7 +145,7 @@ fn commands(network: &Network, populated: &populate::Populated) -> Result<String
         "What the provider offers in a region",
         &format!("protection status {FEATURE} --region GB"),
     );
-    Ok(text.replace("  # \n", ""))
+    Ok(lines.join("\n") + "\n")
 }
 
 /// Quotes a word for a shell, if it needs it.

@@ -80,6 +80,7 @@ pub(crate) async fn publish(
         Ok(item) => item.role() == role,
         Err(_) => true,
     };
+    // SPEC(PUB-3)
     if !items.iter().all(is_allowed) {
         return Err(ApiError::Forbidden);
     }
@@ -108,6 +109,7 @@ pub(crate) async fn publish(
             Step::Done(result) => result,
             Step::Queued(outcome, key) => match outcome.await {
                 Ok(Outcome::Sequenced(position)) => Ok(position),
+                // SPEC(PUB-2)
                 Ok(Outcome::Refused(broken)) => refused(shared, broken, &key).await?,
                 Err(_) => {
                     return Err(ApiError::Unavailable(
@@ -293,6 +295,7 @@ async fn logged(shared: &Shared, key: &Key) -> Result<Option<Published>, StoreEr
             Some(row) => (row.position, row.leaf == *leaf),
         },
     };
+    // SPEC(PUB-1)
     Ok(Some(if is_same {
         Ok(position)
     } else {

@@ -7,6 +7,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use plainsight_client::http::BaseUrl;
 
+use crate::network::write_home;
+
 /// How to run `plainsight`: a program and the words before its arguments.
 #[derive(Debug, Clone)]
 pub struct Plainsight {
@@ -85,11 +87,7 @@ impl Person {
         policy: &Path,
         token: &str,
     ) -> Result<Self> {
-        std::fs::create_dir_all(&home)?;
-        let token_file = home.join("token");
-        std::fs::write(&token_file, token)?;
-        let config = format!("log = \"{log}\"\npolicy = {policy:?}\ntoken_file = {token_file:?}\n");
-        std::fs::write(home.join("config.toml"), config)?;
+        write_home(&home, log, policy, token)?;
         Ok(Self {
             plainsight: plainsight.clone(),
             home,
