@@ -1,7 +1,7 @@
 //! A dishonest log: it logs whatever it is told, right or wrong, signs it, asks real auditors to
 //! cosign it, and answers readers as a real log does, unless it was told to lie.
 //!
-//! [`state`] is what it holds, [`serve`] its HTTP side, which answers through the directory of the
+//! `state` is what it holds, `serve` its HTTP side, which answers through the directory of the
 //! real log server.
 
 mod serve;

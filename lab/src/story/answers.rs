@@ -8,7 +8,7 @@ use plainsight_specs::label::{Label, Version};
 use plainsight_specs::rules::Rule;
 
 use super::honest::forged;
-use super::stage::Stage;
+use super::stage::{Stage, all_refuse};
 use super::{Kind, Plainsight, Telling};
 use crate::accounts;
 use crate::liar::{Lie, Opened, Served};
@@ -119,7 +119,7 @@ async fn split_view(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) 
     other.liar().await.push_epoch()?;
     let answers = other.publish().await?;
     let title = "The log asks its auditors to cosign a second tree of the same size: refused";
-    stage.all_refuse(telling, title, &answers, "");
+    all_refuse(telling, title, &answers, "");
     let note = other.publish_alone().await?;
     let niaj = stage.person_at(plainsight, "niaj", &other.url()?)?;
     let ran = niaj.run(&["contact", "verify", text]).await?;

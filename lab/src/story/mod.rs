@@ -127,7 +127,7 @@ impl Telling {
         let held = ran.code == code && missing.is_none();
         let mut expected = format!("exit code {code}");
         if let Some(word) = missing {
-            expected.push_str(&format!(", and {word:?} in: {printed}"));
+            expected = format!("{expected}, and {word:?} in: {printed}");
         }
         self.step(Step {
             kind,
@@ -143,13 +143,10 @@ impl Telling {
 /// Runs the whole story; the exit code is 0 if every step held.
 pub async fn run(args: StoryArgs) -> Result<ExitCode> {
     let plainsight = Plainsight::of_this_program()?;
-    let (dir, is_temporary) = match args.dir {
-        Some(dir) => (dir, false),
-        None => {
-            let name = format!("plainsight-story-{}", std::process::id());
-            (std::env::temp_dir().join(name), true)
-        }
-    };
+    let is_temporary = args.dir.is_none();
+    let dir = args.dir.unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("plainsight-story-{}", std::process::id()))
+    });
     let mut telling = Telling::new(args.json);
     let told = tell(&mut telling, &plainsight, &dir).await;
     if is_temporary {

@@ -8,7 +8,7 @@ use plainsight_specs::label::{Label, Version};
 use plainsight_specs::rules::Rule;
 use plainsight_specs::statement::{Artifact, Audience, Body, Release, ReleaseVersion};
 
-use super::stage::Stage;
+use super::stage::{Stage, all_refuse};
 use super::{Kind, Plainsight, Telling};
 use crate::accounts;
 use crate::clock;
@@ -67,7 +67,7 @@ async fn second_build(telling: &mut Telling, plainsight: &Plainsight, dir: &Path
     }
     let answers = stage.log.publish().await?;
     let title = "A second build is logged under a version that is taken: no auditor cosigns";
-    stage.all_refuse(telling, title, &answers, "rule version-conflict");
+    all_refuse(telling, title, &answers, "rule version-conflict");
     let evil = evil.to_str().context("the path is not text")?;
     let ran = olivia.run(&["release", "verify", evil]).await?;
     let title = "Olivia is given the special build: it is not what the log vouches for";
@@ -91,7 +91,7 @@ async fn wrong_root(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) 
     let answers = stage.log.publish().await?;
     let title =
         "An epoch states an index that does not follow from the entries: no auditor cosigns";
-    stage.all_refuse(telling, title, &answers, "rule epoch-root");
+    all_refuse(telling, title, &answers, "rule epoch-root");
     stage
         .stranger_is_convinced(telling, plainsight, Rule::EpochRoot)
         .await?;
@@ -125,7 +125,7 @@ async fn rewrite(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) -> 
     }
     let answers = stage.log.publish().await?;
     let title = "History is rewritten under a newer head: no auditor cosigns";
-    stage.all_refuse(telling, title, &answers, "");
+    all_refuse(telling, title, &answers, "");
     stage.log.publish_alone().await?;
     let ran = sybil.run(&["contact", "verify", text]).await?;
     let title = "Sybil is shown the new history: her policy is not met";

@@ -100,33 +100,6 @@ impl Stage {
         self.dir.join(name)
     }
 
-    /// Adds the step that every auditor refused a head, if that is so.
-    pub(super) fn all_refuse(
-        &self,
-        telling: &mut Telling,
-        title: &str,
-        answers: &[AuditorAnswer],
-        word: &str,
-    ) {
-        let held = !answers.is_empty()
-            && answers
-                .iter()
-                .all(|answer| answer.status == 422 && answer.body.contains(word));
-        let seen = answers
-            .iter()
-            .map(|answer| format!("{} {}", answer.status, answer.body.trim()))
-            .collect::<Vec<_>>()
-            .join("; ");
-        telling.step(Step {
-            kind: Kind::Lie,
-            title: title.to_owned(),
-            expected: format!("422 with {word:?} from every auditor"),
-            seen: format!("the auditors answered: {seen}"),
-            held,
-            evidence: None,
-        });
-    }
-
     /// Adds the step that every auditor has evidence for a rule, and that a stranger with nothing
     /// but the file is convinced.
     pub(super) async fn stranger_is_convinced(
@@ -173,6 +146,32 @@ impl Stage {
             auditor.shutdown().await;
         }
     }
+}
+
+/// Adds the step that every auditor refused a head, if that is so.
+pub(super) fn all_refuse(
+    telling: &mut Telling,
+    title: &str,
+    answers: &[AuditorAnswer],
+    word: &str,
+) {
+    let held = !answers.is_empty()
+        && answers
+            .iter()
+            .all(|answer| answer.status == 422 && answer.body.contains(word));
+    let seen = answers
+        .iter()
+        .map(|answer| format!("{} {}", answer.status, answer.body.trim()))
+        .collect::<Vec<_>>()
+        .join("; ");
+    telling.step(Step {
+        kind: Kind::Lie,
+        title: title.to_owned(),
+        expected: format!("422 with {word:?} from every auditor"),
+        seen: format!("the auditors answered: {seen}"),
+        held,
+        evidence: None,
+    });
 }
 
 /// The id and the bytes of an auditor's evidence for a rule, as soon as it has it.
