@@ -1,5 +1,7 @@
 //! The network as a stranger starts it: what it prints runs, and `network.json` is true.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
