@@ -93,9 +93,9 @@ fn commands(network: &Network, populated: &populate::Populated) -> Result<String
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let manifest = std::path::Path::new(manifest).canonicalize()?;
     let home = network.dir().join("home");
+    // Through this very program, so that nothing more is built; `plainsight` is the same.
     let plainsight = format!(
-        "cargo run -q{} --manifest-path {} -p plainsight-client -- --home {}",
-        // In the profile of this program, whose dependencies are built.
+        "cargo run -q{} --manifest-path {} -p plainsight-lab -- plainsight --home {}",
         if cfg!(debug_assertions) {
             ""
         } else {

@@ -118,8 +118,8 @@ pub enum LookupError {
     /// The head is not accepted.
     #[error(transparent)]
     Head(#[from] HeadError),
-    /// The answer is not the JSON it should be.
-    #[error("the answer does not parse: {0}")]
+    /// The request or answer is not the JSON it should be.
+    #[error("it does not parse: {0}")]
     Json(#[from] JsonError),
     /// The answer's index proof does not parse.
     #[error("the index proof does not parse: {0}")]

@@ -84,11 +84,20 @@ pub enum PolicyError {
     #[error(transparent)]
     Cosignature(#[from] CosignatureError),
     /// Not enough witnesses have cosigned.
-    #[error("the quorum is not met; cosigned by: {}", signed.join(", "))]
+    #[error("the quorum is not met; cosigned by {}", names(signed))]
     Quorum {
         /// The witnesses that have, by their names in the policy.
         signed: Vec<String>,
     },
+}
+
+/// Names for a sentence.
+fn names(signed: &[String]) -> String {
+    if signed.is_empty() {
+        "nobody that counts".into()
+    } else {
+        signed.join(", ")
+    }
 }
 
 impl PolicyError {
