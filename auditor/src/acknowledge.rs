@@ -2,6 +2,7 @@
 
 use plainsight_specs::Blame;
 
+use crate::alert;
 use crate::audit::Break;
 use crate::clock;
 use crate::config::Config;
@@ -20,11 +21,14 @@ pub enum AcknowledgeError {
     #[error("{0} cannot be acknowledged: nothing that follows can be trusted")]
     Never(Break),
     /// The reason is public and must say something.
-    #[error("a reason has 1 to {MAX_REASON} bytes")]
+    #[error("a reason is one line of 1 to {MAX_REASON} bytes")]
     Reason,
     /// There is no such open break.
     #[error("{0} is not among this log's open breaks")]
     NotOpen(Break),
+    /// There is no such open alert.
+    #[error("no alert has the id {0}, or it is acknowledged already")]
+    NoAlert(String),
 }
 
 impl AcknowledgeError {
@@ -37,6 +41,33 @@ impl AcknowledgeError {
     }
 }
 
+fn checked(reason: &str) -> Result<&str, AcknowledgeError> {
+    let reason = reason.trim();
+    let is_line = !reason.chars().any(char::is_control);
+    if reason.is_empty() || reason.len() > MAX_REASON || !is_line {
+        return Err(AcknowledgeError::Reason);
+    }
+    Ok(reason)
+}
+
+/// Acknowledges an alert, which changes nothing about cosigning: it is known, and need not be told
+/// again. The reason is shown wherever the alert is.
+pub async fn acknowledge_alert(
+    config: &Config,
+    id: &str,
+    reason: &str,
+) -> Result<(), AcknowledgeError> {
+    let reason = checked(reason)?;
+    let store = Store::open(&config.database()).await?;
+    let done = store.acknowledge_alert(id, reason, clock::now_s()).await;
+    store.close().await;
+    if done? {
+        Ok(())
+    } else {
+        Err(AcknowledgeError::NoAlert(id.into()))
+    }
+}
+
 /// Acknowledges a break of the log `origin`. A running auditor notices at its next poll.
 pub async fn acknowledge(
     config: &Config,
@@ -44,10 +75,7 @@ pub async fn acknowledge(
     found: Break,
     reason: &str,
 ) -> Result<(), AcknowledgeError> {
-    let reason = reason.trim();
-    if reason.is_empty() || reason.len() > MAX_REASON {
-        return Err(AcknowledgeError::Reason);
-    }
+    let reason = checked(reason)?;
     if !found.can_be_acknowledged() {
         return Err(AcknowledgeError::Never(found));
     }
@@ -56,6 +84,12 @@ pub async fn acknowledge(
     let done = store
         .acknowledge(log, &found, reason, clock::now_s())
         .await?;
+    if done {
+        let subject = alert::broken_subject(&found);
+        store
+            .acknowledge_fact(log, alert::RULE_BROKEN, &subject, reason, clock::now_s())
+            .await?;
+    }
     store.close().await;
     if done {
         Ok(())

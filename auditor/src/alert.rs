@@ -1,28 +1,57 @@
-//! What an operator should hear of. An alert is not an accusation unless its severity is
-//! [`Severity::Tamper`], and an outage never is.
+//! What an operator should hear of, and how it is told.
+//!
+//! An alert is not an accusation unless its severity is [`Severity::Tamper`], and an outage never
+//! is. Each stands for one fact, is told once when it begins and once when it ends, and says what is
+//! proven, what is not, and what to do next ([`words`]). [`courier`] takes it from the database to
+//! each [`channel`]. Out of scope: what a watch's owner is told, which only the owner can ask for.
 
-use plainsight_specs::entry::Entry;
-use plainsight_specs::rules::Judged;
-use plainsight_specs::statement::{Audience, Body, ProtectionState, Statement};
+pub mod channel;
+pub mod courier;
+pub mod feed;
+mod file;
+mod hook;
+mod message;
+mod notices;
+mod webhook;
+mod words;
+
+pub use message::{Message, Sender, alert_json};
+pub use notices::{Notices, STALLED_AFTER};
+pub use webhook::{WebhookKey, WebhookKeyError};
+pub use words::{Words, words};
 
 use crate::audit::Break;
 
 /// How an alert is to be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 pub enum Severity {
-    /// The log broke a rule.
+    /// The log broke a rule, provably.
+    #[serde(rename = "tamper")]
     Tamper,
     /// Somebody's keys changed.
+    #[serde(rename = "identity")]
     Identity,
     /// The provider did something that its rules allow and people may not like.
+    #[serde(rename = "policy")]
     Policy,
     /// Something cannot be had.
+    #[serde(rename = "availability")]
     Availability,
     /// This auditor itself.
+    #[serde(rename = "self")]
     Own,
 }
 
 impl Severity {
+    /// All of them, the gravest first.
+    pub const ALL: [Self; 5] = [
+        Self::Tamper,
+        Self::Identity,
+        Self::Policy,
+        Self::Availability,
+        Self::Own,
+    ];
+
     /// The word in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,19 +62,34 @@ impl Severity {
             Self::Own => "self",
         }
     }
+
+    /// The severity that this word says.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|severity| severity.as_str() == word)
+    }
 }
 
-/// One fact to tell. Code and subject name the fact; while it lasts it is told once.
+/// One fact to tell. Log, code and subject name the fact; while it lasts it is told once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     /// How to take it.
     pub severity: Severity,
-    /// What kind of fact.
+    /// What kind of fact; its further sentences are in [`words`].
     pub code: &'static str,
     /// Which one.
     pub subject: String,
-    /// For people.
+    /// What happened, for people.
     pub text: String,
+}
+
+/// The code of [`broken`].
+pub const RULE_BROKEN: &str = "rule-broken";
+
+/// The subject of [`broken`].
+pub fn broken_subject(found: &Break) -> String {
+    format!("{} {}", found.rule, found.at)
 }
 
 /// A rule was broken.
@@ -57,68 +101,14 @@ pub fn broken(found: &Break) -> Alert {
     };
     Alert {
         severity: Severity::Tamper,
-        code: "rule-broken",
-        subject: format!("{} {}", found.rule, found.at),
+        code: RULE_BROKEN,
+        subject: broken_subject(found),
         text: format!(
-            "{} ({} {}): cosigning has stopped. If the evidence convinces you, publish it; \
-             `plainsight-auditor acknowledge` goes on where the rule allows it.",
+            "{} (rule {}, {} {}); cosigning of this log has stopped",
             found.rule.meaning(),
+            found.rule,
             place,
             found.at
         ),
     }
-}
-
-/// What there is to tell about an entry that broke no rule.
-pub fn of_entry(judged: &Judged) -> Vec<Alert> {
-    match &judged.entry {
-        Some(Entry::Statement(entry)) if !judged.is_void() => {
-            of_statement(entry.statement(), judged.position.get())
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn of_statement(statement: &Statement, position: u64) -> Vec<Alert> {
-    let policy = |code, text| Alert {
-        severity: Severity::Policy,
-        code,
-        subject: position.to_string(),
-        text,
-    };
-    let mut alerts = Vec::new();
-    match statement.body() {
-        Body::Protection(protection) => {
-            let (feature, place) = (protection.feature.as_str(), protection.place.as_str());
-            let effective = protection.effective;
-            match protection.state {
-                ProtectionState::Offered => {}
-                ProtectionState::Withdrawn => alerts.push(policy(
-                    "protection-withdrawn",
-                    format!("the protection {feature} is withdrawn in {place} from {effective}"),
-                )),
-                ProtectionState::Weakened => alerts.push(policy(
-                    "protection-weakened",
-                    format!("the protection {feature} is weakened in {place} from {effective}"),
-                )),
-            }
-        }
-        Body::Release(release) => {
-            let (purl, version) = (release.product.purl.as_str(), release.version.as_str());
-            if release.audience != Audience::All {
-                alerts.push(policy(
-                    "narrow-audience",
-                    format!("{purl} {version} is for {} only", release.audience),
-                ));
-            }
-            if release.emergency {
-                alerts.push(policy(
-                    "emergency-release",
-                    format!("{purl} {version} is called an emergency release"),
-                ));
-            }
-        }
-        Body::Yank(_) | Body::Canary(_) | Body::PublisherKeys(_) => {}
-    }
-    alerts
 }

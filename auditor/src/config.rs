@@ -2,7 +2,10 @@
 //!
 //! `auditor.toml` names the auditor and the logs it follows; paths in it are relative to the
 //! folder. The key file is made once, readable by its owner only, and never overwritten: a second
-//! key under one name would be a second auditor.
+//! key under one name would be a second auditor. Environment variables ([`ENVIRONMENT`]) go before
+//! the file.
+
+mod sections;
 
 use std::fs;
 use std::io::Write as _;
@@ -21,6 +24,10 @@ use zeroize::Zeroizing;
 pub const CONFIG_FILE: &str = "auditor.toml";
 /// The key file in an auditor's folder.
 pub const KEY_FILE: &str = "cosigner.key";
+/// What the watch key's name ends in, after the auditor's.
+const WATCH: &str = "/watch";
+/// The file of the key that signs the answers of watches.
+pub const WATCH_KEY_FILE: &str = "watch.key";
 const KEY_PREFIX: &str = "PRIVATE+KEY+";
 
 /// Why an auditor's folder cannot be used. Always [`plainsight_specs::Blame::Misuse`].
@@ -75,6 +82,14 @@ pub enum ConfigError {
         /// Who it should be for.
         name: KeyName,
     },
+    /// A member, or the environment variable that replaces it, has no sense.
+    #[error("{member}: {reason}")]
+    Member {
+        /// Which.
+        member: String,
+        /// Why.
+        reason: String,
+    },
     /// No randomness for a key.
     #[error("the system gives no random bytes")]
     Randomness,
@@ -101,6 +116,10 @@ pub struct LogConfig {
     pub url: String,
 }
 
+pub use sections::{
+    ENVIRONMENT, HeartbeatConfig, HookConfig, Operations, WatchConfig, WebhookConfig,
+};
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -114,6 +133,27 @@ struct File {
     // An empty list would be printed as a value, to which no `[[log]]` can be added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     log: Vec<LogConfig>,
+    // What follows is never written by `init`, but as comments.
+    #[serde(default, skip_serializing)]
+    contact: Option<String>,
+    #[serde(default, skip_serializing)]
+    url: Option<String>,
+    #[serde(default, skip_serializing)]
+    admin_listen: Option<SocketAddr>,
+    #[serde(default, skip_serializing)]
+    min_free_mb: Option<u64>,
+    #[serde(default, skip_serializing)]
+    stall_after_s: Option<u64>,
+    #[serde(default, skip_serializing, rename = "alert_file")]
+    alert_lines: Option<PathBuf>,
+    #[serde(default, skip_serializing)]
+    hook: Vec<HookConfig>,
+    #[serde(default, skip_serializing)]
+    webhook: Vec<WebhookConfig>,
+    #[serde(default, skip_serializing)]
+    heartbeat: Option<HeartbeatConfig>,
+    #[serde(default, skip_serializing)]
+    watch: WatchConfig,
 }
 
 fn default_listen() -> SocketAddr {
@@ -137,6 +177,8 @@ pub struct Config {
     pub poll_interval_ms: u64,
     /// The logs.
     pub logs: Vec<FollowedLog>,
+    /// How the node is run.
+    pub operations: Operations,
 }
 
 /// A log that can be followed.
@@ -172,17 +214,27 @@ impl FollowedLog {
 }
 
 impl Config {
-    /// Reads the folder's configuration.
+    /// Reads the folder's configuration, without the environment.
     pub fn load(dir: &Path) -> Result<Self, ConfigError> {
+        Self::load_with(dir, |_| None)
+    }
+
+    /// Reads the folder's configuration; what `variable` gives for a name of [`ENVIRONMENT`] goes
+    /// before it.
+    pub fn load_with(
+        dir: &Path,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
         let path = dir.join(CONFIG_FILE);
         let text = fs::read_to_string(&path).map_err(|source| ConfigError::File {
             path: path.clone(),
             source,
         })?;
-        let file: File = toml::from_str(&text).map_err(|error| ConfigError::Toml {
+        let mut file: File = toml::from_str(&text).map_err(|error| ConfigError::Toml {
             path,
             reason: error.to_string(),
         })?;
+        file.replace_by(variable)?;
         key_name(&file.name)?;
         let mut logs = Vec::new();
         for log in &file.log {
@@ -212,6 +264,21 @@ impl Config {
             listen: file.listen,
             poll_interval_ms: file.poll_interval_ms.max(10),
             logs,
+            operations: Operations::checked(
+                sections::Sections {
+                    contact: file.contact,
+                    url: file.url,
+                    admin_listen: file.admin_listen,
+                    min_free_mb: file.min_free_mb,
+                    stall_after_s: file.stall_after_s,
+                    alert_file: file.alert_lines,
+                    hook: file.hook,
+                    webhook: file.webhook,
+                    heartbeat: file.heartbeat,
+                    watch: file.watch,
+                },
+                dir,
+            )?,
         })
     }
 
@@ -225,7 +292,27 @@ impl Config {
                 source,
             })?;
         let name = key_name(&self.identity.name)?;
-        parse_key(text.trim_end(), &name).ok_or(ConfigError::KeyFile { path, name })
+        parse_key(text.trim_end(), &name, Algorithm::CosignatureV1)
+            .ok_or(ConfigError::KeyFile { path, name })
+    }
+
+    /// The signer of the answers of watches, under a name of its own. Its file is made at the first
+    /// use if `init` did not make it.
+    pub fn watch_signer(&self) -> Result<Signer, ConfigError> {
+        let name = key_name(&format!("{}{WATCH}", self.identity.name))?;
+        let path = self.dir.join(WATCH_KEY_FILE);
+        if !path.exists() {
+            let key = Fresh::new(&name, Algorithm::Ed25519)?;
+            write_new(&path, key.file.as_bytes(), 0o600)?;
+        }
+        let text = fs::read_to_string(&path)
+            .map(Zeroizing::new)
+            .map_err(|source| ConfigError::File {
+                path: path.clone(),
+                source,
+            })?;
+        parse_key(text.trim_end(), &name, Algorithm::Ed25519)
+            .ok_or(ConfigError::KeyFile { path, name })
     }
 
     /// The database file.
@@ -239,14 +326,71 @@ impl Config {
     }
 }
 
-/// Makes an auditor's folder: its key and a configuration without logs. Gives the verifier key to
+impl File {
+    fn replace_by(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+        let [listen, admin, url, contact, poll, free] = ENVIRONMENT;
+        if let Some(given) = parsed(&variable, listen)? {
+            self.listen = given;
+        }
+        if let Some(given) = parsed(&variable, admin)? {
+            self.admin_listen = Some(given);
+        }
+        if let Some(given) = variable(url) {
+            self.url = Some(given);
+        }
+        if let Some(given) = variable(contact) {
+            self.contact = Some(given);
+        }
+        if let Some(given) = parsed(&variable, poll)? {
+            self.poll_interval_ms = given;
+        }
+        if let Some(given) = parsed(&variable, free)? {
+            self.min_free_mb = Some(given);
+        }
+        Ok(())
+    }
+}
+
+fn parsed<T: std::str::FromStr>(
+    variable: impl Fn(&str) -> Option<String>,
+    name: &str,
+) -> Result<Option<T>, ConfigError> {
+    variable(name)
+        .map(|text| {
+            text.parse().map_err(|_| ConfigError::Member {
+                member: name.into(),
+                reason: format!("{text:?} does not parse"),
+            })
+        })
+        .transpose()
+}
+
+/// A key that was just made, and the file that holds it.
+struct Fresh {
+    key: VerifierKey,
+    file: Zeroizing<String>,
+}
+
+impl Fresh {
+    fn new(name: &KeyName, algorithm: Algorithm) -> Result<Self, ConfigError> {
+        let mut seed = Zeroizing::new([0u8; 32]);
+        getrandom::fill(seed.as_mut_slice()).map_err(|_| ConfigError::Randomness)?;
+        let key = signer(name, algorithm, &seed)?.verifier_key();
+        let mut bytes = Zeroizing::new(vec![algorithm.type_byte()]);
+        bytes.extend_from_slice(seed.as_slice());
+        let secret = Zeroizing::new(codec::to_base64(&bytes));
+        let file = Zeroizing::new(format!("{KEY_PREFIX}{name}+{}+{}\n", key.id(), *secret));
+        Ok(Self { key, file })
+    }
+}
+
+/// Makes an auditor's folder: its keys and a configuration without logs. Gives the verifier key to
 /// hand out.
 pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError> {
     let name = key_name(&identity.name)?;
-    let mut seed = Zeroizing::new([0u8; 32]);
-    getrandom::fill(seed.as_mut_slice()).map_err(|_| ConfigError::Randomness)?;
-    let signer = signer(&name, &seed)?;
-    let key = signer.verifier_key();
+    let cosigner = Fresh::new(&name, Algorithm::CosignatureV1)?;
+    let watch_name = key_name(&format!("{name}{WATCH}"))?;
+    let watch = Fresh::new(&watch_name, Algorithm::Ed25519)?;
     fs::create_dir_all(dir).map_err(|source| ConfigError::File {
         path: dir.into(),
         source,
@@ -258,19 +402,27 @@ pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError>
         listen: default_listen(),
         poll_interval_ms: default_poll(),
         log: Vec::new(),
+        contact: None,
+        url: None,
+        admin_listen: None,
+        min_free_mb: None,
+        stall_after_s: None,
+        alert_lines: None,
+        hook: Vec::new(),
+        webhook: Vec::new(),
+        heartbeat: None,
+        watch: WatchConfig::default(),
     })
     .map_err(|error| ConfigError::Toml {
         path: dir.join(CONFIG_FILE),
         reason: error.to_string(),
     })?;
-    let mut bytes = Zeroizing::new(vec![Algorithm::CosignatureV1.type_byte()]);
-    bytes.extend_from_slice(seed.as_slice());
-    let secret = Zeroizing::new(codec::to_base64(&bytes));
-    let secret = Zeroizing::new(format!("{KEY_PREFIX}{name}+{}+{}\n", key.id(), *secret));
+    let config = format!("{config}{}", sections::EXAMPLE);
     // The key first: a folder with a configuration and no key would look finished.
-    write_new(&dir.join(KEY_FILE), secret.as_bytes(), 0o600)?;
+    write_new(&dir.join(KEY_FILE), cosigner.file.as_bytes(), 0o600)?;
+    write_new(&dir.join(WATCH_KEY_FILE), watch.file.as_bytes(), 0o600)?;
     write_new(&dir.join(CONFIG_FILE), config.as_bytes(), 0o644)?;
-    Ok(key)
+    Ok(cosigner.key)
 }
 
 /// Adds a log to the folder's configuration; what people wrote there stays as it is.
@@ -308,19 +460,16 @@ fn key_name(name: &str) -> Result<KeyName, ConfigError> {
     })
 }
 
-fn signer(name: &KeyName, seed: &[u8; 32]) -> Result<Signer, ConfigError> {
-    Signer::new(
-        name.clone(),
-        Algorithm::CosignatureV1,
-        SecretKey::from_seed(seed),
-    )
-    .map_err(|source| ConfigError::Key {
-        what: format!("name {name}"),
-        source,
+fn signer(name: &KeyName, algorithm: Algorithm, seed: &[u8; 32]) -> Result<Signer, ConfigError> {
+    Signer::new(name.clone(), algorithm, SecretKey::from_seed(seed)).map_err(|source| {
+        ConfigError::Key {
+            what: format!("name {name}"),
+            source,
+        }
     })
 }
 
-fn parse_key(text: &str, name: &KeyName) -> Option<Signer> {
+fn parse_key(text: &str, name: &KeyName, algorithm: Algorithm) -> Option<Signer> {
     let rest = text
         .strip_prefix(KEY_PREFIX)?
         .strip_prefix(name.as_str())?
@@ -328,12 +477,17 @@ fn parse_key(text: &str, name: &KeyName) -> Option<Signer> {
     let (id, secret) = rest.split_once('+')?;
     let bytes = Zeroizing::new(codec::base64_array::<33>(secret).ok()?);
     let (kind, seed) = bytes.split_first_chunk::<1>()?;
-    if *kind != [Algorithm::CosignatureV1.type_byte()] {
+    if *kind != [algorithm.type_byte()] {
         return None;
     }
-    let signer = signer(name, seed.try_into().ok()?).ok()?;
+    let signer = signer(name, algorithm, seed.try_into().ok()?).ok()?;
     // The id is over name and key: a key file that was renamed is noticed.
     (signer.verifier_key().id().to_string() == id).then_some(signer)
+}
+
+/// Writes a secret to a file that is not there yet, for its owner only.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
+    write_new(path, bytes, 0o600)
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), ConfigError> {
@@ -435,6 +589,84 @@ mod tests {
             add_log(dir.path(), &log),
             Err(ConfigError::Log { .. })
         ));
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file_and_nonsense_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), &identity("audit.example/a")).unwrap();
+        let with = |name: &'static str, value: &'static str| {
+            move |asked: &str| (asked == name).then(|| value.to_owned())
+        };
+        let load = |name, value| Config::load_with(dir.path(), with(name, value));
+        let config = load("PLAINSIGHT_AUDITOR_LISTEN", "127.0.0.1:5").unwrap();
+        assert_eq!(config.listen.port(), 5);
+        let config = load("PLAINSIGHT_AUDITOR_MIN_FREE_MB", "3").unwrap();
+        assert_eq!(config.operations.min_free, 3 << 20);
+        let refused = load("PLAINSIGHT_AUDITOR_LISTEN", "nowhere").unwrap_err();
+        assert!(refused.to_string().contains("PLAINSIGHT_AUDITOR_LISTEN"));
+        assert!(load("PLAINSIGHT_AUDITOR_URL", "ftp://x").is_err());
+    }
+
+    #[test]
+    fn what_init_writes_as_comments_loads_when_it_is_taken_in() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), &identity("audit.example/a")).unwrap();
+        let path = dir.path().join(CONFIG_FILE);
+        let text = fs::read_to_string(&path).unwrap();
+        let is_setting = |line: &str| line.contains(" = ") || line.starts_with("# [");
+        let all: String = text
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if is_setting(line) => format!("{rest}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        fs::write(&path, all).unwrap();
+        let operations = Config::load(dir.path()).unwrap().operations;
+        assert_eq!(operations.hooks[0].name, "page");
+        assert_eq!(operations.webhooks[0].timeout_s, 20);
+        assert_eq!(operations.heartbeat.as_ref().unwrap().every_s, 300);
+        assert_eq!(operations.alert_file, Some(dir.path().join("alerts.jsonl")));
+        let refused = operations.channels(dir.path()).unwrap_err();
+        assert!(refused.to_string().contains("webhook.key"), "{refused}");
+    }
+
+    #[test]
+    fn misspelt_members_and_channels_that_cannot_be_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), &identity("audit.example/a")).unwrap();
+        let path = dir.path().join(CONFIG_FILE);
+        let text = fs::read_to_string(&path).unwrap();
+        for wrong in [
+            "alert_fil = \"x\"",
+            "[heartbeat]\nurl = \"http://x\"\nevery_s = 1",
+            "[heartbeat]\nurl = \"x\"",
+            "[[hook]]\nname = \"a\"\nprogram = \"relative\"",
+            "[[hook]]\nname = \"a b\"\nprogram = \"/x\"",
+            "[[hook]]\nname = \"file\"\nprogram = \"/x\"",
+            "[[hook]]\nname = \"a\"\nprogram = \"/x\"\nseverities = [\"panic\"]",
+            "[[hook]]\nname = \"a\"\nprogram = \"/x\"\ntimeout_s = 0",
+            "[[webhook]]\nname = \"a\"\nurl = \"/x\"\nkey_file = \"k\"",
+            "[watch]\ndays = 0",
+        ] {
+            fs::write(&path, format!("{text}\n{wrong}\n")).unwrap();
+            assert!(Config::load(dir.path()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_watch_key_has_a_name_of_its_own_and_is_made_if_it_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), &identity("audit.example/a")).unwrap();
+        let config = Config::load(dir.path()).unwrap();
+        let first = config.watch_signer().unwrap().verifier_key();
+        assert_eq!(first.name().as_str(), "audit.example/a/watch");
+        assert_eq!(config.watch_signer().unwrap().verifier_key(), first);
+        fs::remove_file(dir.path().join(WATCH_KEY_FILE)).unwrap();
+        assert_ne!(config.watch_signer().unwrap().verifier_key(), first);
+        fs::copy(dir.path().join(KEY_FILE), dir.path().join(WATCH_KEY_FILE)).unwrap();
+        assert!(config.watch_signer().is_err());
     }
 
     #[test]

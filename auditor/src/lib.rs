@@ -13,18 +13,23 @@ pub mod check;
 pub mod compare;
 pub mod config;
 pub mod desk;
+pub mod doctor;
 pub mod evidence;
 pub mod fetch;
 pub mod follow;
+pub mod metrics;
 pub mod mirror;
+pub mod pulse;
 pub mod replay;
 pub mod store;
+pub mod watch;
 
 mod acknowledge;
 mod clock;
+mod heartbeat;
 mod http;
 mod node;
 
-pub use acknowledge::{AcknowledgeError, MAX_REASON, acknowledge};
+pub use acknowledge::{AcknowledgeError, MAX_REASON, acknowledge, acknowledge_alert};
 pub use config::{Config, ConfigError, FollowedLog, Identity, LogConfig, add_log, init};
 pub use node::{Node, StartError};

@@ -1,12 +1,13 @@
 //! `plainsight-auditor`: makes an auditor, runs it, checks it.
 
-use std::path::PathBuf;
+mod verbs;
 
-use anyhow::{Context as _, bail};
-use clap::{Parser, Subcommand};
-use plainsight_auditor::audit::Break;
-use plainsight_auditor::{Config, Identity, LogConfig, Node, acknowledge, add_log, check, init};
-use plainsight_specs::rules::Rule;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use plainsight_auditor::Config;
 
 /// An independent node that mirrors, replays and cosigns transparency logs.
 #[derive(Debug, Parser)]
@@ -16,69 +17,137 @@ struct Cli {
     verb: Verb,
 }
 
+/// Which auditor.
+#[derive(Debug, Clone, Args)]
+struct Folder {
+    /// The auditor's folder
+    #[arg(long, env = "PLAINSIGHT_AUDITOR_DIR")]
+    dir: PathBuf,
+}
+
+impl Folder {
+    /// Its configuration, with what the environment replaces.
+    fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config::load_with(&self.dir, |name| {
+            std::env::var(name).ok()
+        })?)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Make a key and a configuration, and print the verifier key to hand out.
+    /// Make the keys and a configuration, and print the verifier key to hand out
     Init {
-        /// The auditor's folder.
-        #[arg(long)]
-        dir: PathBuf,
-        /// The name of its key, by convention a URL without scheme.
+        #[command(flatten)]
+        folder: Folder,
+        /// The name of its key, by convention a URL without scheme
         #[arg(long)]
         name: String,
-        /// Who runs it.
+        /// Who runs it
         #[arg(long)]
         organisation: String,
-        /// Under which law.
+        /// Under which law
         #[arg(long)]
         jurisdiction: String,
     },
-    /// Add a log to follow.
+    /// Add a log to follow
     AddLog {
-        /// The auditor's folder.
-        #[arg(long)]
-        dir: PathBuf,
-        /// The log's verifier key, obtained from somewhere else than the log.
+        #[command(flatten)]
+        folder: Folder,
+        /// The log's verifier key, obtained from somewhere else than the log
         #[arg(long)]
         vkey: String,
-        /// Where the log is read.
+        /// Where the log is read
         #[arg(long)]
         url: String,
     },
-    /// Follow, replay, cosign and answer.
+    /// Follow, replay, cosign and answer
     Serve {
-        /// The auditor's folder.
-        #[arg(long)]
-        dir: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
     },
-    /// Verify the own database from nothing. Not while `serve` runs.
+    /// Verify the own database from nothing. Not while `serve` runs
     Check {
-        /// The auditor's folder.
-        #[arg(long)]
-        dir: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
     },
-    /// Go on cosigning after a broken rule, for a reason that is published.
+    /// Look the node over: clock, keys, disk, database, logs; exit code 1 if something fails
+    Doctor {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Alerts and who is told of them
+    #[command(subcommand)]
+    Alert(AlertVerb),
+    /// Go on cosigning after a broken rule, for a reason that is published
     Acknowledge {
-        /// The auditor's folder.
-        #[arg(long)]
-        dir: PathBuf,
-        /// The log's origin.
+        #[command(flatten)]
+        folder: Folder,
+        /// The log's origin
         #[arg(long)]
         log: String,
-        /// The rule's id.
+        /// The rule's id
         #[arg(long)]
         rule: String,
-        /// The entry's position; for the rule "end", the head's size.
+        /// The entry's position; for the rule "end", the head's size
         #[arg(long)]
         position: u64,
-        /// Why.
+        /// Why
         #[arg(long)]
         reason: String,
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum ConfigVerb {
+    /// Say whether the configuration can be used, and what is in force
+    Check {
+        #[command(flatten)]
+        folder: Folder,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AlertVerb {
+    /// The newest alerts, with what is proven and what to do
+    List {
+        #[command(flatten)]
+        folder: Folder,
+        /// Those that ended or were acknowledged too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Acknowledge an alert, for a reason that is published
+    Ack {
+        #[command(flatten)]
+        folder: Folder,
+        /// The alert's id
+        id: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Send a test message to every channel; exit code 1 if one fails
+    Test {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Make a key for a web hook
+    Keygen {
+        /// The file to write
+        #[arg(long)]
+        out: PathBuf,
+        /// An Ed25519 key, of which the receiver gets the public half, in place of a shared secret
+        #[arg(long)]
+        ed25519: bool,
+    },
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()
@@ -87,83 +156,47 @@ async fn main() -> anyhow::Result<()> {
         .init();
     match Cli::parse().verb {
         Verb::Init {
-            dir,
+            folder,
             name,
             organisation,
             jurisdiction,
         } => {
-            let identity = Identity {
+            let identity = plainsight_auditor::Identity {
                 name,
                 organisation,
                 jurisdiction,
             };
-            println!("{}", init(&dir, &identity)?);
+            verbs::init(&folder.dir, &identity)?;
         }
-        Verb::AddLog { dir, vkey, url } => {
-            let config = add_log(&dir, &LogConfig { vkey, url })?;
-            println!("{} logs are followed", config.logs.len());
+        Verb::AddLog { folder, vkey, url } => verbs::add_log(&folder.dir, vkey, url)?,
+        Verb::Serve { folder } => verbs::serve(folder.config()?).await?,
+        Verb::Check { folder } => verbs::check(&folder.config()?).await?,
+        Verb::Doctor { folder } => return verbs::doctor(&folder.config()?).await,
+        Verb::Config(ConfigVerb::Check { folder }) => verbs::config_check(&folder.config()?)?,
+        Verb::Alert(AlertVerb::List { folder, all }) => {
+            verbs::alert_list(&folder.config()?, all).await?;
         }
-        Verb::Serve { dir } => serve(Config::load(&dir)?).await?,
-        Verb::Check { dir } => run_check(&Config::load(&dir)?).await?,
+        Verb::Alert(AlertVerb::Ack { folder, id, reason }) => {
+            plainsight_auditor::acknowledge_alert(&folder.config()?, &id, &reason).await?;
+            println!("acknowledged: {id}");
+        }
+        Verb::Alert(AlertVerb::Test { folder }) => {
+            return verbs::alert_test(&folder.config()?).await;
+        }
+        Verb::Alert(AlertVerb::Keygen { out, ed25519 }) => verbs::alert_keygen(&out, ed25519)?,
         Verb::Acknowledge {
-            dir,
+            folder,
             log,
             rule,
             position,
             reason,
         } => {
-            let rule = Rule::parse(&rule).with_context(|| format!("no rule is called {rule:?}"))?;
-            let found = Break { at: position, rule };
-            acknowledge(&Config::load(&dir)?, &log, found, &reason).await?;
+            let rule = plainsight_specs::rules::Rule::parse(&rule)
+                .with_context(|| format!("no rule is called {rule:?}"))?;
+            let found = plainsight_auditor::audit::Break { at: position, rule };
+            plainsight_auditor::acknowledge(&folder.config()?, &log, found, &reason).await?;
             println!("acknowledged: {found}");
         }
     }
-    Ok(())
-}
-
-async fn serve(config: Config) -> anyhow::Result<()> {
-    if config.logs.is_empty() {
-        tracing::warn!("no log is configured; `add-log` adds one");
-    }
-    let node = Node::start(config).await?;
-    println!(
-        "{} listens at http://{}",
-        node.verifier_key.name(),
-        node.local_addr
-    );
-    ended().await?;
-    node.shutdown().await;
-    Ok(())
-}
-
-/// Waits for whatever ends a service: Ctrl-C, or SIGTERM where there is one.
-async fn ended() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
-}
-
-async fn run_check(config: &Config) -> anyhow::Result<()> {
-    let mut faults = 0;
-    for log in check::check(config).await? {
-        println!("{}: {} entries", log.origin, log.size);
-        for fault in &log.faults {
-            println!("  {fault}");
-        }
-        faults += log.faults.len();
-    }
-    if faults > 0 {
-        bail!("{faults} faults were found");
-    }
-    println!("everything holds");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! A running auditor: the desks and the HTTP server, started and shut down together.
 
+mod tasks;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,12 +13,18 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::alert::Sender;
+use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::desk::{self, Shared};
 use crate::evidence::Shelf;
 use crate::follow::Fatal;
-use crate::http::{Site, router};
+use crate::http::{Site, admin, router};
+use crate::pulse::Disk;
 use crate::store::{Store, StoreError};
+use crate::watch::{Limits, Watches};
+
+use tasks::Tasks;
 
 /// Why an auditor does not start.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +56,12 @@ pub enum StartError {
 pub struct Node {
     /// Where it listens.
     pub local_addr: SocketAddr,
+    /// Where its operator reads metrics and health.
+    pub admin_addr: Option<SocketAddr>,
     /// The key that its cosignatures verify with.
     pub verifier_key: VerifierKey,
+    /// The key that its answers to watches verify with.
+    pub watch_key: VerifierKey,
     store: Store,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -58,12 +70,28 @@ pub struct Node {
 impl Node {
     /// Opens everything and begins to follow, to cosign and to answer.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_on(config, Disk::system()).await
+    }
+
+    /// The same, where `disk` says how much room there is.
+    pub async fn start_on(config: Config, disk: Disk) -> Result<Self, StartError> {
+        let operations = config.operations.clone();
+        let channels = operations.channels(&config.dir)?;
+        let watch_signer = Arc::new(config.watch_signer()?);
+        let watch_key = watch_signer.verifier_key();
         let signer = Arc::new(config.signer()?);
         let verifier_key = signer.verifier_key();
         let io = |what| move |source| StartError::Io { what, source };
         let shelf = Shelf::open(config.evidence()).map_err(io("the folder of evidence"))?;
         let store = Store::open(&config.database()).await?;
+        let names: Vec<_> = channels
+            .iter()
+            .map(|channel| (channel.name.clone(), channel.severities.clone()))
+            .collect();
+        store.set_channels(&names, clock::now_s()).await?;
+        let (hold, held) = watch::channel(false);
         let shared = Shared {
+            hold: held,
             store: store.clone(),
             shelf: shelf.clone(),
             signer,
@@ -76,37 +104,61 @@ impl Node {
         let local_addr = listener.local_addr().map_err(io("the socket"))?;
         let (stop, stopped) = watch::channel(false);
         let mut desks = BTreeMap::new();
-        let mut tasks = Vec::new();
+        let mut tasks = Tasks::new(stopped.clone());
         for log in &config.logs {
             let opened = desk::open(shared.clone(), log.clone(), stopped.clone()).await;
             let (handle, task) = opened?;
             desks.insert(log.origin.to_string(), handle);
-            tasks.push(task);
+            tasks.list.push(task);
         }
+        let sender = Sender {
+            name: config.identity.name.clone(),
+            organisation: config.identity.organisation.clone(),
+            url: operations.url.clone(),
+        };
+        tasks.tell(&store, &sender, channels);
+        let followed: Vec<_> = desks.values().cloned().collect();
+        let pulse = tasks.look(&config, &store, followed.clone(), disk, hold);
+        if operations.watch.bucket_feed {
+            store.index_buckets().await?;
+        }
+        let watches = Watches {
+            store: store.clone(),
+            signer: watch_signer,
+            limits: Arc::new(Limits::new(operations.watch.per_address)),
+            config: operations.watch.clone(),
+        };
         let site = Site {
+            watches,
             desks: Arc::new(desks),
             store: store.clone(),
             shelf,
             vkey: verifier_key.to_string(),
+            watch_vkey: watch_key.to_string(),
             organisation: config.identity.organisation,
             jurisdiction: config.identity.jurisdiction,
+            contact: operations.contact.clone(),
+            sender,
+            pulse,
         };
-        let mut server_stop = stopped;
-        tasks.push(tokio::spawn(async move {
-            let served = axum::serve(listener, router(site)).with_graceful_shutdown(async move {
-                // An error means that the node is gone.
-                let _ = server_stop.wait_for(|stop| *stop).await;
-            });
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the HTTP server ended");
-            }
-        }));
+        tasks.add(site.watches.clone().work(followed, stopped));
+        let mut admin_addr = None;
+        if let Some(address) = operations.admin_listen {
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(io("the address for the operator"))?;
+            admin_addr = Some(listener.local_addr().map_err(io("the socket"))?);
+            tasks.serve(listener, admin(site.clone()));
+        }
+        tasks.serve(listener, router(site));
         Ok(Self {
             local_addr,
+            admin_addr,
             verifier_key,
+            watch_key,
             store,
             stop,
-            tasks,
+            tasks: tasks.list,
         })
     }
 

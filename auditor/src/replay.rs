@@ -9,7 +9,7 @@ use plainsight_specs::rules::{Judged, Replay, Rule};
 use plainsight_specs::statement::Body;
 use plainsight_specs::time::Timestamp;
 
-use crate::alert::{self, Alert};
+use crate::alert::{self, Alert, Notices};
 use crate::audit::Break;
 use crate::mirror::Mirror;
 use crate::store::StoreError;
@@ -43,6 +43,8 @@ pub struct Replayed {
     pub replay: Replay,
     /// Until when each canary says that it lives.
     pub canaries: BTreeMap<String, Timestamp>,
+    /// What was worth a word.
+    pub notices: Notices,
 }
 
 /// What a chunk's entries turned out to be.
@@ -60,6 +62,7 @@ impl Replayed {
         Self {
             replay: Replay::new(origin),
             canaries: BTreeMap::new(),
+            notices: Notices::default(),
         }
     }
 
@@ -116,7 +119,7 @@ impl Replayed {
             verdicts.breaks.push(found);
             return;
         }
-        verdicts.alerts.append(&mut alert::of_entry(judged));
+        verdicts.alerts.append(&mut self.notices.of(judged));
         if let Some(Entry::Statement(entry)) = &judged.entry
             && let Body::Canary(canary) = entry.statement().body()
         {

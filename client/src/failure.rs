@@ -8,6 +8,7 @@ use plainsight_specs::lookup::LookupError;
 use plainsight_specs::policy::{PolicyError, StaleError};
 use plainsight_specs::publish::PublishError;
 use plainsight_specs::query::QueryError;
+use plainsight_specs::watch::WatchError;
 
 use crate::http::HttpError;
 
@@ -97,6 +98,9 @@ pub enum Refusal {
     /// An offline bundle.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// Something about a watch.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// The genesis is another than the one remembered.
     #[error("the log shows another genesis than the one remembered from the first contact")]
     OtherGenesis,
@@ -125,6 +129,7 @@ impl Refusal {
             Self::Lookup(error) => error.step(),
             Self::Query(error) => error.step(),
             Self::Bundle(error) => bundle_step(error),
+            Self::Watch(error) => watch_step(error),
             Self::OtherGenesis => Step::Consistency,
             Self::VersionBack { .. } => Step::Ladder,
             Self::SecondKeySet { .. } => Step::KeySet,
@@ -139,6 +144,7 @@ impl Refusal {
             Self::Lookup(error) => error.blame(),
             Self::Query(error) => error.blame(),
             Self::Bundle(error) => error.blame(),
+            Self::Watch(error) => error.blame(),
             Self::OtherGenesis | Self::VersionBack { .. } | Self::SecondKeySet { .. } => {
                 Blame::Unproven
             }
@@ -151,9 +157,19 @@ impl Refusal {
             Self::Head(error)
             | Self::Lookup(LookupError::Head(error))
             | Self::Query(QueryError::Head(error))
-            | Self::Bundle(BundleError::Head(error)) => Some(error),
+            | Self::Bundle(BundleError::Head(error))
+            | Self::Watch(WatchError::Head(error)) => Some(error),
             _ => None,
         }
+    }
+}
+
+fn watch_step(error: &WatchError) -> Step {
+    match error {
+        WatchError::Head(error) => error.step(),
+        WatchError::RungCount { .. } | WatchError::Vrf { .. } => Step::Vrf,
+        WatchError::Index(_) => Step::Index,
+        _ => Step::Parse,
     }
 }
 

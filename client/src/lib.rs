@@ -23,3 +23,4 @@ pub mod report;
 pub mod source;
 pub mod status;
 pub mod trust;
+pub mod watch;

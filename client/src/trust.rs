@@ -45,6 +45,9 @@ pub struct Auditor {
     /// Where it answers.
     #[serde(default)]
     pub url: Option<String>,
+    /// The verifier key of its reports on watches.
+    #[serde(default)]
+    pub watch_key: Option<String>,
 }
 
 /// An auditor whose cosignature on a head was verified.

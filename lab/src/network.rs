@@ -146,6 +146,7 @@ pub fn write_policy(
             "organisation": organisation,
             "jurisdiction": jurisdiction,
             "url": running.url.as_str(),
+            "watch_key": running.node.watch_key.to_string(),
         }));
         names.push(name);
     }

@@ -5,6 +5,8 @@
 //! rows and tiles, and knows of neither HTTP nor SQL. It answers what it is asked at exactly that
 //! head, never at what is sequenced beyond it.
 
+mod rungs;
+
 use plainsight_specs::entry::Entry;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::head::{GenesisAnswer, HeadBlock};

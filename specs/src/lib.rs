@@ -29,6 +29,7 @@ pub mod tile;
 pub mod time;
 pub mod tlog_proof;
 pub mod vrf;
+pub mod watch;
 pub mod witness;
 
 mod blame;

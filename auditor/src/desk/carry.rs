@@ -139,7 +139,7 @@ impl Desk {
     }
 
     pub(super) fn begin_following(&mut self) {
-        if self.wanted.is_empty() {
+        if self.wanted.is_empty() || *self.shared.hold.borrow() {
             return;
         }
         if let Some(follower) = self.follower.take() {

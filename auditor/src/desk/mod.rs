@@ -119,6 +119,8 @@ pub struct Shared {
     pub http: Http,
     /// How often the published checkpoint is read.
     pub poll: Duration,
+    /// Nothing is fetched or cosigned while this is true: there is no room.
+    pub hold: watch::Receiver<bool>,
 }
 
 /// How to reach a desk.
@@ -313,6 +315,12 @@ impl Desk {
 
     async fn take(&mut self, command: Command) -> Result<(), Fatal> {
         match command {
+            Command::AddCheckpoint { reply, .. } if *self.shared.hold.borrow() => {
+                let later = Answer::Later("this auditor has no room on its disk");
+                // Whoever asked may have gone.
+                let _ = reply.send(Reply::Refused(later));
+                Ok(())
+            }
             Command::AddCheckpoint { .. } if self.state.standing == Standing::Unchecked => {
                 // A first look at the published checkpoint comes before the first signature.
                 if self.deferred.len() < MAX_DEFERRED {

@@ -22,7 +22,7 @@ impl Desk {
         let open = self.open_break().await?;
         self.happen(open).await?;
         self.look_at_the_clock().await?;
-        if self.polling.is_none() {
+        if self.polling.is_none() && !*self.shared.hold.borrow() {
             let source = self.known.source.clone();
             self.polling = Some(tokio::spawn(async move { source.checkpoint().await }));
         }

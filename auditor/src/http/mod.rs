@@ -3,9 +3,13 @@
 //! Every body is bounded, every wait is bounded, and nobody is authenticated: whatever is asked
 //! is checked against a log's signature or answered from what is public anyway.
 
+mod about;
+mod alerts;
+mod health;
 mod mirror;
 mod problem;
 mod read;
+mod watch;
 mod witness;
 
 use std::collections::BTreeMap;
@@ -19,10 +23,14 @@ use plainsight_specs::witness::MAX_BODY_BYTES;
 use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::alert::Sender;
 use crate::desk::Handle;
 use crate::evidence::Shelf;
+use crate::pulse::Pulse;
 use crate::store::Store;
+use crate::watch::Watches;
 
+pub(crate) use health::admin;
 pub(crate) use problem::Problem;
 
 /// How long `add-checkpoint` waits for its own fetch and replay.
@@ -36,8 +44,16 @@ pub(crate) struct Site {
     pub(crate) shelf: Shelf,
     /// For the front page.
     pub(crate) vkey: String,
+    pub(crate) watch_vkey: String,
     pub(crate) organisation: String,
     pub(crate) jurisdiction: String,
+    pub(crate) contact: Option<String>,
+    /// Who tells the alerts.
+    pub(crate) sender: Sender,
+    /// Whether auditing makes progress.
+    pub(crate) pulse: tokio::sync::watch::Receiver<Pulse>,
+    /// What owners ask about.
+    pub(crate) watches: Watches,
 }
 
 impl Site {
@@ -63,10 +79,17 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/v1/logs", get(read::logs))
         .route("/v1/evidence", get(read::evidence_list))
         .route("/v1/evidence/{id}", get(read::evidence))
-        .route("/v1/alerts", get(read::alerts))
-        .route("/livez", get(read::livez))
-        .route("/readyz", get(read::readyz))
-        .route("/", get(read::front))
+        .route("/v1/alerts", get(alerts::alerts))
+        .route("/alerts.atom", get(alerts::atom))
+        .route("/v1/about", get(about::about))
+        .route("/v1/watch", post(self::watch::register))
+        .route("/v1/watch/report", post(self::watch::report))
+        .route("/v1/watch/announce", post(self::watch::announce))
+        .route("/v1/watch/cancel", post(self::watch::cancel))
+        .route("/v1/inserted/{hash}/{bucket}", get(self::watch::inserted))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/", get(about::front))
         .route("/{hash}/checkpoint", get(mirror::checkpoint))
         .route("/{hash}/tile/{*rest}", get(mirror::tile))
         .fallback(|| async { Problem::not_found("there is nothing here") })

@@ -50,6 +50,24 @@ impl Problem {
         }
     }
 
+    pub(crate) fn too_many(detail: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            code: "too-many",
+            title: "Too many requests",
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            code: "conflict",
+            title: "Not any more",
+            detail: detail.into(),
+        }
+    }
+
     /// What went wrong inside is for the operator's log, not for the public.
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!(%error, "a request failed");

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{PATIENCE, Problem, Site};
-use crate::desk::{Command, Handle, MAX_INDEXES, Verdict};
+use crate::desk::{Command, Handle, MAX_INDEXES};
 use crate::store::{KeptBreak, StoreError};
 
 /// Rows of a list.
@@ -73,7 +73,7 @@ pub(super) async fn indexes(Shared(site): Shared<Site>, body: Bytes) -> Result<R
     }
 }
 
-async fn ask<T>(
+pub(super) async fn ask<T>(
     desk: &Handle,
     command: impl FnOnce(oneshot::Sender<T>) -> Command,
 ) -> Result<T, Problem> {
@@ -197,73 +197,7 @@ pub(super) async fn evidence(
     Ok((StatusCode::OK, headers, bytes).into_response())
 }
 
-/// `GET /v1/alerts`, the newest first.
-pub(super) async fn alerts(Shared(site): Shared<Site>) -> Result<Response, Problem> {
-    let kept = site.store.alerts(LIST).await;
-    let kept = kept.map_err(|error| Problem::internal(&error))?;
-    let list = kept.iter().map(|alert| {
-        json!({
-            "id": alert.id,
-            "severity": alert.severity,
-            "code": alert.code,
-            "log": alert.origin,
-            "subject": alert.subject,
-            "text": alert.text,
-            "time": time(alert.time),
-            "resolved": alert.resolved.map(time),
-        })
-    });
-    Ok(answer(&Value::Array(list.collect())))
-}
-
-/// `GET /livez`: the process answers.
-pub(super) async fn livez() -> &'static str {
-    "ok\n"
-}
-
-/// `GET /readyz`: it audits. Red when it does not, since silence must not look like health.
-pub(super) async fn readyz(Shared(site): Shared<Site>) -> Response {
-    let bad: Vec<String> = site
-        .desks
-        .values()
-        .filter_map(|desk| {
-            let status = desk.status.borrow();
-            let fine = matches!(status.verdict, Verdict::Ok | Verdict::Stopped);
-            (!fine).then(|| format!("{}: {}\n", status.origin, status.verdict.as_str()))
-        })
-        .collect();
-    if bad.is_empty() {
-        return "ok\n".into_response();
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, bad.concat()).into_response()
-}
-
-/// `GET /`: who this is, in plain text.
-pub(super) async fn front(Shared(site): Shared<Site>) -> String {
-    use std::fmt::Write as _;
-
-    let mut page = format!(
-        "Plainsight auditor\n\n{}\n{} ({})\n\nIts cosignature states: consistent, complete, \
-         replayed, and no rule broken, or each break acknowledged in public.\n\n",
-        site.vkey, site.organisation, site.jurisdiction
-    );
-    for desk in site.desks.values() {
-        let status = desk.status.borrow();
-        let path = desk.log.origin.origin_hash();
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            page,
-            "{}  size {}  {}  /{path}/checkpoint",
-            status.origin,
-            status.signed.size,
-            status.verdict.as_str()
-        );
-    }
-    page.push_str("\n/v1/logs  /v1/evidence  /v1/alerts\n");
-    page
-}
-
-fn answer(value: &Value) -> Response {
+pub(super) fn answer(value: &Value) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
@@ -271,6 +205,6 @@ fn answer(value: &Value) -> Response {
     (StatusCode::OK, headers, value.to_string()).into_response()
 }
 
-fn time(seconds: u64) -> Value {
+pub(super) fn time(seconds: u64) -> Value {
     Timestamp::from_seconds(seconds).map_or(Value::Null, |time| json!(time.to_string()))
 }

@@ -1,16 +1,30 @@
-//! Alerts: one for each fact, as long as it lasts.
+//! Alerts: one for each fact, as long as it lasts, told once when it begins and once when it ends.
+//!
+//! What comes back before its end was told is the same alert again, so that an outage that
+//! flickers is not told by the hour.
 
+use plainsight_specs::hash::sha256_parts;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::{LogId, Store, StoreError, from_db, to_db};
+use super::{Event, LogId, Store, StoreError, deliveries, from_db, to_db};
 use crate::alert::Alert;
+
+/// An end is told after so many seconds without a return.
+pub const QUIET_S: u64 = 600;
+/// Open alerts of one kind about one log, at most: a log that breaks a rule a million times is one
+/// thing to look at.
+pub const MAX_OPEN_OF_CODE: u32 = 100;
+/// The kind of alert that stands for those that were too many.
+pub const FLOOD: &str = "flood";
 
 /// An alert as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptAlert {
-    /// Numbers only grow.
-    pub id: u64,
+    /// The row; numbers only grow.
+    pub row: u64,
+    /// The name of the fact: 32 hex digits, the same wherever it is found.
+    pub id: String,
     /// The log it is about.
     pub origin: Option<String>,
     /// See [`crate::alert::Severity`].
@@ -23,8 +37,19 @@ pub struct KeptAlert {
     pub text: String,
     /// When it was raised, in POSIX seconds.
     pub time: u64,
+    /// How often it ended and came back soon.
+    pub again: u64,
     /// When it ended, for what can end.
     pub resolved: Option<u64>,
+    /// When an operator acknowledged it, and the public reason.
+    pub acknowledged: Option<(u64, String)>,
+}
+
+impl KeptAlert {
+    /// Whether somebody has to look at it: it lasts, and nobody acknowledged it.
+    pub fn is_open(&self) -> bool {
+        self.resolved.is_none() && self.acknowledged.is_none()
+    }
 }
 
 impl Store {
@@ -35,8 +60,10 @@ impl Store {
         alert: &Alert,
         time: u64,
     ) -> Result<bool, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        insert(&mut connection, log, alert, time).await
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let new = insert(&mut transaction, log, alert, time).await?;
+        transaction.commit().await?;
+        Ok(new)
     }
 
     /// Ends what lasted: all open alerts of a log with this code.
@@ -52,6 +79,74 @@ impl Store {
         Ok(())
     }
 
+    /// Ends one fact about this auditor itself.
+    pub async fn resolve_own(
+        &self,
+        code: &str,
+        subject: &str,
+        time: u64,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE alerts SET resolved = ?
+             WHERE log IS NULL AND code = ? AND subject = ? AND resolved IS NULL",
+        )
+        .bind(to_db(time))
+        .bind(code)
+        .bind(subject)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Acknowledges an alert, by its id, for a public reason; gives whether it was there and
+    /// nobody had.
+    pub async fn acknowledge_alert(
+        &self,
+        id: &str,
+        reason: &str,
+        time: u64,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let row: Option<i64> = sqlx::query_scalar(
+            "UPDATE alerts SET acknowledged = ?, reason = ?
+             WHERE name = ? AND acknowledged IS NULL RETURNING id",
+        )
+        .bind(to_db(time))
+        .bind(reason)
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if let Some(row) = row {
+            deliveries::insert(&mut transaction, row, Event::Acknowledged, time).await?;
+        }
+        transaction.commit().await?;
+        Ok(row.is_some())
+    }
+
+    /// Acknowledges the alert about a fact, if there is one.
+    pub async fn acknowledge_fact(
+        &self,
+        log: LogId,
+        code: &str,
+        subject: &str,
+        reason: &str,
+        time: u64,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT name FROM alerts
+             WHERE log = ? AND code = ? AND subject = ? AND acknowledged IS NULL",
+        )
+        .bind(log.0)
+        .bind(code)
+        .bind(subject)
+        .fetch_all(&self.pool)
+        .await?;
+        for id in ids {
+            self.acknowledge_alert(&id, reason, time).await?;
+        }
+        Ok(())
+    }
+
     /// The newest alerts, the newest first.
     pub async fn alerts(&self, limit: u32) -> Result<Vec<KeptAlert>, StoreError> {
         let rows = sqlx::query(
@@ -61,41 +156,180 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;
-        let mut alerts = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let resolved: Option<i64> = row.try_get("resolved")?;
-            alerts.push(KeptAlert {
-                id: from_db(row.try_get("id")?).ok_or(StoreError::Corrupt("id"))?,
-                origin: row.try_get("origin")?,
-                severity: row.try_get("severity")?,
-                code: row.try_get("code")?,
-                subject: row.try_get("subject")?,
-                text: row.try_get("text")?,
-                time: from_db(row.try_get("time")?).ok_or(StoreError::Corrupt("time"))?,
-                resolved: resolved.and_then(from_db),
-            });
-        }
-        Ok(alerts)
+        rows.iter().map(kept).collect()
+    }
+
+    /// How many alerts are open, by severity.
+    pub async fn open_alerts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT severity, count(*) AS number FROM alerts
+             WHERE resolved IS NULL AND acknowledged IS NULL GROUP BY severity",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let number = from_db(row.try_get("number")?);
+                Ok((
+                    row.try_get("severity")?,
+                    number.ok_or(StoreError::Corrupt("number"))?,
+                ))
+            })
+            .collect()
     }
 }
 
+pub(super) fn kept(row: &SqliteRow) -> Result<KeptAlert, StoreError> {
+    let number = |column| -> Result<Option<u64>, StoreError> {
+        let value: Option<i64> = row.try_get(column)?;
+        Ok(value.and_then(from_db))
+    };
+    let required = |column| number(column)?.ok_or(StoreError::Corrupt(column));
+    let reason: Option<String> = row.try_get("reason")?;
+    Ok(KeptAlert {
+        row: required("id")?,
+        id: row.try_get("name")?,
+        origin: row.try_get("origin")?,
+        severity: row.try_get("severity")?,
+        code: row.try_get("code")?,
+        subject: row.try_get("subject")?,
+        text: row.try_get("text")?,
+        time: required("time")?,
+        again: required("again")?,
+        resolved: number("resolved")?,
+        acknowledged: number("acknowledged")?.zip(reason),
+    })
+}
+
+/// Keeps an alert and what is to be told of it, within the caller's transaction.
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     log: Option<LogId>,
     alert: &Alert,
     time: u64,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "INSERT INTO alerts (log, severity, code, subject, text, time) VALUES (?, ?, ?, ?, ?, ?)
-         ON CONFLICT DO NOTHING",
+    if lasts(connection, log, alert).await? || comes_back(connection, log, alert).await? {
+        return Ok(false);
+    }
+    let open = open_of_code(connection, log, alert.code).await?;
+    if open < MAX_OPEN_OF_CODE {
+        return add(connection, log, alert, time).await;
+    }
+    let flood = Alert {
+        severity: alert.severity,
+        code: FLOOD,
+        subject: alert.code.into(),
+        text: format!(
+            "more than {MAX_OPEN_OF_CODE} alerts of the kind {:?} are open; further ones are not listed",
+            alert.code
+        ),
+    };
+    if lasts(connection, log, &flood).await? || comes_back(connection, log, &flood).await? {
+        return Ok(false);
+    }
+    add(connection, log, &flood, time).await
+}
+
+async fn lasts(
+    connection: &mut SqliteConnection,
+    log: Option<LogId>,
+    alert: &Alert,
+) -> Result<bool, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT id FROM alerts WHERE log IS ? AND code = ? AND subject = ? AND resolved IS NULL",
     )
     .bind(log.map(|log| log.0))
+    .bind(alert.code)
+    .bind(&alert.subject)
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some())
+}
+
+/// Whether the fact ended and nobody has been told so yet: then it never ended.
+async fn comes_back(
+    connection: &mut SqliteConnection,
+    log: Option<LogId>,
+    alert: &Alert,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE alerts SET resolved = NULL, again = again + 1
+         WHERE id = (SELECT max(id) FROM alerts WHERE log IS ? AND code = ? AND subject = ?)
+           AND end_told = 0",
+    )
+    .bind(log.map(|log| log.0))
+    .bind(alert.code)
+    .bind(&alert.subject)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+async fn open_of_code(
+    connection: &mut SqliteConnection,
+    log: Option<LogId>,
+    code: &str,
+) -> Result<u32, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT count(*) FROM alerts
+         WHERE log IS ? AND code = ? AND resolved IS NULL AND acknowledged IS NULL",
+    )
+    .bind(log.map(|log| log.0))
+    .bind(code)
+    .fetch_one(connection)
+    .await?)
+}
+
+async fn add(
+    connection: &mut SqliteConnection,
+    log: Option<LogId>,
+    alert: &Alert,
+    time: u64,
+) -> Result<bool, StoreError> {
+    let log = log.map(|log| log.0);
+    let origin: Option<String> = sqlx::query_scalar("SELECT origin FROM logs WHERE id = ?")
+        .bind(log)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let before: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM alerts WHERE log IS ? AND code = ? AND subject = ?",
+    )
+    .bind(log)
+    .bind(alert.code)
+    .bind(&alert.subject)
+    .fetch_one(&mut *connection)
+    .await?;
+    let row: i64 = sqlx::query_scalar(
+        "INSERT INTO alerts (name, log, severity, code, subject, text, time)
+         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    )
+    .bind(name(&origin.unwrap_or_default(), alert, before))
+    .bind(log)
     .bind(alert.severity.as_str())
     .bind(alert.code)
     .bind(&alert.subject)
     .bind(&alert.text)
     .bind(to_db(time))
-    .execute(connection)
+    .fetch_one(&mut *connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    deliveries::insert(connection, row, Event::Raised, time).await?;
+    Ok(true)
+}
+
+/// The name of a fact: which log, what, which one, and the how manieth time.
+fn name(origin: &str, alert: &Alert, before: i64) -> String {
+    let before = before.to_string();
+    let parts = [origin, alert.code, &alert.subject, &before].map(str::as_bytes);
+    let [origin, code, subject, before] = parts;
+    let hash = sha256_parts(&[
+        b"plainsight/alert/v1\n",
+        origin,
+        b"\n",
+        code,
+        b"\n",
+        subject,
+        b"\n",
+        before,
+    ]);
+    hash.to_hex().chars().take(32).collect()
 }

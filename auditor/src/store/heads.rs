@@ -2,7 +2,7 @@
 
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 
-use super::{LogId, Store, StoreError, to_db};
+use super::{LogId, Store, StoreError, from_db, to_db};
 
 impl Store {
     /// Keeps the signed head that is followed next, so that a later one can be held against it.
@@ -69,5 +69,14 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+
+    /// How many entries of a log are held and replayed.
+    pub async fn held(&self, log: LogId) -> Result<u64, StoreError> {
+        let held: i64 = sqlx::query_scalar("SELECT held FROM logs WHERE id = ?")
+            .bind(log.0)
+            .fetch_one(&self.pool)
+            .await?;
+        from_db(held).ok_or(StoreError::Corrupt("held"))
     }
 }

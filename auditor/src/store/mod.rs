@@ -6,11 +6,15 @@
 //! copy, notice each other. Out of scope: what any of it means.
 
 mod alerts;
+#[cfg(test)]
+mod alerts_tests;
 mod breaks;
+mod deliveries;
 mod entries;
 mod heads;
 #[cfg(test)]
 mod tests;
+mod watches;
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,9 +30,11 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 
-pub use alerts::KeptAlert;
+pub use alerts::{FLOOD, KeptAlert, MAX_OPEN_OF_CODE, QUIET_S};
 pub use breaks::KeptBreak;
+pub use deliveries::{Event, Waiting};
 pub use entries::Chunk;
+pub use watches::{Announced, KeptWatch, NewWatch};
 
 /// Why something was not stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -112,10 +118,22 @@ impl Store {
             .max_connections(4)
             .connect_with(options)
             .await?;
-        sqlx::raw_sql(include_str!("schema.sql"))
-            .execute(&pool)
-            .await?;
+        for schema in [
+            include_str!("schema.sql"),
+            include_str!("alerts.sql"),
+            include_str!("watches.sql"),
+        ] {
+            sqlx::raw_sql(schema).execute(&pool).await?;
+        }
         Ok(Self { pool })
+    }
+
+    /// What the database says of its own pages: nothing, or what is damaged.
+    pub async fn quick_check(&self) -> Result<Option<String>, StoreError> {
+        let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok((said != "ok").then_some(said))
     }
 
     /// Closes all connections.

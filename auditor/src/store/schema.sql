@@ -48,17 +48,3 @@ CREATE TABLE IF NOT EXISTS breaks (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS breaks_open ON breaks (log, at) WHERE acknowledged IS NULL;
-
-CREATE TABLE IF NOT EXISTS alerts (
-    id       INTEGER PRIMARY KEY,
-    log      INTEGER REFERENCES logs (id),
-    severity TEXT    NOT NULL,
-    code     TEXT    NOT NULL,
-    subject  TEXT    NOT NULL,
-    text     TEXT    NOT NULL,
-    time     INTEGER NOT NULL,
-    resolved INTEGER
-) STRICT;
-
--- One alert for each fact, as long as it lasts.
-CREATE UNIQUE INDEX IF NOT EXISTS alerts_once ON alerts (log, code, subject) WHERE resolved IS NULL;

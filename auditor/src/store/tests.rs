@@ -158,22 +158,3 @@ async fn the_first_evidence_of_a_break_stays_and_an_acknowledgement_is_once() {
     store.keep_break(row.id, &found, Ok("cc"), 7).await.unwrap();
     assert_eq!(store.open_break(row.id).await.unwrap(), None);
 }
-
-#[tokio::test]
-async fn one_alert_for_each_fact_as_long_as_it_lasts() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, row) = store(dir.path()).await;
-    let alert = crate::alert::Alert {
-        severity: crate::alert::Severity::Availability,
-        code: "unreachable",
-        subject: String::new(),
-        text: "it is gone".into(),
-    };
-    assert!(store.raise(Some(row.id), &alert, 1).await.unwrap());
-    assert!(!store.raise(Some(row.id), &alert, 2).await.unwrap());
-    store.resolve(row.id, "unreachable", 3).await.unwrap();
-    assert!(store.raise(Some(row.id), &alert, 4).await.unwrap());
-    let alerts = store.alerts(10).await.unwrap();
-    assert_eq!(alerts.len(), 2);
-    assert_eq!((alerts[0].resolved, alerts[1].resolved), (None, Some(3)));
-}

@@ -137,6 +137,17 @@ pub fn folder(dir: &Path, log: &TinyLog, site: &Site) -> Config {
     config
 }
 
+/// Waits until something is so.
+pub async fn until(what: &str, so: impl Fn() -> bool) {
+    for _ in 0..1200 {
+        if so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("waited in vain for {what}");
+}
+
 /// A running auditor as strangers see it.
 pub struct Auditor {
     pub node: Node,
@@ -146,7 +157,11 @@ pub struct Auditor {
 
 impl Auditor {
     pub async fn start(config: &Config) -> Self {
-        let node = Node::start(config.clone()).await.unwrap();
+        Self::start_on(config, plainsight_auditor::pulse::Disk::system()).await
+    }
+
+    pub async fn start_on(config: &Config, disk: plainsight_auditor::pulse::Disk) -> Self {
+        let node = Node::start_on(config.clone(), disk).await.unwrap();
         let base = BaseUrl::parse(&format!("http://{}", node.local_addr)).unwrap();
         Self {
             node,
@@ -163,6 +178,11 @@ impl Auditor {
     pub fn mirror(&self) -> Source {
         let base = self.base.join(&sha256(ORIGIN.as_bytes()).to_hex());
         Source::new(self.http.clone(), BaseUrl::parse(&base).unwrap())
+    }
+
+    pub async fn text(&self, path: &str) -> String {
+        let bytes = self.http.read(&self.base.join(path), 1 << 26).await;
+        String::from_utf8(bytes.unwrap()).unwrap()
     }
 
     pub async fn json(&self, path: &str) -> Value {

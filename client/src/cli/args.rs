@@ -121,6 +121,12 @@ pub(crate) enum KeysVerb {
         /// Your own label; all of yours if not given
         label: Option<String>,
     },
+    /// Ask at least two auditors to watch for versions that are not yours, and what they saw
+    #[command(after_help = "Example: plainsight keys watch me@example.org")]
+    Watch {
+        /// Your own label
+        label: String,
+    },
     /// Every version of your own that this home keeps
     #[command(after_help = "Example: plainsight keys history me@example.org")]
     History {

@@ -6,6 +6,7 @@ use super::args::{KeysVerb, Places, Token};
 use super::output::Output;
 use super::session::{Session, label};
 use super::stop::Stop;
+use super::watch;
 use crate::failure::Verdict;
 use crate::monitor;
 use crate::own::{DeviceChange, OwnKeys};
@@ -43,6 +44,7 @@ pub(crate) async fn run(
             let label = label(&typed)?;
             let session = Session::open(places)?;
             let mut own = own(&session, &label)?;
+            watch::may_rotate(&session, &own)?;
             let change = DeviceChange {
                 add: add_device,
                 remove: remove_device,
@@ -55,6 +57,12 @@ pub(crate) async fn run(
         KeysVerb::Monitor { label: typed } => {
             let typed = typed.as_deref().map(label).transpose()?;
             monitor_all(&Session::open(places)?, typed, output).await
+        }
+        KeysVerb::Watch { label: typed } => {
+            let label = label(&typed)?;
+            let session = Session::open(places)?;
+            let own = own(&session, &label)?;
+            watch::run(&session, &own, output).await
         }
         KeysVerb::History { label: typed } => show(places, &typed, true, output),
         KeysVerb::Show { label: typed } => show(places, &typed, false, output),
@@ -96,6 +104,7 @@ async fn publish(
     if own.pending().is_none() {
         return Err(crate::own::OwnError::NothingPending.into());
     }
+    watch::announce_all(session, &own).await?;
     output.note("Publishing, and waiting for the auditors to cosign.");
     let position =
         publish::publish(&session.log_for_publishing()?, &mut own, token.as_deref()).await?;
@@ -105,6 +114,7 @@ async fn publish(
     let outcome = monitor::monitor(&mut reader, &mut own).await;
     session.home.keep_own_keys(&session.origin, &own)?;
     let monitored = session.end(&reader, outcome)?;
+    watch::renew(session, &own, output).await;
     let version = own.newest().map(|newest| newest.key_set.version());
     Ok(output.report(&KeysPublished {
         version,

@@ -11,6 +11,7 @@ mod protection;
 mod release;
 mod session;
 mod stop;
+mod watch;
 
 use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};

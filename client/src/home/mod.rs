@@ -9,6 +9,7 @@ pub mod own_keys;
 pub mod pins;
 pub mod refused;
 pub mod streams;
+pub mod watches;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@ mod keys;
 mod log;
 mod protection;
 mod release;
+mod watch;
 
 pub use contact::Accepted;
 pub use evidence::Proved;

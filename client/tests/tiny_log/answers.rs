@@ -15,11 +15,12 @@ use plainsight_specs::merkle::build::{consistency_proof, inclusion_proof};
 use plainsight_specs::publish::{PublishAnswer, PublishError, PublishItem, PublishRequest};
 use plainsight_specs::query::{ArtifactAnswer, LatestAnswer, StreamAnswer, StreamRequest};
 use plainsight_specs::statement::{Body, Seq, artifact_index};
+use plainsight_specs::watch::{RungsAnswer, RungsRequest};
 
 use super::{Lie, TinyLog, position};
 
 impl TinyLog {
-    fn head_block(&self, since: Option<TreeSize>) -> HeadBlock {
+    pub(crate) fn head_block(&self, since: Option<TreeSize>) -> HeadBlock {
         let snapshot = self.snapshot();
         let size = snapshot.head.size;
         let consistency = since.map(|since| {
@@ -138,6 +139,20 @@ impl TinyLog {
     pub(crate) fn lookup(&self, body: &[u8]) -> Vec<u8> {
         let request = LookupRequest::parse(body).unwrap();
         self.look_up(&request, &[]).to_json()
+    }
+
+    pub(crate) fn rungs(&self, body: &[u8]) -> Vec<u8> {
+        let request = RungsRequest::parse(body).unwrap();
+        let rungs = request.rungs();
+        let prove = |version: &Version| self.prove(&request.label, *version);
+        let index = |version: &Version| self.index_of(&request.label, *version);
+        let searched: Vec<IndexKey> = rungs.iter().map(index).collect();
+        RungsAnswer {
+            head: self.head_block(request.since),
+            vrf: rungs.iter().map(prove).collect(),
+            index: self.snapshot().index.prove(&searched),
+        }
+        .to_json()
     }
 
     pub(crate) fn history(&self, body: &[u8]) -> Vec<u8> {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "it serves tests only")]
 
 mod answers;
+mod guards;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ use plainsight_specs::tile::{Edge, TileSet, bundle_to_bytes};
 use plainsight_specs::time::Timestamp;
 use plainsight_specs::vrf;
 
+#[allow(unused_imports, reason = "each test file uses a part of it")]
+pub(crate) use guards::GuardLie;
 pub(crate) use serve::{Served, serve};
 
 pub(crate) const ORIGIN: &str = "log.example/tiny";
@@ -92,6 +95,7 @@ pub(crate) struct TinyLog {
     pub(crate) heads: Vec<Snapshot>,
     pub(crate) verdict: Option<String>,
     pub(crate) evidence: BTreeMap<String, Vec<u8>>,
+    pub(crate) guards: Vec<guards::Guard>,
     origin: Origin,
     signer: Signer,
     cosigners: Vec<Signer>,
@@ -129,6 +133,7 @@ impl TinyLog {
             heads: Vec::new(),
             verdict: None,
             evidence: BTreeMap::new(),
+            guards: (0..3).map(guards::Guard::new).collect(),
             replay: Replay::new(origin.clone()),
             signer: signer(ORIGIN, Algorithm::Ed25519, 1),
             cosigners: (0..3).map(auditor).collect(),

@@ -103,6 +103,8 @@ fn route(
     match (method.as_str(), path) {
         ("GET", "v1/genesis") => (200, log.genesis(since)),
         ("POST", "v1/lookup") => (200, log.lookup(body)),
+        ("POST", "v1/rungs") => (200, log.rungs(body)),
+        ("POST", path) if path.starts_with("guard") => log.guard(path, body),
         ("POST", "v1/history") => (200, log.history(body)),
         ("POST", "v1/stream") => (200, log.stream(body)),
         ("POST", "v1/publish") if bearer != Some(&format!("Bearer {TOKEN}")) => {

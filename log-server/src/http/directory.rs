@@ -13,6 +13,7 @@ use plainsight_specs::history::HistoryRequest;
 use plainsight_specs::lookup::LookupRequest;
 use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::query::StreamRequest;
+use plainsight_specs::watch::RungsRequest;
 use tokio::sync::RwLockReadGuard;
 
 use super::ApiError;
@@ -83,6 +84,16 @@ pub(super) async fn lookup(
     let request = LookupRequest::parse(&body(request)?).map_err(malformed)?;
     let view = published(&shared).await?;
     let answer = directory(&shared, &view).lookup(&request).await?;
+    Ok(json(answer.to_json()))
+}
+
+pub(super) async fn rungs(
+    State(shared): State<Arc<Shared>>,
+    request: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let request = RungsRequest::parse(&body(request)?).map_err(malformed)?;
+    let view = published(&shared).await?;
+    let answer = directory(&shared, &view).rungs(&request).await?;
     Ok(json(answer.to_json()))
 }
 

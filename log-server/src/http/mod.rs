@@ -33,6 +33,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .layer(DefaultBodyLimit::max(limits.publish_bytes));
     let queries = Router::new()
         .route("/v1/lookup", post(directory::lookup))
+        .route("/v1/rungs", post(directory::rungs))
         .route("/v1/history", post(directory::history))
         .route("/v1/stream", post(directory::stream))
         .layer(DefaultBodyLimit::max(MAX_QUERY_BYTES));

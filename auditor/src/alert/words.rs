@@ -1,0 +1,264 @@
+//! What stands behind each kind of alert, in plain words: what is proven, what is not, and what to do
+//! next. A table, so that whoever raises an alert need not repeat it.
+
+use super::Severity;
+
+/// The three sentences that go with every alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Words {
+    /// What is proven, and how a stranger can check it.
+    pub proven: &'static str,
+    /// What is not proven by it.
+    pub not_proven: &'static str,
+    /// What to do next.
+    pub next: &'static str,
+}
+
+/// The sentences for an alert of this kind; those of its severity, if the kind is not in the table.
+pub fn words(severity: Severity, code: &str) -> Words {
+    KINDS
+        .iter()
+        .find(|(kind, _)| *kind == code)
+        .map_or_else(|| of_severity(severity), |(_, words)| *words)
+}
+
+const OUTAGE: &str = "Nothing about anybody's honesty: an outage, a mistake and an attack on the way \
+                      look alike from here.";
+
+const KINDS: &[(&str, Words)] = &[
+    (
+        "rule-broken",
+        Words {
+            proven: "The log signed this, and it breaks a rule. The evidence file, where there is one, \
+                     shows it to anybody, offline: `plainsight evidence verify FILE`.",
+            not_proven: "Why it happened and who ordered it: a bug and a secret order leave the same \
+                         bytes.",
+            next: "Read the evidence, ask the provider in public, tell the other auditors. Cosigning \
+                   has stopped; `plainsight-auditor acknowledge` goes on where the rule allows it, \
+                   for a reason that is published.",
+        },
+    ),
+    (
+        "flood",
+        Words {
+            proven: "There are too many alerts of one kind to list them.",
+            not_proven: "That they have one cause.",
+            next: "Look at the first of them, and at `/v1/logs` for the whole list of broken rules.",
+        },
+    ),
+    (
+        "canary-lapsed",
+        Words {
+            proven: "The provider promised, in the log, to renew this statement by a date, and no \
+                     renewal is in the log as far as this auditor holds it.",
+            not_proven: "Why it was not renewed: by negligence, by law, or because it is no longer \
+                         true. The text of the canary says what its lapse is meant to say.",
+            next: "Read the canary's text, ask the provider in public, and tell those who rely on it.",
+        },
+    ),
+    (
+        "protection-withdrawn",
+        Words {
+            proven: "The provider signed and logged that it withdraws this protection there.",
+            not_proven: "Why, whether it was ordered to, and what any one device received.",
+            next: "Tell those in that place who rely on it; what they protected before may need \
+                   another place.",
+        },
+    ),
+    (
+        "protection-weakened",
+        Words {
+            proven: "The provider signed and logged that it weakens this protection there.",
+            not_proven: "Why, whether it was ordered to, and what any one device received.",
+            next: "Compare the old wording with the new one by their digests, and tell those who \
+                   rely on it.",
+        },
+    ),
+    (
+        "narrow-audience",
+        Words {
+            proven: "The publisher signed and logged a release that is not for everybody.",
+            not_proven: "That it is harmful: staged roll-outs look like this. Who received it is not \
+                         in the log.",
+            next: "Compare the build with the one for everybody; ask what differs and for how long.",
+        },
+    ),
+    (
+        "emergency-release",
+        Words {
+            proven: "The publisher signed and logged a release that it calls an emergency.",
+            not_proven: "That there is an emergency, or that there is none.",
+            next: "Look at what it mends before it is installed everywhere.",
+        },
+    ),
+    (
+        "new-stream",
+        Words {
+            proven: "The publisher signed and logged the first release of a stream beside those that \
+                     the product had.",
+            not_proven: "That it is harmful: new architectures and channels begin like this. A build \
+                         for a few would too.",
+            next: "Find out who is to follow this stream. Devices stay on the stream they pinned.",
+        },
+    ),
+    (
+        "stream-stalled",
+        Words {
+            proven: "Other streams of the product had releases in the log that this one did not have.",
+            not_proven: "That its users were meant to get them: a stream may have been given up.",
+            next: "Ask the publisher whether this stream goes on; its users may be held on an old \
+                   version.",
+        },
+    ),
+    (
+        "withheld",
+        Words {
+            proven: "Nothing that a stranger could check.",
+            not_proven: OUTAGE,
+            next: "If it lasts, ask the provider and compare with the other auditors. Nothing that \
+                   cannot be read is cosigned.",
+        },
+    ),
+    (
+        "bad-checkpoint",
+        Words {
+            proven: "Nothing: anybody on the way can cause this.",
+            not_proven: OUTAGE,
+            next: "Read the address from another network; check that it is the log's.",
+        },
+    ),
+    (
+        "unreachable",
+        Words {
+            proven: "Nothing that a stranger could check.",
+            not_proven: OUTAGE,
+            next: "Check this machine's own network, then the log's status; it is tried again by \
+                   itself.",
+        },
+    ),
+    (
+        "stale",
+        Words {
+            proven: "The newest head that this auditor was shown is older than the log promised in \
+                     its genesis.",
+            not_proven: "That the log has stopped: this auditor may be the only one who is shown an \
+                         old head.",
+            next: "Compare with what the other auditors see. Readers refuse heads beyond their own \
+                   maximum age.",
+        },
+    ),
+    (
+        "clock-ahead",
+        Words {
+            proven: "The log's epoch is ahead of this machine's clock by more than its genesis allows.",
+            not_proven: "Whose clock is wrong.",
+            next: "Check this machine's clock first (`plainsight-auditor doctor`).",
+        },
+    ),
+    (
+        "rolled-back",
+        Words {
+            proven: "This auditor's own key signed a head that its database does not know of.",
+            not_proven: "How the database came to be old: a restored backup, most likely.",
+            next: "Restore the newest database. If it is lost, make a new key under a new name, and \
+                   tell those who rely on the old one.",
+        },
+    ),
+    (
+        "restarted",
+        Words {
+            proven: "Nothing about the log.",
+            not_proven: "That it will not happen again.",
+            next: "Read the message and this program's own log; look at disk and memory \
+                   (`plainsight-auditor doctor`).",
+        },
+    ),
+    (
+        "disk-full",
+        Words {
+            proven: "Nothing about any log.",
+            not_proven: "That what is on the disk is damaged; it is not, as far as is known.",
+            next: "Make room or lower `min_free_mb`. Cosigning stands still, and goes on by itself \
+                   when there is room.",
+        },
+    ),
+    (
+        "stalled",
+        Words {
+            proven: "Nothing about the log.",
+            not_proven: "Whether the log is slow or this machine is.",
+            next: "Read this program's own log and run `plainsight-auditor doctor`; a restart goes on \
+                   from what is on disk.",
+        },
+    ),
+    (
+        "channel-failing",
+        Words {
+            proven: "Nothing about any log.",
+            not_proven: "That nobody got the alerts: a receiver may take a message and fail after it.",
+            next: "Mend the channel and try it with `plainsight-auditor alert test`. What waits is \
+                   sent again until it is given up.",
+        },
+    ),
+    (
+        "test",
+        Words {
+            proven: "This channel works.",
+            not_proven: "That anybody reads it.",
+            next: "Nothing.",
+        },
+    ),
+];
+
+fn of_severity(severity: Severity) -> Words {
+    match severity {
+        Severity::Tamper => Words {
+            proven: "The signatures of whoever is named contradict each other or the rules; the \
+                     evidence file shows it to anybody, offline.",
+            not_proven: "Why it happened and who ordered it.",
+            next: "Read the evidence and publish it if it convinces you.",
+        },
+        Severity::Identity => Words {
+            proven: "Keys of a person changed in the log.",
+            not_proven: "Who changed them.",
+            next: "Ask that person over another way.",
+        },
+        Severity::Policy => Words {
+            proven: "The provider signed and logged this.",
+            not_proven: "Why it did so.",
+            next: "Judge whether those who rely on it should know, and tell them.",
+        },
+        Severity::Availability => Words {
+            proven: "Nothing that a stranger could check.",
+            not_proven: OUTAGE,
+            next: "Wait a little, then compare with the other auditors.",
+        },
+        Severity::Own => Words {
+            proven: "Nothing about any log.",
+            not_proven: "That it will pass by itself.",
+            next: "Run `plainsight-auditor doctor` and read this program's own log.",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_never_said_to_prove_anything_about_the_log() {
+        for code in ["withheld", "unreachable", "bad-checkpoint", "of a new kind"] {
+            let words = words(Severity::Availability, code);
+            assert!(words.proven.starts_with("Nothing"), "{code}");
+        }
+    }
+
+    #[test]
+    fn every_kind_is_listed_once() {
+        let mut kinds: Vec<_> = KINDS.iter().map(|(kind, _)| *kind).collect();
+        let all = kinds.len();
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!(kinds.len(), all);
+    }
+}

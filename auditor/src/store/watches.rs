@@ -1,0 +1,370 @@
+//! Watches: what is watched, what was announced, and what was found when the entries were looked
+//! through. Memory is bounded whatever their number; what they mean is in [`crate::watch`].
+
+use plainsight_specs::hash::Hash;
+use plainsight_specs::index::IndexKey;
+use plainsight_specs::merkle::LeafIndex;
+use plainsight_specs::watch::{Hit, Insertion};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+
+use super::{LogId, Store, StoreError, from_db, hash, to_db};
+
+/// Entries that are looked through in one transaction.
+const SCAN: u64 = 1 << 16;
+
+/// A key entry at its place: 65 bytes, kind 02, index, commitment. Void ones insert nothing.
+const INSERTING: &str = "length(e.body) = 65 AND substr(e.body, 1, 1) = x'02'
+    AND NOT EXISTS (SELECT 1 FROM breaks AS b WHERE b.log = e.log AND b.at = e.position
+                    AND b.rule NOT IN ('fork', 'extension', 'end'))";
+
+/// A watch to be kept.
+#[derive(Debug)]
+pub struct NewWatch<'a> {
+    /// The log.
+    pub log: LogId,
+    /// SHA-256 of its token.
+    pub token: Hash,
+    /// Its id in reports.
+    pub name: Hash,
+    /// What is watched.
+    pub indexes: &'a [IndexKey],
+    /// All of them are absent in the first so many entries.
+    pub since: u64,
+    /// When it is forgotten, in POSIX seconds.
+    pub expires: u64,
+    /// Watches in all, at most.
+    pub total: u32,
+}
+
+/// A watch as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptWatch {
+    row: i64,
+    /// The log.
+    pub log: LogId,
+    /// Its id in reports.
+    pub name: Hash,
+    /// When it is forgotten, in POSIX seconds.
+    pub expires: u64,
+}
+
+/// What became of an announcement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announced {
+    /// It is kept.
+    Kept,
+    /// The index is not watched.
+    NotWatched,
+    /// The index was inserted already.
+    Late,
+}
+
+impl Store {
+    /// Keeps a watch; gives `false` if there are too many.
+    pub async fn add_watch(&self, new: &NewWatch<'_>) -> Result<bool, StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let number: i64 = sqlx::query_scalar("SELECT count(*) FROM watches")
+            .fetch_one(&mut *transaction)
+            .await?;
+        if number >= i64::from(new.total) {
+            return Ok(false);
+        }
+        let watch: i64 = sqlx::query_scalar(
+            "INSERT INTO watches (log, token, name, expires) VALUES (?, ?, ?, ?) RETURNING id",
+        )
+        .bind(new.log.0)
+        .bind(new.token.as_bytes().as_slice())
+        .bind(new.name.as_bytes().as_slice())
+        .bind(to_db(new.expires))
+        .fetch_one(&mut *transaction)
+        .await?;
+        for index in new.indexes {
+            sqlx::query("INSERT INTO watched (log, idx, watch) VALUES (?, ?, ?)")
+                .bind(new.log.0)
+                .bind(index.as_bytes().as_slice())
+                .bind(watch)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        // What was looked through beyond the proof was looked through without this watch.
+        let scanned = scanned(&mut transaction, new.log).await?;
+        if scanned > new.since {
+            find(&mut transaction, new.log, new.since..scanned).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// The watch with this token's hash, unless it has expired.
+    pub async fn watch(&self, token: &Hash, now: u64) -> Result<Option<KeptWatch>, StoreError> {
+        let row = sqlx::query("SELECT * FROM watches WHERE token = ? AND expires > ?")
+            .bind(token.as_bytes().as_slice())
+            .bind(to_db(now))
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(KeptWatch {
+            row: row.try_get("id")?,
+            log: LogId(row.try_get("log")?),
+            name: hash(row.try_get("name")?, "name")?,
+            expires: from_db(row.try_get("expires")?).ok_or(StoreError::Corrupt("expires"))?,
+        }))
+    }
+
+    /// Puts a watch's expiry off.
+    pub async fn renew_watch(&self, watch: &KeptWatch, expires: u64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE watches SET expires = max(expires, ?) WHERE id = ?")
+            .bind(to_db(expires))
+            .bind(watch.row)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// What was inserted of a watch's indexes in the first `size` entries, by index. Those must have
+    /// been looked through.
+    pub async fn hits(&self, watch: &KeptWatch, size: u64) -> Result<Vec<Hit>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT idx, position, announced FROM watched
+             WHERE watch = ? AND position < ? ORDER BY idx",
+        )
+        .bind(watch.row)
+        .bind(to_db(size))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Hit {
+                    index: index(row.try_get("idx")?)?,
+                    position: position(row.try_get("position")?)?,
+                    announced: row
+                        .try_get::<Option<bool>, _>("announced")?
+                        .unwrap_or(false),
+                })
+            })
+            .collect()
+    }
+
+    /// Keeps what an owner announces.
+    pub async fn announce(
+        &self,
+        watch: &KeptWatch,
+        index: &IndexKey,
+        commitment: &Hash,
+    ) -> Result<Announced, StoreError> {
+        // SPEC(WATCH-11)
+        let done = sqlx::query(
+            "UPDATE watched SET commitment = ? WHERE watch = ? AND idx = ? AND position IS NULL",
+        )
+        .bind(commitment.as_bytes().as_slice())
+        .bind(watch.row)
+        .bind(index.as_bytes().as_slice())
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 1 {
+            return Ok(Announced::Kept);
+        }
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT watch FROM watched WHERE watch = ? AND idx = ?")
+                .bind(watch.row)
+                .bind(index.as_bytes().as_slice())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(found.map_or(Announced::NotWatched, |_| Announced::Late))
+    }
+
+    /// Forgets a watch.
+    pub async fn cancel_watch(&self, watch: &KeptWatch) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        forget(&mut transaction, watch.row).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Forgets the watches that have expired, some at a time; gives how many.
+    pub async fn forget_expired(&self, now: u64) -> Result<usize, StoreError> {
+        let expired: Vec<i64> =
+            sqlx::query_scalar("SELECT id FROM watches WHERE expires <= ? LIMIT 1000")
+                .bind(to_db(now))
+                .fetch_all(&self.pool)
+                .await?;
+        if expired.is_empty() {
+            return Ok(0);
+        }
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        for watch in &expired {
+            forget(&mut transaction, *watch).await?;
+        }
+        transaction.commit().await?;
+        Ok(expired.len())
+    }
+
+    /// How many watches are kept.
+    pub async fn watch_count(&self) -> Result<u64, StoreError> {
+        let number: i64 = sqlx::query_scalar("SELECT count(*) FROM watches")
+            .fetch_one(&self.pool)
+            .await?;
+        from_db(number).ok_or(StoreError::Corrupt("number"))
+    }
+
+    /// Looks the entries of a log through, up to `size` of them, for what is watched.
+    pub async fn scan(&self, log: LogId, size: u64) -> Result<(), StoreError> {
+        loop {
+            let reached: Option<i64> =
+                sqlx::query_scalar("SELECT scanned FROM scans WHERE log = ?")
+                    .bind(log.0)
+                    .fetch_optional(&self.pool)
+                    .await?;
+            if reached.and_then(from_db).unwrap_or(0) >= size {
+                return Ok(());
+            }
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let first = scanned(&mut transaction, log).await?;
+            let any: Option<i64> =
+                sqlx::query_scalar("SELECT watch FROM watched WHERE log = ? LIMIT 1")
+                    .bind(log.0)
+                    .fetch_optional(&mut *transaction)
+                    .await?;
+            let end = if any.is_none() {
+                size
+            } else {
+                first.saturating_add(SCAN).min(size)
+            };
+            if any.is_some() {
+                find(&mut transaction, log, first..end).await?;
+            }
+            sqlx::query(
+                "INSERT INTO scans (log, scanned) VALUES (?1, ?2)
+                 ON CONFLICT (log) DO UPDATE SET scanned = max(scanned, ?2)",
+            )
+            .bind(log.0)
+            .bind(to_db(end))
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
+        }
+    }
+
+    /// Makes the index that [`Self::inserted`] needs for buckets of 16 bits.
+    pub async fn index_buckets(&self) -> Result<(), StoreError> {
+        sqlx::query(
+            "CREATE INDEX IF NOT EXISTS entries_bucket ON entries (log, substr(body, 2, 2), position)
+             WHERE length(body) = 65 AND substr(body, 1, 1) = x'02'",
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The indexes with these first bytes, from `low` to `high`, that were inserted within a range of
+    /// positions; at most `limit`, in order.
+    pub async fn inserted(
+        &self,
+        log: LogId,
+        [low, high]: [[u8; 2]; 2],
+        range: std::ops::Range<u64>,
+        limit: usize,
+    ) -> Result<Vec<Insertion>, StoreError> {
+        // One bucket of 16 bits is read from its index, others from the entries in their order.
+        let compare = if low == high {
+            "substr(e.body, 2, 2) = ? AND ? IS NOT NULL"
+        } else {
+            "+substr(e.body, 2, 2) >= ? AND +substr(e.body, 2, 2) <= ?"
+        };
+        let sql = format!(
+            "SELECT substr(e.body, 2, 32) AS idx, e.position AS position FROM entries AS e
+             WHERE e.log = ? AND {compare} AND e.position >= ? AND e.position < ? AND {INSERTING}
+             ORDER BY e.position LIMIT ?"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(log.0)
+            .bind(low.as_slice())
+            .bind(high.as_slice())
+            .bind(to_db(range.start))
+            .bind(to_db(range.end))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Insertion {
+                    index: index(row.try_get("idx")?)?,
+                    position: position(row.try_get("position")?)?,
+                })
+            })
+            .collect()
+    }
+}
+
+async fn forget(connection: &mut SqliteConnection, watch: i64) -> Result<(), StoreError> {
+    for sql in [
+        "DELETE FROM watched WHERE watch = ?",
+        "DELETE FROM watches WHERE id = ?",
+    ] {
+        sqlx::query(sql)
+            .bind(watch)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn scanned(connection: &mut SqliteConnection, log: LogId) -> Result<u64, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT scanned FROM scans WHERE log = ?")
+        .bind(log.0)
+        .fetch_optional(connection)
+        .await?;
+    found.map_or(Ok(0), |found| {
+        from_db(found).ok_or(StoreError::Corrupt("scanned"))
+    })
+}
+
+/// Notes every watched index that an entry of the range inserted.
+async fn find(
+    connection: &mut SqliteConnection,
+    log: LogId,
+    range: std::ops::Range<u64>,
+) -> Result<(), StoreError> {
+    // The entries first: each looks one index up.
+    let sql = format!(
+        "SELECT w.watch, w.idx, e.position,
+                w.commitment IS NOT NULL AND w.commitment = substr(e.body, 34, 32) AS announced
+         FROM entries AS e CROSS JOIN watched AS w
+              ON w.log = e.log AND w.idx = substr(e.body, 2, 32)
+         WHERE e.log = ? AND e.position >= ? AND e.position < ? AND w.position IS NULL
+           AND {INSERTING}"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(log.0)
+        .bind(to_db(range.start))
+        .bind(to_db(range.end))
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in rows {
+        // SPEC(WATCH-5, WATCH-11)
+        sqlx::query(
+            "UPDATE watched SET position = ?, announced = ?
+             WHERE watch = ? AND log = ? AND idx = ? AND position IS NULL",
+        )
+        .bind(row.try_get::<i64, _>("position")?)
+        .bind(row.try_get::<i64, _>("announced")?)
+        .bind(row.try_get::<i64, _>("watch")?)
+        .bind(log.0)
+        .bind(row.try_get::<&[u8], _>("idx")?)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+fn index(bytes: &[u8]) -> Result<IndexKey, StoreError> {
+    let bytes = bytes.try_into().map_err(|_| StoreError::Corrupt("idx"))?;
+    Ok(IndexKey::from_bytes(bytes))
+}
+
+fn position(number: i64) -> Result<LeafIndex, StoreError> {
+    from_db(number)
+        .and_then(LeafIndex::new)
+        .ok_or(StoreError::Corrupt("position"))
+}

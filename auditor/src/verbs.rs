@@ -1,0 +1,231 @@
+//! What the command line does.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use plainsight_auditor::alert::{Message, Sender, Severity, WebhookKey, words};
+use plainsight_auditor::doctor::{self, Level};
+use plainsight_auditor::pulse::Disk;
+use plainsight_auditor::store::{KeptAlert, Store};
+use plainsight_auditor::{Config, Identity, LogConfig, Node, check as checking};
+use plainsight_specs::time::Timestamp;
+
+/// Alerts that are listed.
+const LIST: u32 = 100;
+
+pub(crate) fn init(dir: &Path, identity: &Identity) -> anyhow::Result<()> {
+    let key = plainsight_auditor::init(dir, identity)?;
+    let watch = Config::load(dir)?.watch_signer()?.verifier_key();
+    // The key alone on standard output, for scripts; the rest is for the person.
+    println!("{key}");
+    let dir = dir.display();
+    eprintln!(
+        "\nThis is the auditor's verifier key: hand it out, over more than one way, to those who are to \
+         rely on it. The key of its answers to watches goes with it:\n\n{watch}\n\n\
+         Next:\n\
+         1. Back up {dir}/cosigner.key and {dir}/watch.key, and nothing else of the folder alone: key and \
+         database are restored together or not at all.\n\
+         2. Read {dir}/auditor.toml: contact, alert channels and heartbeat wait there as comments.\n\
+         3. Add a log: plainsight-auditor add-log --dir {dir} --vkey KEY --url URL\n\
+         4. Look it over: plainsight-auditor doctor --dir {dir}\n\
+         5. Start it: plainsight-auditor serve --dir {dir}"
+    );
+    Ok(())
+}
+
+pub(crate) fn add_log(dir: &Path, vkey: String, url: String) -> anyhow::Result<()> {
+    let config = plainsight_auditor::add_log(dir, &LogConfig { vkey, url })?;
+    println!("{}", followed(config.logs.len()));
+    Ok(())
+}
+
+fn followed(logs: usize) -> String {
+    match logs {
+        0 => "no log is followed".into(),
+        1 => "1 log is followed".into(),
+        many => format!("{many} logs are followed"),
+    }
+}
+
+pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
+    if config.logs.is_empty() {
+        tracing::warn!("no log is followed; `add-log` adds one");
+    }
+    let node = Node::start(config).await?;
+    println!(
+        "{} listens at http://{}",
+        node.verifier_key.name(),
+        node.local_addr
+    );
+    if let Some(admin) = node.admin_addr {
+        println!("metrics at http://{admin}/metrics");
+    }
+    ended().await?;
+    node.shutdown().await;
+    Ok(())
+}
+
+/// Waits for whatever ends a service: Ctrl-C, or SIGTERM where there is one.
+async fn ended() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+pub(crate) async fn check(config: &Config) -> anyhow::Result<()> {
+    let mut faults = 0;
+    for log in checking::check(config).await? {
+        println!("{}: {} entries", log.origin, log.size);
+        for fault in &log.faults {
+            println!("  {fault}");
+        }
+        faults += log.faults.len();
+    }
+    match faults {
+        0 => println!("everything holds"),
+        1 => bail!("1 fault was found"),
+        many => bail!("{many} faults were found"),
+    }
+    Ok(())
+}
+
+pub(crate) async fn doctor(config: &Config) -> anyhow::Result<ExitCode> {
+    let lines = doctor::examine(config, &Disk::system()).await;
+    for line in &lines {
+        println!("{line}");
+    }
+    let worst = lines.iter().map(|line| line.level).max();
+    Ok(if worst == Some(Level::Fail) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+pub(crate) fn config_check(config: &Config) -> anyhow::Result<()> {
+    let signer = config.signer()?;
+    let operations = &config.operations;
+    let channels = operations.channels(&config.dir)?;
+    println!("key: {}", signer.verifier_key());
+    println!("watch key: {}", config.watch_signer()?.verifier_key());
+    println!("listens at {}", config.listen);
+    match operations.admin_listen {
+        Some(admin) => println!("metrics and health at {admin}"),
+        None => println!("metrics: nowhere (admin_listen is not set)"),
+    }
+    println!("{}", followed(config.logs.len()));
+    for log in &config.logs {
+        println!("  {} at {}", log.origin, log.url);
+    }
+    if channels.is_empty() {
+        println!("alerts: nobody is told");
+    }
+    for channel in &channels {
+        println!("alerts: {}", channel.name);
+    }
+    println!("the configuration can be used");
+    Ok(())
+}
+
+pub(crate) async fn alert_list(config: &Config, all: bool) -> anyhow::Result<()> {
+    let store = Store::open(&config.database()).await?;
+    let alerts = store.alerts(LIST).await?;
+    store.close().await;
+    let mut any = false;
+    for alert in alerts.iter().filter(|alert| all || alert.is_open()) {
+        any = true;
+        print(alert);
+    }
+    if !any {
+        println!("no alert is open");
+    }
+    Ok(())
+}
+
+fn print(alert: &KeptAlert) {
+    let severity = Severity::parse(&alert.severity).unwrap_or(Severity::Own);
+    let words = words(severity, &alert.code);
+    let time =
+        |seconds| Timestamp::from_seconds(seconds).map_or_else(String::new, |t| t.to_string());
+    println!(
+        "{} {} {}",
+        alert.id,
+        alert.severity.to_uppercase(),
+        time(alert.time)
+    );
+    println!("  what: {}", alert.text);
+    println!(
+        "  about: {}",
+        alert.origin.as_deref().unwrap_or("this auditor")
+    );
+    println!("  proven: {}", words.proven);
+    println!("  not proven: {}", words.not_proven);
+    println!("  next: {}", words.next);
+    if let Some((when, reason)) = &alert.acknowledged {
+        println!("  acknowledged {}: {reason}", time(*when));
+    }
+    if let Some(when) = alert.resolved {
+        println!("  ended {}", time(when));
+    }
+}
+
+pub(crate) async fn alert_test(config: &Config) -> anyhow::Result<ExitCode> {
+    let sender = Sender {
+        name: config.identity.name.clone(),
+        organisation: config.identity.organisation.clone(),
+        url: config.operations.url.clone(),
+    };
+    let channels = config.operations.channels(&config.dir)?;
+    if channels.is_empty() {
+        bail!("no channel is configured: add alert_file, [[hook]] or [[webhook]] to auditor.toml");
+    }
+    let mut nonce = [0u8; 8];
+    getrandom::fill(&mut nonce).context("no randomness")?;
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    let message = Message::test(&sender, &hex::encode(nonce), now);
+    let mut failed = false;
+    for channel in channels {
+        match channel.send(&message, now).await {
+            Ok(()) => println!("ok   {}", channel.name),
+            Err(error) => {
+                failed = true;
+                println!("fail {}: {error}", channel.name);
+            }
+        }
+    }
+    println!("message {}", message.id);
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+pub(crate) fn alert_keygen(out: &Path, ed25519: bool) -> anyhow::Result<()> {
+    let mut secret = zeroize::Zeroizing::new([0u8; 32]);
+    getrandom::fill(secret.as_mut_slice()).context("no randomness")?;
+    let kind = if ed25519 { "whsk_" } else { "whsec_" };
+    let text = plainsight_specs::codec::to_base64(secret.as_slice());
+    let text = zeroize::Zeroizing::new(format!("{kind}{text}\n"));
+    plainsight_auditor::config::write_secret(out, text.as_bytes())?;
+    match WebhookKey::parse(text.trim())?.public() {
+        Some(public) => println!("{public}"),
+        None => println!(
+            "a shared secret was written to {}; give it to the receiver over a safe way",
+            out.display()
+        ),
+    }
+    Ok(())
+}

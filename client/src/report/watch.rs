@@ -1,0 +1,184 @@
+//! `keys watch`.
+
+use plainsight_specs::label::Version;
+use serde_json::{Value, json};
+
+use super::{Report, head_json, head_lines, not_checked_line, plain};
+use crate::failure::Verdict;
+use crate::watch::{WatchAlarm, Watched};
+
+const NOT_CHECKED: [&str; 2] = [
+    "what was logged before the watches began (`plainsight keys monitor` opens every version)",
+    "auditors that are not asked",
+];
+
+impl Report for Watched {
+    fn verdict(&self) -> Verdict {
+        if self.alarms.iter().any(|alarm| !alarm.is_silence()) {
+            Verdict::Refuted
+        } else if self.alarms.is_empty() {
+            Verdict::Verified
+        } else {
+            Verdict::Undecided
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let (label, latest) = (&self.label, self.latest);
+        let count = match self.guards.len() {
+            1 => "1 auditor".into(),
+            many => format!("{many} auditors"),
+        };
+        let mut lines = vec![match self.verdict() {
+            Verdict::Verified => format!(
+                "VERIFIED: {count} watch for versions of {label} after {latest}, and saw none that is \
+                 not yours."
+            ),
+            Verdict::Undecided => format!(
+                "ALARM: not every auditor that watches for versions of {label} after {latest} says \
+                 that it saw none."
+            ),
+            _ => format!("ALARM: a version of {label} that must not be is in the log."),
+        }];
+        lines.extend(self.alarms.iter().map(words));
+        for guard in &self.guards {
+            lines.push(format!(
+                "{}: {} {} indexes up to size {}; it forgets them at {} unless it is asked.",
+                guard.auditor,
+                if guard.new { "now watches" } else { "watches" },
+                guard.watched,
+                guard.size,
+                guard.expires
+            ));
+        }
+        if let Some(next) = next_step(&self.alarms) {
+            lines.push(next.into());
+        }
+        lines.extend(head_lines(&self.head));
+        lines.push(not_checked_line(&NOT_CHECKED));
+        lines
+    }
+
+    fn json(&self) -> Value {
+        let guards: Value = self
+            .guards
+            .iter()
+            .map(|guard| {
+                json!({
+                    "auditor": guard.auditor,
+                    "watched": guard.watched,
+                    "size": guard.size,
+                    "new": guard.new,
+                    "expires": guard.expires.to_string(),
+                })
+            })
+            .collect();
+        json!({
+            "verdict": self.verdict().as_str(),
+            "label": self.label.display(),
+            "latest": self.latest.get(),
+            "auditors": guards,
+            "alarms": self.alarms.iter().map(alarm_json).collect::<Value>(),
+            "head": head_json(&self.head),
+            "not_checked": NOT_CHECKED,
+        })
+    }
+}
+
+fn next_step(alarms: &[WatchAlarm]) -> Option<&'static str> {
+    if alarms.is_empty() {
+        return None;
+    }
+    Some(if alarms.iter().all(WatchAlarm::is_silence) {
+        "Ask again soon. If the silence lasts, ask the auditor over another way, and run \
+         `plainsight keys monitor`: an auditor may be down, or may not be allowed to speak."
+    } else {
+        "Do not rotate now. Run `plainsight keys monitor`, warn your contacts in another way, and keep \
+         what was printed here."
+    })
+}
+
+fn words(alarm: &WatchAlarm) -> String {
+    match alarm {
+        WatchAlarm::Planted { version } => format!(
+            "Planted: the log's index holds version {version}, which is not yours and which no contact \
+             is shown yet; it would surface with your next rotation."
+        ),
+        WatchAlarm::Hit {
+            auditor,
+            version,
+            position,
+            announced,
+        } => format!(
+            "Ghost: {auditor} saw version {version} logged at position {position}, {}.",
+            if *announced {
+                "announced with this home's own token, though this home has made no such version"
+            } else {
+                "which you did not announce"
+            }
+        ),
+        WatchAlarm::Denied {
+            auditor,
+            version,
+            size,
+        } => format!(
+            "Denied: {auditor} signed that up to size {size} there is no version {version}, and it is \
+             shown that there is. Its signed report is proof against it."
+        ),
+        WatchAlarm::OtherLatest { shown } => format!(
+            "Ghost: the log shows {} as the latest, which is not your newest.",
+            shown.map_or_else(|| "no version".into(), |shown| format!("version {shown}"))
+        ),
+        WatchAlarm::Apart { auditor, why } => format!(
+            "Apart: the log does not show you the history that {auditor} has looked at: {}. You may be \
+             shown one log and the auditor another.",
+            plain(why)
+        ),
+        WatchAlarm::Silent { auditor, why } => {
+            format!(
+                "Silence: {auditor} does not vouch for anything: {}.",
+                plain(why)
+            )
+        }
+        WatchAlarm::Still { auditor, size } => format!(
+            "Silence: {auditor} has looked no further than size {size} for hours, though the log grew."
+        ),
+    }
+}
+
+fn alarm_json(alarm: &WatchAlarm) -> Value {
+    match alarm {
+        WatchAlarm::Planted { version } => json!({ "kind": "planted", "version": version.get() }),
+        WatchAlarm::Hit {
+            auditor,
+            version,
+            position,
+            announced,
+        } => json!({
+            "kind": "hit",
+            "auditor": auditor,
+            "version": version.get(),
+            "position": position.get(),
+            "announced": announced,
+        }),
+        WatchAlarm::Denied {
+            auditor,
+            version,
+            size,
+        } => json!({
+            "kind": "denied", "auditor": auditor, "version": version.get(), "size": size,
+        }),
+        WatchAlarm::OtherLatest { shown } => {
+            json!({ "kind": "other-latest", "shown": shown.map(Version::get) })
+        }
+        WatchAlarm::Apart { auditor, why } => {
+            json!({ "kind": "apart", "auditor": auditor, "why": plain(why) })
+        }
+        WatchAlarm::Silent { auditor, why } => {
+            json!({ "kind": "silent", "auditor": auditor, "why": plain(why) })
+        }
+        WatchAlarm::Still { auditor, size } => {
+            json!({ "kind": "still", "auditor": auditor, "size": size })
+        }
+    }
+}
