@@ -74,7 +74,7 @@ impl Default for Replica {
             advertise: None,
             advisory_lock: true,
             beat_ms: 300,
-            stale_ms: 1_500,
+            stale_ms: 1_200,
             poll_ms: 200,
         }
     }
