@@ -43,6 +43,8 @@ pub mod token;
 
 mod clock;
 mod election;
+#[cfg(test)]
+mod fault_table;
 mod forward;
 mod http;
 mod materialise;

@@ -164,6 +164,11 @@ impl Server {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Where HTTP is answered.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr

@@ -129,6 +129,11 @@ impl Store {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn faults(&self) -> &fault::Faults {
+        &self.faults
+    }
+
     /// Where the database is.
     pub fn address(&self) -> &DatabaseAddress {
         &self.address
