@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::objects::ObjectsAddress;
+
 /// The name of the file that `init` writes into the log's folder.
 pub const FILE_NAME: &str = "plainsight-log.toml";
 
@@ -25,8 +27,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The `SQLite` file with the log's private state.
     pub database: PathBuf,
-    /// The folder of public objects: checkpoint, tiles, entry bundles.
-    pub objects: PathBuf,
+    /// Where the public objects are (checkpoint, tiles, entry bundles): a folder, or
+    /// `s3://bucket/prefix`, whose endpoint and credentials come from the environment.
+    pub objects: ObjectsAddress,
     /// The seed of the key that signs checkpoints.
     pub log_key: PathBuf,
     /// The seed of the VRF key.
@@ -41,6 +44,40 @@ pub struct Config {
     /// What is refused before work is done for it.
     #[serde(default)]
     pub limits: Limits,
+    /// When partial objects are removed.
+    #[serde(default)]
+    pub gc: Gc,
+}
+
+/// When partial tiles and bundles are removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gc {
+    /// How long a partial one stays after its full one was written, in seconds.
+    pub grace_s: u64,
+    /// How often the objects are looked through, in seconds.
+    pub every_s: u64,
+}
+
+impl Default for Gc {
+    fn default() -> Self {
+        Self {
+            grace_s: 3_600,
+            every_s: 3_600,
+        }
+    }
+}
+
+impl Gc {
+    /// [`Gc::grace_s`] as a duration.
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_s)
+    }
+
+    /// [`Gc::every_s`] as a duration.
+    pub fn every(&self) -> Duration {
+        Duration::from_secs(self.every_s)
+    }
 }
 
 /// When and how checkpoints are published.
@@ -161,12 +198,13 @@ impl Config {
             origin: origin.to_owned(),
             listen,
             database: dir.join("log.db"),
-            objects: dir.join("public"),
+            objects: dir.join("public").into(),
             log_key: dir.join("keys/log.key"),
             vrf_key: dir.join("keys/vrf.key"),
             policy: None,
             publication: Publication::default(),
             limits: Limits::default(),
+            gc: Gc::default(),
         }
     }
 
@@ -188,13 +226,13 @@ impl Config {
         let dir = path.parent().unwrap_or(Path::new("."));
         let members = [
             &mut config.database,
-            &mut config.objects,
             &mut config.log_key,
             &mut config.vrf_key,
         ];
         for member in members.into_iter().chain(config.policy.as_mut()) {
             *member = dir.join(&*member);
         }
+        config.objects = config.objects.below(dir);
         config.check(&path)?;
         Ok(config)
     }
@@ -204,7 +242,6 @@ impl Config {
         let mut config = self.clone();
         let members = [
             &mut config.database,
-            &mut config.objects,
             &mut config.log_key,
             &mut config.vrf_key,
         ];
@@ -213,6 +250,7 @@ impl Config {
                 *member = inside.to_owned();
             }
         }
+        config.objects = config.objects.relative_to(dir);
         toml::to_string_pretty(&config)
     }
 
@@ -233,6 +271,7 @@ impl Config {
                 self.limits.unpublished_entries,
             ),
             ("limits.wait_ms", self.limits.wait_ms),
+            ("gc.every_s", self.gc.every_s),
             (
                 "limits.read_connections",
                 u64::from(self.limits.read_connections),

@@ -113,12 +113,17 @@ pub async fn init(options: &InitOptions) -> Result<Initialised, InitError> {
     let config = Config::in_folder(dir, origin.as_str(), options.listen);
     let config_path = dir.join(FILE_NAME);
     let keys = dir.join("keys");
-    for path in [&config_path, &config.database, &config.objects, &keys] {
+    let objects = config.objects.folder();
+    for path in [&*config_path, &config.database, &keys]
+        .into_iter()
+        .chain(objects)
+    {
         if path.exists() {
-            return Err(InitError::Exists { path: path.clone() });
+            let path = path.to_owned();
+            return Err(InitError::Exists { path });
         }
     }
-    for folder in [dir, &keys, &config.objects] {
+    for folder in [&**dir, &keys].into_iter().chain(objects) {
         std::fs::create_dir_all(folder).map_err(file_error(folder))?;
     }
     let lock = WriterLock::take(&config.database)?;

@@ -11,6 +11,7 @@
 //! | `recovery` | start-up, and the same after any failed write |
 //! | `http` | who asks for what |
 //! | [`check`](mod@check) | verifies all of it |
+//! | [`gc`] | removes partial objects that nobody needs |
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,6 +29,7 @@ pub mod check;
 pub mod config;
 pub mod cosigners;
 pub mod directory;
+pub mod gc;
 pub mod init;
 pub mod objects;
 pub mod publication;

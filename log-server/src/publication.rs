@@ -27,7 +27,6 @@ use crate::clock::now_ms;
 use crate::cosigners::Auditors;
 use crate::directory::PublishedHead;
 use crate::materialise::Materialiser;
-use crate::objects::ObjectError;
 use crate::recovery::{WriteError, advance, refuse};
 use crate::sequencer::may_be_signed;
 use crate::shared::Shared;
@@ -82,7 +81,7 @@ impl Publisher {
             }
             match self.publish(due).await {
                 Ok(()) => {}
-                Err(WriteError::Objects(error)) if is_transient(&error) => {
+                Err(WriteError::Objects(error)) if error.is_transient() => {
                     tracing::error!(%error, "publication failed; trying again");
                     self.materialiser = None;
                     tokio::time::sleep(self.shared.config.publication.retry()).await;
@@ -237,7 +236,7 @@ impl Publisher {
             return Err(StoreError::Corrupt("no note for what is published".into()).into());
         };
         let mut above = TreeSize::ZERO;
-        let mut materialiser = Materialiser::from_nothing(source.clone());
+        let mut materialiser = Materialiser::from_nothing(source.clone(), published);
         loop {
             let signed = source.store.checkpoints_above(above, 256).await?;
             for signed in &signed {
@@ -259,15 +258,6 @@ impl Publisher {
     }
 }
 
-/// Whether the same write may succeed later. Other bytes under a final name, or a checkpoint that
-/// is ahead, are not going away.
-fn is_transient(error: &ObjectError) -> bool {
-    matches!(
-        error,
-        ObjectError::Store(_) | ObjectError::File { .. } | ObjectError::Cancelled
-    )
-}
-
 impl From<reqwest::Error> for WriteError {
     fn from(error: reqwest::Error) -> Self {
         Self::Refused(format!("no HTTP client for the auditors: {error}"))
@@ -280,7 +270,7 @@ pub(crate) fn is_final(error: &WriteError) -> bool {
         WriteError::Refused(_)
         | WriteError::Source(SourceError::Tile { .. })
         | WriteError::Store(StoreError::Corrupt(_)) => true,
-        WriteError::Objects(error) => !is_transient(error),
+        WriteError::Objects(error) => !error.is_transient(),
         _ => false,
     }
 }

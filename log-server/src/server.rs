@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::cosigners::Auditors;
+use crate::gc::Collecting;
 use crate::http;
 use crate::objects::{ObjectError, Objects};
 use crate::publication::{Publisher, is_final};
@@ -106,6 +107,7 @@ impl Server {
         let store = Store::open(&config.database, config.limits.read_connections).await?;
         let lock = WriterLock::take(&config.database)?;
         let objects = Objects::open(&config.objects)?;
+        objects.probe().await?;
         let removed = objects.remove_leftovers().await?;
         if removed > 0 {
             tracing::info!(removed, "removed what an earlier run left unfinished");
@@ -299,6 +301,7 @@ async fn term(
         rebuild,
     );
     shared.status.send_replace(Status::Writing);
+    let _collecting = Collecting::start(Arc::clone(shared));
     let stop_publishing = watch::Sender::new(false);
     let mut sequencing = Ended(tokio::spawn(sequencer.run(stop)));
     let mut publishing = Ended(tokio::spawn(publisher.run(stop_publishing.subscribe())));
