@@ -22,7 +22,7 @@ use support::{Client, Made, key_item, key_set, make};
 async fn made_in_bucket() -> Made {
     let mut made = make().await;
     made.config.objects = "s3://objects/logs/one".parse().unwrap();
-    let dir = made.config.database.parent().unwrap();
+    let dir = made.config.database.file().unwrap().parent().unwrap();
     let toml = made.config.to_toml(dir).unwrap();
     std::fs::write(dir.join("plainsight-log.toml"), toml).unwrap();
     made
@@ -32,7 +32,7 @@ fn command(made: &Made, s3: &S3, word: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plainsight-log"));
     command
         .args([word, "--dir"])
-        .arg(made.config.database.parent().unwrap())
+        .arg(made.config.database.file().unwrap().parent().unwrap())
         .envs(s3.environment());
     command
 }

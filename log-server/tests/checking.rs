@@ -85,7 +85,10 @@ fn flip(path: &PathBuf) {
 
 /// Runs a statement on the database behind the log's back.
 async fn sql(made: &Made, statement: &'static str) {
-    let url = format!("sqlite://{}", made.config.database.display());
+    let url = format!(
+        "sqlite://{}",
+        made.config.database.file().unwrap().display()
+    );
     let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
     let done = sqlx::query(statement).execute(&mut connection).await;
     assert!(done.unwrap().rows_affected() > 0, "{statement}");

@@ -192,16 +192,26 @@ impl Rows {
 }
 
 /// Whether label, version and key set of a row lead to the index and the commitment of its entry.
+/// Without the key set, which can be erased, nothing leads there, and there is nothing to compare.
 fn opens(keys: &Keys, row: KeyRow, entry: &KeyEntry) -> bool {
-    let Ok(key_set) = KeySet::parse(&row.key_set) else {
-        return false;
+    let Some(key_set) = row.key_set else {
+        return row.opening.is_none();
     };
-    let Ok(opening) = row.opening.try_into().map(Opening::from_bytes) else {
+    let Ok(key_set) = KeySet::parse(&key_set) else {
         return false;
     };
     let (label, version) = (key_set.label(), key_set.version());
+    let is_committed = || match row.opening.map(<[u8; 16]>::try_from) {
+        // Erased: what is left is compared.
+        None => true,
+        Some(Err(_)) => false,
+        Some(Ok(opening)) => {
+            let opening = Opening::from_bytes(opening);
+            commit(&opening, label, version, key_set.bytes()) == entry.commitment
+        }
+    };
     label_hash(label) == row.label_hash
         && version.get() == row.version
-        && commit(&opening, label, version, key_set.bytes()) == entry.commitment
+        && is_committed()
         && keys.vrf.evaluate(&label.vrf_input(version)).index_key() == entry.index
 }

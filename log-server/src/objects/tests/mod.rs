@@ -12,11 +12,6 @@ mod faults;
 mod full_disk;
 mod powercut;
 #[path = "../../../tests/support/s3.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "shared with the tests of the binary"
-)]
 mod s3;
 
 use std::time::Duration;

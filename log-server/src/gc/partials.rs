@@ -7,17 +7,14 @@
 //! one's bytes, and has been there for a time of grace. The partial ones of tiles that are not
 //! full stay, whatever size they are of. Nothing else is ever removed.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures::TryStreamExt as _;
 use futures::stream::{self, StreamExt as _};
 use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::tile::{TileKind, TilePath};
-use tokio::task::JoinHandle;
 
 use crate::objects::{Found, ObjectError, Objects};
-use crate::shared::Shared;
 
 /// Partial ones that are removed at a time.
 const REMOVED_AT_ONCE: usize = 16;
@@ -105,38 +102,6 @@ pub async fn collect(
     }
     collected.removed += remove(objects, due).await?;
     Ok(collected)
-}
-
-/// Collects now and then; ends when it is dropped. For the one writer.
-pub(crate) struct Collecting(JoinHandle<()>);
-
-impl Collecting {
-    pub(crate) fn start(shared: Arc<Shared>) -> Self {
-        Self(tokio::spawn(async move {
-            let gc = &shared.config.gc;
-            loop {
-                tokio::time::sleep(gc.every()).await;
-                let published = *shared.published.borrow();
-                let objects = &shared.source.objects;
-                match collect(objects, published, gc.grace(), SystemTime::now()).await {
-                    Ok(collected) => tracing::info!(
-                        removed = collected.removed,
-                        bytes = collected.removed_bytes,
-                        kept = collected.kept.len(),
-                        "partial objects were removed"
-                    ),
-                    // Nothing waits for it; what is left is removed the next time.
-                    Err(error) => tracing::warn!(%error, "partial objects could not be removed"),
-                }
-            }
-        }))
-    }
-}
-
-impl Drop for Collecting {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 enum Verdict {
