@@ -19,7 +19,7 @@ use crate::store::{AdvisoryLock, Lease, StoreError, Writer, WriterLock};
 /// The pause after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How much longer than the beat's time whoever does not have the lock waits.
-const WITHOUT_LOCK: Duration = Duration::from_millis(700);
+const WITHOUT_LOCK: Duration = Duration::from_millis(500);
 
 /// One replica's part in the election.
 pub(crate) struct Election<'a> {
@@ -75,8 +75,13 @@ impl<'a> Election<'a> {
         self.seen = Some((lease.clone(), since));
         let stands_still = now.duration_since(since);
         let stale = self.shared.config.replica.stale();
-        // The lock on the file proves that no other process has the log open.
-        let is_free = !store.is_shared() || lease.holder.is_empty() || stands_still >= stale;
+        let holder = self.shared.address();
+        // The lock on the file proves that no other process has the log open; and what this
+        // replica held in an earlier term, no other holds.
+        let is_free = !store.is_shared()
+            || lease.holder.is_empty()
+            || lease.holder == holder
+            || stands_still >= stale;
         if !is_free {
             self.follow(&lease);
             return Ok(None);
@@ -85,7 +90,6 @@ impl<'a> Election<'a> {
             self.follow(&lease);
             return Ok(None);
         }
-        let holder = self.shared.address();
         let taken = store
             .take_over(self.lock, &lease, &holder, now_ms())
             .await?;
