@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::objects::ObjectsAddress;
 use crate::store::DatabaseAddress;
 
 /// The name of the file that `init` writes into the log's folder.
@@ -27,8 +28,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The log's private state: a file for `SQLite`, or the URL of a `PostgreSQL` database.
     pub database: DatabaseAddress,
-    /// The folder of public objects: checkpoint, tiles, entry bundles.
-    pub objects: PathBuf,
+    /// Where the public objects are (checkpoint, tiles, entry bundles): a folder, or
+    /// `s3://bucket/prefix`, whose endpoint and credentials come from the environment.
+    pub objects: ObjectsAddress,
     /// The seed of the key that signs checkpoints.
     pub log_key: PathBuf,
     /// The seed of the VRF key.
@@ -46,6 +48,44 @@ pub struct Config {
     /// How this replica of the log gets along with the others.
     #[serde(default)]
     pub replica: Replica,
+    /// When what nobody needs any more is removed.
+    #[serde(default)]
+    pub gc: Gc,
+}
+
+/// When what nobody needs any more is removed: partial objects, and segments of the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gc {
+    /// How long a partial object stays after its full one was written, in seconds.
+    pub grace_s: u64,
+    /// How often the objects are looked through, in seconds.
+    pub every_s: u64,
+    /// Whether segments whose bundles are full, published and read back are deleted from the
+    /// database: the bundles are then the only copy of the entries.
+    pub prune: bool,
+}
+
+impl Default for Gc {
+    fn default() -> Self {
+        Self {
+            grace_s: 3_600,
+            every_s: 3_600,
+            prune: false,
+        }
+    }
+}
+
+impl Gc {
+    /// [`Gc::grace_s`] as a duration.
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_s)
+    }
+
+    /// [`Gc::every_s`] as a duration.
+    pub fn every(&self) -> Duration {
+        Duration::from_secs(self.every_s)
+    }
 }
 
 /// How one replica of a log gets along with the others on the same database.
@@ -215,13 +255,14 @@ impl Config {
             origin: origin.to_owned(),
             listen,
             database: dir.join("log.db").into(),
-            objects: dir.join("public"),
+            objects: dir.join("public").into(),
             log_key: dir.join("keys/log.key"),
             vrf_key: dir.join("keys/vrf.key"),
             policy: None,
             publication: Publication::default(),
             limits: Limits::default(),
             replica: Replica::default(),
+            gc: Gc::default(),
         }
     }
 
@@ -242,11 +283,8 @@ impl Config {
         })?;
         let dir = path.parent().unwrap_or(Path::new("."));
         config.database = config.database.in_folder(dir);
-        let members = [
-            &mut config.objects,
-            &mut config.log_key,
-            &mut config.vrf_key,
-        ];
+        config.objects = config.objects.below(dir);
+        let members = [&mut config.log_key, &mut config.vrf_key];
         for member in members.into_iter().chain(config.policy.as_mut()) {
             *member = dir.join(&*member);
         }
@@ -258,11 +296,8 @@ impl Config {
     pub fn to_toml(&self, dir: &Path) -> Result<String, toml::ser::Error> {
         let mut config = self.clone();
         config.database = config.database.relative_to(dir);
-        let members = [
-            &mut config.objects,
-            &mut config.log_key,
-            &mut config.vrf_key,
-        ];
+        config.objects = config.objects.relative_to(dir);
+        let members = [&mut config.log_key, &mut config.vrf_key];
         for member in members.into_iter().chain(config.policy.as_mut()) {
             if let Ok(inside) = member.strip_prefix(dir) {
                 *member = inside.to_owned();
@@ -291,6 +326,7 @@ impl Config {
                 self.limits.unpublished_entries,
             ),
             ("limits.wait_ms", self.limits.wait_ms),
+            ("gc.every_s", self.gc.every_s),
             (
                 "limits.read_connections",
                 u64::from(self.limits.read_connections),

@@ -14,6 +14,7 @@ use plainsight_specs::note::VerifierKey;
 use plainsight_specs::vrf;
 
 use crate::config::{Config, FILE_NAME};
+use crate::objects::ObjectsAddress;
 use crate::signer::{KeyError, create_seed, log_signer};
 use crate::store::{DatabaseAddress, NewLog, Store, StoreError, WriterLock, private_file};
 
@@ -42,6 +43,8 @@ pub struct InitOptions {
     pub predecessor: Option<Predecessor>,
     /// The database; if there is none, a file in the folder.
     pub database: Option<DatabaseAddress>,
+    /// Where its public objects are; a folder in the folder without it.
+    pub objects: Option<ObjectsAddress>,
 }
 
 impl InitOptions {
@@ -59,6 +62,7 @@ impl InitOptions {
             heartbeat_s: 3_600,
             predecessor: None,
             database: None,
+            objects: None,
         }
     }
 }
@@ -117,17 +121,26 @@ pub async fn init(options: &InitOptions) -> Result<Initialised, InitError> {
     if let Some(database) = &options.database {
         config.database = database.clone();
     }
+    if let Some(objects) = &options.objects {
+        config.objects = objects.clone();
+    }
     let config_path = dir.join(FILE_NAME);
     let keys = dir.join("keys");
-    let paths = [&config_path, &config.objects, &keys].map(PathBuf::as_path);
-    for path in paths.into_iter().chain(config.database.file()) {
+    let paths = [config_path.as_path(), &keys];
+    let others = config
+        .database
+        .file()
+        .into_iter()
+        .chain(config.objects.folder());
+    for path in paths.into_iter().chain(others) {
         if path.exists() {
             return Err(InitError::Exists {
                 path: path.to_owned(),
             });
         }
     }
-    for folder in [dir, &keys, &config.objects] {
+    let folders = [dir.as_path(), &keys];
+    for folder in folders.into_iter().chain(config.objects.folder()) {
         std::fs::create_dir_all(folder).map_err(file_error(folder))?;
     }
     let lock = WriterLock::take(&config.database)?;

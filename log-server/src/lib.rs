@@ -12,6 +12,7 @@
 //! | `recovery` | start-up, and the same after any failed write |
 //! | `http` | who asks for what |
 //! | [`check`](mod@check) | verifies all of it |
+//! | [`gc`] | removes partial objects that nobody needs |
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,6 +34,7 @@ pub mod check;
 pub mod config;
 pub mod cosigners;
 pub mod directory;
+pub mod gc;
 pub mod init;
 pub mod objects;
 pub mod publication;

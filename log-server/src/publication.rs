@@ -83,7 +83,7 @@ impl Publisher {
             }
             match self.publish(due).await {
                 Ok(()) => {}
-                Err(WriteError::Objects(error)) if is_transient(&error) => {
+                Err(WriteError::Objects(error)) if error.is_transient() => {
                     tracing::error!(%error, "publication failed; trying again");
                     self.materialiser = None;
                     tokio::time::sleep(self.shared.config.publication.retry()).await;
@@ -237,7 +237,7 @@ impl Publisher {
             return Err(StoreError::Corrupt("no note for what is published".into()).into());
         };
         let mut above = TreeSize::ZERO;
-        let mut materialiser = Materialiser::from_nothing(source.clone());
+        let mut materialiser = Materialiser::from_nothing(source.clone(), published);
         loop {
             let signed = source.store.checkpoints_above(above, 256).await?;
             for signed in &signed {
@@ -260,15 +260,6 @@ impl Publisher {
     }
 }
 
-/// Whether the same write may succeed later in this term. Other bytes under a final name, or a
-/// checkpoint that is ahead, are not going away.
-fn is_transient(error: &ObjectError) -> bool {
-    matches!(
-        error,
-        ObjectError::Store(_) | ObjectError::File { .. } | ObjectError::Cancelled
-    )
-}
-
 impl From<reqwest::Error> for WriteError {
     fn from(error: reqwest::Error) -> Self {
         Self::Refused(format!("no HTTP client for the auditors: {error}"))
@@ -283,7 +274,7 @@ pub(crate) fn is_final(error: &WriteError) -> bool {
         | WriteError::Store(StoreError::Corrupt(_)) => true,
         // Another writer may have published it, which the next term finds out.
         WriteError::Objects(ObjectError::Larger { .. }) => false,
-        WriteError::Objects(error) => !is_transient(error),
+        WriteError::Objects(error) => !error.is_transient(),
         _ => false,
     }
 }

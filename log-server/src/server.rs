@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::cosigners::Auditors;
 use crate::election::Election;
 use crate::forward::Forwarder;
+use crate::gc::Collecting;
 use crate::http;
 use crate::objects::{ObjectError, Objects};
 use crate::publication::{Publisher, is_final};
@@ -113,10 +114,7 @@ impl Server {
         let store = Store::open(&config.database, config.limits.read_connections).await?;
         let lock = WriterLock::take(&config.database)?;
         let objects = Objects::open(&config.objects)?;
-        let removed = objects.remove_leftovers().await?;
-        if removed > 0 {
-            tracing::info!(removed, "removed what an earlier run left unfinished");
-        }
+        objects.probe().await?;
         let listener = listen(config.listen).await?;
         let local_addr = listener.local_addr().map_err(|source| StartError::Listen {
             address: config.listen,
@@ -332,6 +330,11 @@ async fn term(
         auditors,
         &recovered,
     );
+    let removed = shared.source.objects.remove_leftovers().await?;
+    if removed > 0 {
+        tracing::info!(removed, "removed what an earlier writer left unfinished");
+    }
+    let collecting = Collecting::start(Arc::clone(shared), Arc::clone(&writer));
     let Recovered { replay, head, .. } = recovered;
     let sequencer = Sequencer::new(Arc::clone(shared), Arc::clone(&writer), replay, head);
     shared.pool.open();
@@ -356,6 +359,7 @@ async fn term(
         error = live(shared, &writer, election) => Err(error.into()),
     };
     drop((sequencing, publishing));
+    collecting.end().await;
     match &ended {
         Ok(()) => {
             if let Some(writer) = Arc::into_inner(writer) {

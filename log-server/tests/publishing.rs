@@ -345,8 +345,8 @@ async fn older_objects_beside_the_database_are_written_again() {
         client.publish_one(&made.tokens.keys, item).await.unwrap();
     }
     server.shutdown().await;
-    std::fs::remove_dir_all(&made.config.objects).unwrap();
-    std::fs::create_dir(&made.config.objects).unwrap();
+    std::fs::remove_dir_all(made.config.objects.folder().unwrap()).unwrap();
+    std::fs::create_dir(made.config.objects.folder().unwrap()).unwrap();
     let server = made.start().await;
     assert_eq!(server.read_only(), None);
     let client = Client::new(&server.url());
@@ -359,7 +359,12 @@ async fn older_objects_beside_the_database_are_written_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_bytes_under_a_final_name_freeze_the_log_for_good() {
     let made = make().await;
-    let entries = made.config.objects.join("tile/entries/000.p");
+    let entries = made
+        .config
+        .objects
+        .folder()
+        .unwrap()
+        .join("tile/entries/000.p");
     std::fs::create_dir_all(&entries).unwrap();
     std::fs::write(entries.join("2"), b"not the log's").unwrap();
     for _ in 0..2 {

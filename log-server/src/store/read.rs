@@ -63,6 +63,14 @@ impl Store {
         Ok((position < end).then_some(segment))
     }
 
+    /// Where the oldest segment begins that was not deleted.
+    pub async fn oldest_segment(&self) -> Result<Option<u64>, StoreError> {
+        let row = sqlx::query("SELECT start FROM segment ORDER BY start LIMIT 1")
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| from_sql(row.try_get("start")?)).transpose()
+    }
+
     /// The checkpoint with the largest size that was signed.
     pub async fn newest_checkpoint(&self) -> Result<Option<CheckpointRow>, StoreError> {
         self.checkpoint_where("SELECT size, root, note, cosigned, published_at FROM checkpoint ORDER BY size DESC LIMIT 1")
