@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use plainsight_auditor::{Identity, LogConfig, Node};
 use plainsight_client::http::BaseUrl;
-use plainsight_log_server::store::{Store, TokenRole};
+use plainsight_log_server::store::{DatabaseAddress, Store, TokenRole};
 use plainsight_log_server::{InitOptions, Server};
 use serde_json::json;
 
@@ -350,7 +350,7 @@ impl Network {
     }
 }
 
-async fn add_tokens(database: &Path) -> Result<Tokens> {
+async fn add_tokens(database: &DatabaseAddress) -> Result<Tokens> {
     let store = Store::open(database, 1).await?;
     let add = async |name, role| plainsight_log_server::add_token(&store, name, role).await;
     let tokens = Tokens {

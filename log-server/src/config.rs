@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::DatabaseAddress;
+
 /// The name of the file that `init` writes into the log's folder.
 pub const FILE_NAME: &str = "plainsight-log.toml";
 
@@ -23,8 +25,8 @@ pub struct Config {
     pub origin: String,
     /// Where HTTP is answered; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// The `SQLite` file with the log's private state.
-    pub database: PathBuf,
+    /// The log's private state: a file for `SQLite`, or the URL of a `PostgreSQL` database.
+    pub database: DatabaseAddress,
     /// The folder of public objects: checkpoint, tiles, entry bundles.
     pub objects: PathBuf,
     /// The seed of the key that signs checkpoints.
@@ -160,7 +162,7 @@ impl Config {
         Self {
             origin: origin.to_owned(),
             listen,
-            database: dir.join("log.db"),
+            database: dir.join("log.db").into(),
             objects: dir.join("public"),
             log_key: dir.join("keys/log.key"),
             vrf_key: dir.join("keys/vrf.key"),
@@ -186,8 +188,8 @@ impl Config {
             message: error.to_string(),
         })?;
         let dir = path.parent().unwrap_or(Path::new("."));
+        config.database = config.database.in_folder(dir);
         let members = [
-            &mut config.database,
             &mut config.objects,
             &mut config.log_key,
             &mut config.vrf_key,
@@ -202,8 +204,8 @@ impl Config {
     /// The TOML text. Paths inside `dir` are written relative to it, so that the folder can move.
     pub fn to_toml(&self, dir: &Path) -> Result<String, toml::ser::Error> {
         let mut config = self.clone();
+        config.database = config.database.relative_to(dir);
         let members = [
-            &mut config.database,
             &mut config.objects,
             &mut config.log_key,
             &mut config.vrf_key,

@@ -15,7 +15,7 @@ use plainsight_specs::vrf;
 
 use crate::config::{Config, FILE_NAME};
 use crate::signer::{KeyError, create_seed, log_signer};
-use crate::store::{NewLog, Store, StoreError, WriterLock, private_file};
+use crate::store::{DatabaseAddress, NewLog, Store, StoreError, WriterLock, private_file};
 
 /// What a log is made from.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub struct InitOptions {
     pub heartbeat_s: u64,
     /// The log that this one continues.
     pub predecessor: Option<Predecessor>,
+    /// The database; if there is none, a file in the folder.
+    pub database: Option<DatabaseAddress>,
 }
 
 impl InitOptions {
@@ -56,6 +58,7 @@ impl InitOptions {
             max_clock_skew_ms: 60_000,
             heartbeat_s: 3_600,
             predecessor: None,
+            database: None,
         }
     }
 }
@@ -110,12 +113,18 @@ pub enum InitError {
 pub async fn init(options: &InitOptions) -> Result<Initialised, InitError> {
     let origin = Origin::parse(&options.origin)?;
     let dir = &options.dir;
-    let config = Config::in_folder(dir, origin.as_str(), options.listen);
+    let mut config = Config::in_folder(dir, origin.as_str(), options.listen);
+    if let Some(database) = &options.database {
+        config.database = database.clone();
+    }
     let config_path = dir.join(FILE_NAME);
     let keys = dir.join("keys");
-    for path in [&config_path, &config.database, &config.objects, &keys] {
+    let paths = [&config_path, &config.objects, &keys].map(PathBuf::as_path);
+    for path in paths.into_iter().chain(config.database.file()) {
         if path.exists() {
-            return Err(InitError::Exists { path: path.clone() });
+            return Err(InitError::Exists {
+                path: path.to_owned(),
+            });
         }
     }
     for folder in [dir, &keys, &config.objects] {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use plainsight_log_server::store::{Store, TokenRole};
+use plainsight_log_server::store::{DatabaseAddress, Store, TokenRole};
 use plainsight_log_server::{Config, InitOptions, Server, add_token, check, init};
 use plainsight_specs::codec;
 use plainsight_specs::ed25519::PublicKey;
@@ -97,6 +97,9 @@ struct InitArgs {
     /// A public key (base64) for protections and canaries; without one, a key is made.
     #[arg(long, value_parser = public_key)]
     protections: Vec<PublicKey>,
+    /// The database: a file, or `postgres://user@host/database`; without it, a file in the folder.
+    #[arg(long)]
+    database: Option<DatabaseAddress>,
     /// How many keys of each role must sign.
     #[arg(long, default_value_t = 1)]
     threshold: u8,
@@ -157,6 +160,7 @@ async fn make(args: InitArgs) -> Result<()> {
         max_clock_skew_ms: args.max_clock_skew_ms,
         heartbeat_s: args.heartbeat_s,
         predecessor: None,
+        database: args.database,
     })
     .await?;
     eprintln!("configuration: {}", made.config_path.display());

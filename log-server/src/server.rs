@@ -275,7 +275,9 @@ async fn term(
     stop: watch::Receiver<bool>,
 ) -> Result<(), WriteError> {
     let store = &shared.source.store;
-    let mut writer = store.take_over(lock, now_ms()).await?;
+    let lease = store.lease().await?;
+    let taken = store.take_over(lock, &lease, "", now_ms()).await?;
+    let mut writer = taken.ok_or(StoreError::Fenced { term: lease.term })?;
     let term = writer.term();
     let Recovered {
         replay,

@@ -108,12 +108,13 @@ impl Rows for LogSource {
         let Some(row) = row else { return Ok(None) };
         let opening = row
             .opening
-            .try_into()
+            .map(<[u8; 16]>::try_from)
+            .transpose()
             .map_err(|_| StoreError::Corrupt("an opening is not 16 bytes".into()))?;
         Ok(Some(OpenKey {
             position: row.position,
-            opening: Some(Opening::from_bytes(opening)),
-            key_set: Some(row.key_set),
+            opening: opening.map(Opening::from_bytes),
+            key_set: row.key_set,
         }))
     }
 

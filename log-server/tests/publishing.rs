@@ -304,7 +304,7 @@ async fn an_older_database_beside_newer_objects_is_not_written() {
     let made = make().await;
     let server = made.start().await;
     server.shutdown().await;
-    let backup = std::fs::read(&made.config.database).unwrap();
+    let backup = std::fs::read(made.config.database.file().unwrap()).unwrap();
     let server = made.start().await;
     let client = Client::new(&server.url());
     client
@@ -317,9 +317,9 @@ async fn an_older_database_beside_newer_objects_is_not_written() {
     server.shutdown().await;
     // New files: a connection that is still closing writes into the old ones.
     for name in ["log.db", "log.db-wal", "log.db-shm"] {
-        let _ = std::fs::remove_file(made.config.database.with_file_name(name));
+        let _ = std::fs::remove_file(made.config.database.file().unwrap().with_file_name(name));
     }
-    std::fs::write(&made.config.database, backup).unwrap();
+    std::fs::write(made.config.database.file().unwrap(), backup).unwrap();
     let server = made.start().await;
     assert!(server.read_only().unwrap().contains("larger checkpoint"));
     let client = Client::new(&server.url());

@@ -286,8 +286,8 @@ impl Check {
     fn check_key(&mut self, at: u64, entry: &KeyEntry, row: Option<KeyRow>) {
         self.report.rows += 1;
         let opened = row.filter(|row| row.position.get() == at).and_then(|row| {
-            let key_set = KeySet::parse(&row.key_set).ok()?;
-            let opening = Opening::from_bytes(row.opening.try_into().ok()?);
+            let key_set = KeySet::parse(row.key_set.as_deref()?).ok()?;
+            let opening = Opening::from_bytes(row.opening?.try_into().ok()?);
             let (label, version) = (key_set.label(), key_set.version());
             let index = self
                 .keys
