@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use plainsight_auditor::{Identity, LogConfig, Node};
 use plainsight_client::http::BaseUrl;
-use plainsight_log_server::store::{Store, TokenRole};
+use plainsight_log_server::store::{DatabaseAddress, Store, TokenRole};
 use plainsight_log_server::{InitOptions, Server};
 
 use crate::network::{AUDITORS, Member, ORIGIN, base_url, free_address, write_policy_of};
@@ -162,7 +162,11 @@ pub(crate) struct Children {
 
 impl Children {
     /// Makes a network in `dir`, which holds none yet, and starts it.
-    pub(crate) async fn start(dir: &Path, auditors: usize) -> Result<Self> {
+    pub(crate) async fn start(
+        dir: &Path,
+        auditors: usize,
+        database: Option<DatabaseAddress>,
+    ) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
         let dir = dir.canonicalize()?;
         let log_dir = dir.join("log");
@@ -170,6 +174,7 @@ impl Children {
         let url = base_url(listen)?;
         let made = plainsight_log_server::init(&InitOptions {
             heartbeat_s: 60,
+            database,
             ..InitOptions::new(&log_dir, ORIGIN, listen)
         })
         .await

@@ -9,19 +9,25 @@ use super::report::{PhaseReport, Used};
 pub(crate) struct Meter {
     log: Vec<u32>,
     auditors: Vec<u32>,
+    database: Option<u32>,
 }
 
 /// What they had used at a moment.
 pub(crate) struct Reading {
     log: Usage,
     auditors: Usage,
+    database: Usage,
     generator: Usage,
 }
 
 impl Meter {
     /// Of these processes, and of this one.
-    pub(crate) fn new(log: Vec<u32>, auditors: Vec<u32>) -> Self {
-        Self { log, auditors }
+    pub(crate) fn new(log: Vec<u32>, auditors: Vec<u32>, database: Option<u32>) -> Self {
+        Self {
+            log,
+            auditors,
+            database,
+        }
     }
 
     /// What they have used by now.
@@ -29,6 +35,10 @@ impl Meter {
         Ok(Reading {
             log: Usage::of_all(&self.log)?,
             auditors: Usage::of_all(&self.auditors)?,
+            database: match self.database {
+                Some(pid) => Usage::of_family(pid)?,
+                None => Usage::default(),
+            },
             generator: Usage::of(std::process::id())?,
         })
     }
@@ -43,6 +53,9 @@ impl Meter {
         }
         if !self.auditors.is_empty() {
             report.auditors = Some(used(&before.auditors, &after.auditors));
+        }
+        if self.database.is_some() {
+            report.database = Some(used(&before.database, &after.database));
         }
         report.generator = Some(used(&before.generator, &after.generator));
         Ok(())

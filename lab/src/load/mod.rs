@@ -24,6 +24,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use plainsight_client::http::BaseUrl;
+use plainsight_log_server::store::DatabaseAddress;
 use plainsight_specs::publish::{MAX_ITEMS, Wait};
 use tokio::task::LocalSet;
 
@@ -86,6 +87,14 @@ pub struct LoadArgs {
     /// How many auditors to start, and wait for a majority of; 0 publishes without
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=3), conflicts_with = "url")]
     auditors: u8,
+    /// The URL of a database of `PostgreSQL` for the log, which must hold no log yet; without it, a
+    /// file
+    #[arg(long, conflicts_with = "url")]
+    database: Option<DatabaseAddress>,
+    /// The first process of that database's server, if it is on this machine: what it and its
+    /// children use is reported
+    #[arg(long)]
+    database_pid: Option<u32>,
     /// Keep the network here; the folder must not hold one. Without it, a new folder for temporary
     /// files, which is removed at the end
     #[arg(long, conflicts_with = "url")]
@@ -235,12 +244,14 @@ async fn stages(
     let (target, meter) = if let Some(url) = &args.url {
         let pids: Vec<_> = args.pid.into_iter().collect();
         let target = Target::resolve(url, args.token.as_deref()).await?;
-        (target, Meter::new(pids, Vec::new()))
+        (target, Meter::new(pids, Vec::new(), args.database_pid))
     } else {
         let network = folder.join("network");
-        let started = Children::start(&network, args.auditors.into()).await?;
+        let database = args.database.clone();
+        let started = Children::start(&network, args.auditors.into(), database).await?;
         let target = Target::resolve(&started.url, Some(&started.token)).await?;
-        let meter = Meter::new(vec![started.log_pid()], started.auditor_pids());
+        let (log, auditors) = (vec![started.log_pid()], started.auditor_pids());
+        let meter = Meter::new(log, auditors, args.database_pid);
         *children = Some(started);
         (target, meter)
     };

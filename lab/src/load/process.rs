@@ -32,7 +32,7 @@ impl Usage {
             let path = format!("/proc/{pid}/{name}");
             std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
         };
-        let (cpu, kernel) = cpu(&read("stat")?).context("/proc/*/stat is not as expected")?;
+        let (cpu, kernel) = time(&read("stat")?, 11).context("/proc/*/stat is not as expected")?;
         let rss = labelled(&read("status")?, "VmRSS:").map_or(0, |kib| kib * 1024);
         // Other users' processes do not show it.
         let written = read("io").ok();
@@ -45,29 +45,62 @@ impl Usage {
         })
     }
 
+    /// Of a process, its children that run, and those that ended and that it has reaped: a database
+    /// server has one for each connection.
+    pub(crate) fn of_family(pid: u32) -> Result<Self> {
+        let mut sum = Self::of(pid)?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let (ended, kernel) = time(&stat, 13).context("/proc/*/stat is not as expected")?;
+        sum.cpu += ended;
+        sum.kernel += kernel;
+        for item in std::fs::read_dir("/proc")?.flatten() {
+            let stat = std::fs::read_to_string(item.path().join("stat"));
+            let is_child = stat.is_ok_and(|stat| parent(&stat) == Some(pid));
+            let child = item.file_name().to_str().and_then(|name| name.parse().ok());
+            if let (true, Some(child)) = (is_child, child)
+                && let Ok(child) = Self::of(child)
+            {
+                sum.add(&child);
+            }
+        }
+        Ok(sum)
+    }
+
     /// Of several processes together.
     pub(crate) fn of_all(pids: &[u32]) -> Result<Self> {
         let mut sum = Self::default();
         for pid in pids {
-            let one = Self::of(*pid)?;
-            sum.cpu += one.cpu;
-            sum.kernel += one.kernel;
-            sum.rss += one.rss;
-            sum.written += one.written;
+            sum.add(&Self::of(*pid)?);
         }
         Ok(sum)
     }
+
+    fn add(&mut self, other: &Self) {
+        self.cpu += other.cpu;
+        self.kernel += other.kernel;
+        self.rss += other.rss;
+        self.written += other.written;
+    }
 }
 
-/// The time of `/proc/*/stat` in all and in the kernel. The name of the program may hold anything,
-/// brackets included, so fields are counted from the last bracket on.
-fn cpu(stat: &str) -> Option<(Duration, Duration)> {
+/// The fields of `/proc/*/stat` after the program's name, which may hold anything, brackets
+/// included: they are counted from the last bracket on.
+fn fields(stat: &str) -> Option<std::str::SplitAsciiWhitespace<'_>> {
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace().skip(11);
+    Some(fields.split_ascii_whitespace())
+}
+
+fn parent(stat: &str) -> Option<u32> {
+    fields(stat)?.nth(1)?.parse().ok()
+}
+
+/// A pair of user and kernel time, as the sum and the time in the kernel.
+fn time(stat: &str, field: usize) -> Option<(Duration, Duration)> {
+    let mut fields = fields(stat)?.skip(field);
     let user: u32 = fields.next()?.parse().ok()?;
     let kernel: u32 = fields.next()?.parse().ok()?;
-    let time = |ticks| Duration::from_secs(1) * ticks / TICKS_PER_SECOND;
-    Some((time(user.checked_add(kernel)?), time(kernel)))
+    let of = |ticks| Duration::from_secs(1) * ticks / TICKS_PER_SECOND;
+    Some((of(user.checked_add(kernel)?), of(kernel)))
 }
 
 fn labelled(text: &str, name: &str) -> Option<u64> {
@@ -125,8 +158,9 @@ mod tests {
     fn reads_the_time_of_a_program_with_brackets_in_its_name() {
         let stat = "12 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0 20 0";
         let expected = (Duration::from_secs(3), Duration::from_millis(500));
-        assert_eq!(cpu(stat), Some(expected));
-        assert_eq!(cpu("12 (a"), None);
+        assert_eq!(time(stat, 11), Some(expected));
+        assert_eq!(time("12 (a", 11), None);
+        assert_eq!(parent(stat), Some(1));
     }
 
     #[test]
@@ -134,6 +168,8 @@ mod tests {
         let usage = Usage::of(std::process::id()).unwrap();
         assert!(usage.rss > 0);
         assert!(Usage::of(u32::MAX).is_err());
+        let family = Usage::of_family(std::process::id()).unwrap();
+        assert!(family.cpu >= usage.cpu);
     }
 
     #[test]

@@ -48,6 +48,9 @@ pub(crate) struct PhaseReport {
     pub(crate) log: Option<Used>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) auditors: Option<Used>,
+    /// The database server with its children, if its process is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<Used>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) generator: Option<Used>,
 }
@@ -135,6 +138,7 @@ impl PhaseReport {
             lag_us: None,
             log: None,
             auditors: None,
+            database: None,
             generator: None,
         }
     }
@@ -272,15 +276,16 @@ impl Report {
     fn used(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\n{:15} {:>35}   {:>17} {:>10}   {:>24}",
+            "\n{:15} {:>44}   {:>17} {:>10}   {:>24}",
             "", "CPU us per item", "log memory MB", "log wrote", "publication lag ms"
         )?;
         writeln!(
             f,
-            "{:15} {:>8} {:>8} {:>8} {:>8}   {:>8} {:>8} {:>10}   {:>8} {:>7} {:>7}",
+            "{:15} {:>8} {:>8} {:>8} {:>8} {:>8}   {:>8} {:>8} {:>10}   {:>8} {:>7} {:>7}",
             "phase",
             "log",
             "(kernel)",
+            "database",
             "auditors",
             "load",
             "before",
@@ -305,10 +310,11 @@ impl Report {
             };
             writeln!(
                 f,
-                "{:15} {:>8} {:>8} {:>8} {:>8}   {:>8} {:>8} {:>10}   {:>8} {:>7} {:>7}",
+                "{:15} {:>8} {:>8} {:>8} {:>8} {:>8}   {:>8} {:>8} {:>10}   {:>8} {:>7} {:>7}",
                 phase.name,
                 cpu(&phase.log),
                 of_log(&|used| format!("{:.1}", used.kernel_us_per_item)),
+                cpu(&phase.database),
                 cpu(&phase.auditors),
                 cpu(&phase.generator),
                 of_log(&|used| mb(used.rss_before)),
