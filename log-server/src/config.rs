@@ -43,6 +43,58 @@ pub struct Config {
     /// What is refused before work is done for it.
     #[serde(default)]
     pub limits: Limits,
+    /// How this replica of the log gets along with the others.
+    #[serde(default)]
+    pub replica: Replica,
+}
+
+/// How one replica of a log gets along with the others on the same database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Replica {
+    /// The URL at which the other replicas reach this one; by default `http://` and the address
+    /// that is listened on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertise: Option<String>,
+    /// Whether the database's advisory lock decides who writes. Only for peace: turn it off for
+    /// an engine that has none.
+    pub advisory_lock: bool,
+    /// How often the writer shows that it lives, in milliseconds.
+    pub beat_ms: u64,
+    /// How long nothing may be heard of the writer before another takes over, in milliseconds:
+    /// several times the beat.
+    pub stale_ms: u64,
+    /// How often the lease and the newest checkpoint are looked at, in milliseconds.
+    pub poll_ms: u64,
+}
+
+impl Default for Replica {
+    fn default() -> Self {
+        Self {
+            advertise: None,
+            advisory_lock: true,
+            beat_ms: 300,
+            stale_ms: 1_200,
+            poll_ms: 200,
+        }
+    }
+}
+
+impl Replica {
+    /// [`Replica::beat_ms`] as a duration.
+    pub fn beat(&self) -> Duration {
+        Duration::from_millis(self.beat_ms)
+    }
+
+    /// [`Replica::stale_ms`] as a duration.
+    pub fn stale(&self) -> Duration {
+        Duration::from_millis(self.stale_ms)
+    }
+
+    /// [`Replica::poll_ms`] as a duration.
+    pub fn poll(&self) -> Duration {
+        Duration::from_millis(self.poll_ms)
+    }
 }
 
 /// When and how checkpoints are published.
@@ -169,6 +221,7 @@ impl Config {
             policy: None,
             publication: Publication::default(),
             limits: Limits::default(),
+            replica: Replica::default(),
         }
     }
 
@@ -227,6 +280,9 @@ impl Config {
             ),
             ("publication.round_ms", self.publication.round_ms),
             ("publication.retry_ms", self.publication.retry_ms),
+            ("replica.beat_ms", self.replica.beat_ms),
+            ("replica.stale_ms", self.replica.stale_ms),
+            ("replica.poll_ms", self.replica.poll_ms),
             ("limits.publish_bytes", self.limits.publish_bytes as u64),
             ("limits.pending_entries", self.limits.pending_entries as u64),
             ("limits.pending_bytes", self.limits.pending_bytes as u64),

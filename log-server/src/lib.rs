@@ -7,7 +7,8 @@
 //! | [`objects`] | public state: immutable objects and one checkpoint |
 //! | `publish`, `pool`, `sequencer` | from a request to a position in the log |
 //! | [`publication`] | from a sequenced head to a published checkpoint; [`cosigners`] asks auditors |
-//! | [`directory`], [`source`] | answers to readers |
+//! | `election`, `forward` | which of many replicas writes, and how publishers reach it |
+//! | [`directory`], [`source`], `view` | answers to readers |
 //! | `recovery` | start-up, and the same after any failed write |
 //! | `http` | who asks for what |
 //! | [`check`](mod@check) | verifies all of it |
@@ -41,6 +42,8 @@ pub mod store;
 pub mod token;
 
 mod clock;
+mod election;
+mod forward;
 mod http;
 mod materialise;
 mod pool;
@@ -49,6 +52,7 @@ mod recovery;
 mod sequencer;
 mod server;
 mod shared;
+mod view;
 
 pub use check::check;
 pub use config::Config;

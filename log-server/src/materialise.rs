@@ -9,7 +9,7 @@ use plainsight_specs::merkle::build::tiles_for_root;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::tile::{Edge, TileError, TileKind, TilePath, bundle_to_bytes};
 
-use crate::recovery::{WriteError, entries, refuse};
+use crate::recovery::{WriteError, refuse};
 use crate::source::{self, LogSource, SourceError};
 use crate::store::StoreError;
 
@@ -55,7 +55,7 @@ impl Materialiser {
             let to = size.get().min(from.saturating_add(CHUNK));
             // The bundle that the last size left partial is written again, wider.
             let bundles_from = from - from % 256;
-            let entries = entries(&self.source.store, bundles_from, to).await?;
+            let entries = self.source.entries(bundles_from, to).await?;
             let new = usize::try_from(from - bundles_from).unwrap_or(usize::MAX);
             let leaves: Vec<Hash> = entries
                 .iter()

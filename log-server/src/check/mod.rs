@@ -34,6 +34,9 @@ const PAGE: u32 = 1_000;
 /// Why a log could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
+    /// Entries that are neither in the database nor among the objects.
+    #[error(transparent)]
+    Source(#[from] crate::source::SourceError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

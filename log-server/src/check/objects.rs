@@ -6,7 +6,7 @@ use plainsight_specs::tile::{Edge, TileKind, TilePath, bundle_to_bytes};
 
 use super::{Check, CheckError};
 use crate::objects::ObjectError;
-use crate::recovery::entries;
+use crate::source::LogSource;
 
 impl Check {
     pub(super) async fn check_bundle(
@@ -120,7 +120,11 @@ impl Check {
         let Some(range) = range.filter(|range| range.end <= sequenced.get()) else {
             return Ok(None);
         };
-        let entries = entries(&self.store, range.start, range.end).await?;
+        let source = LogSource {
+            store: self.store.clone(),
+            objects: self.objects.clone(),
+        };
+        let entries = source.entries(range.start, range.end).await?;
         if path.kind() == TileKind::Entries {
             return Ok(bundle_to_bytes(&entries).ok());
         }

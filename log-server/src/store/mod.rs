@@ -134,6 +134,11 @@ impl Store {
         &self.address
     }
 
+    /// Whether processes on several machines may use it at once.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.address, DatabaseAddress::Postgres(_))
+    }
+
     /// Ends every connection of the pool.
     pub async fn close(&self) {
         self.pool.close().await;
