@@ -9,12 +9,9 @@ use plainsight_specs::publish::{PublishAnswer, Wait};
 use crate::store::DatabaseAddress;
 use crate::store::fault::Fault;
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
-use support::auditor::FakeAuditor;
-use support::publisher::{Publisher, Sent};
-use support::{Client, Made, key_item, key_set, make_on};
+use crate::support::auditor::FakeAuditor;
+use crate::support::publisher::{Publisher, Sent};
+use crate::support::{Client, Made, key_item, key_set, make_on};
 
 /// Every write of one publication, in its order.
 const WRITES: [&str; 6] = [
@@ -83,7 +80,7 @@ async fn every_write_fails_once_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_write_fails_once_on_postgres() {
-    if let Some(cluster) = support::postgres::shared() {
+    if let Some(cluster) = crate::support::postgres::shared() {
         every_write_fails_once(Some(cluster.database())).await;
     }
 }
@@ -151,5 +148,5 @@ async fn commits_that_fail_under_load_lose_nothing() {
         () = trouble => {}
     }
     server.shutdown().await;
-    support::publisher::verify(&made, &auditor, &acked).await;
+    crate::support::publisher::verify(&made, &auditor, &acked).await;
 }

@@ -29,6 +29,9 @@
 // The tests' own parts name this crate as another would.
 #[cfg(test)]
 extern crate self as plainsight_log_server;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 pub mod check;
 pub mod config;

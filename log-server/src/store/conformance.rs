@@ -9,9 +9,6 @@ use super::{
     TokenRole, Writer, WriterLock,
 };
 
-#[path = "../../tests/support/postgres.rs"]
-mod cluster;
-
 macro_rules! on_both_engines {
     ($($test:ident)*) => {
         mod sqlite {
@@ -76,7 +73,7 @@ impl Fresh {
     }
 
     async fn postgres() -> Option<Self> {
-        let address = cluster::shared()?.database();
+        let address = crate::support::postgres::shared()?.database();
         Some(Self::at(tempfile::tempdir().unwrap(), address).await)
     }
 
