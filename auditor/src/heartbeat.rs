@@ -54,7 +54,7 @@ pub(crate) async fn ping(
 /// Whether there was a look at all, and it found progress.
 fn is_alive(pulse: &watch::Receiver<Pulse>) -> bool {
     let pulse = pulse.borrow();
-    pulse.free.is_some() && pulse.is_progressing()
+    pulse.looked && pulse.is_progressing()
 }
 
 /// Tells the service manager that it is ready, and then that it lives, if it wants to know.
@@ -167,7 +167,7 @@ mod tests {
         // The one that stands still has as many turns as the other.
         for (path, full) in [("still", true), ("alive", false)] {
             let pulse = Pulse {
-                free: Some(1),
+                looked: true,
                 full,
                 ..Pulse::default()
             };
@@ -197,7 +197,7 @@ mod tests {
         let (pulse, seen) = watch::channel(Pulse::default());
         assert!(!is_alive(&seen), "nobody has looked");
         let healthy = Pulse {
-            free: Some(u64::MAX),
+            looked: true,
             ..Pulse::default()
         };
         pulse.send_replace(healthy.clone());

@@ -42,6 +42,8 @@ pub struct LogPulse {
 /// How the node gets on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pulse {
+    /// Whether anybody has looked yet.
+    pub looked: bool,
     /// Each log, in order.
     pub logs: Vec<LogPulse>,
     /// Bytes of room, if it is known.
@@ -168,6 +170,7 @@ impl Watcher {
                 _ = tick.tick() => {}
             }
             let mut pulse = Pulse {
+                looked: true,
                 free: self.disk.free(&self.dir).ok(),
                 ..Pulse::default()
             };
