@@ -3,10 +3,10 @@
 use plainsight_specs::label::Label;
 
 use super::args::{KeysVerb, Places, Token};
+use super::keys_watch as watch;
 use super::output::Output;
 use super::session::{Session, label};
 use super::stop::Stop;
-use super::watch;
 use crate::failure::Verdict;
 use crate::monitor;
 use crate::own::{DeviceChange, OwnKeys};

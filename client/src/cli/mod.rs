@@ -5,13 +5,13 @@ mod args;
 mod contact;
 mod evidence;
 mod keys;
+mod keys_watch;
 mod log;
 mod output;
 mod protection;
 mod release;
 mod session;
 mod stop;
-mod watch;
 
 use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
