@@ -23,7 +23,7 @@ mod error;
 mod folder;
 mod rules;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use address::{AddressError, ObjectsAddress};
 pub use error::ObjectError;
