@@ -301,7 +301,6 @@ async fn leftovers_are_removed_and_objects_are_not(subject: Subject) {
     );
     assert_eq!(subject.names().await.len(), objects.len());
     assert_eq!(subject.objects.remove_leftovers().await.unwrap(), 0);
-    // It writes on after its own directory of temporary files is gone.
     subject.objects.put(batch(300, 400).0).await.unwrap();
 }
 
