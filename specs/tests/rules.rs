@@ -34,6 +34,43 @@ fn busy() -> TinyLog {
     log
 }
 
+#[test]
+fn entries_judged_together_are_judged_as_one_by_one() {
+    let mut log = busy();
+    for number in 0..600u16 {
+        let index = IndexKey::private(sha256(&number.to_be_bytes()));
+        let commitment = Hash::ZERO;
+        log.push(KeyEntry { index, commitment }.to_bytes().to_vec());
+    }
+    log.epoch();
+    // Twice in one run, against the tree, malformed, and in the wrong namespace.
+    for seed in [1, 2, 1] {
+        log.push(random_key(seed).to_bytes().to_vec());
+    }
+    log.push(log.entries[10].clone());
+    log.push(vec![0x02; 64]);
+    log.push(vec![0x09]);
+    let public = IndexKey::public(sha256(&[9]));
+    let commitment = Hash::ZERO;
+    let public = KeyEntry {
+        index: public,
+        commitment,
+    };
+    log.push(public.to_bytes().to_vec());
+    log.epoch();
+    let mut replay = Replay::new(log.origin.clone());
+    let together = replay.step_all(&log.entries);
+    let told = |judged: &Judged| {
+        let inserts = judged.inserts.clone();
+        (judged.position, judged.leaf, judged.broken.clone(), inserts)
+    };
+    let broken = together.iter().filter(|judged| judged.is_void()).count();
+    assert_eq!(broken, 5);
+    assert!(together.iter().map(told).eq(log.judged.iter().map(told)));
+    assert_eq!(replay.head(), log.head());
+    assert_eq!(replay.index().root(), log.replay.index().root());
+}
+
 fn random_key(seed: u8) -> KeyEntry {
     KeyEntry {
         index: IndexKey::private(sha256(&[seed])),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, StreamExt as _};
 use plainsight_specs::checkpoint::Origin;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::TreeSize;
@@ -82,7 +82,7 @@ impl Walk {
             rows: Rows::new(keys),
             replay: Replay::new(origin),
             edge: Edge::new(),
-            partials: Partials::default(),
+            partials: Partials::new(progress.materialised),
             needed: u128::from(progress.materialised.get()),
             is_proven: true,
             store,
@@ -97,6 +97,7 @@ impl Walk {
 
     pub(super) async fn run(mut self, told: Option<&Progress>) -> Result<Report, CheckError> {
         let size = self.head.tree.size.get();
+        self.want_partials().await?;
         self.walk(size, told).await?;
         if self.replay.head() != self.head.tree || self.edge.root() != self.head.tree.root {
             self.is_proven = false;
@@ -123,14 +124,20 @@ impl Walk {
     async fn walk(&mut self, size: u64, told: Option<&Progress>) -> Result<(), CheckError> {
         let unit = chunk::BUNDLES * 256;
         let (store, objects) = (self.store.clone(), self.objects.clone());
+        // Tasks of their own: a future that is put off here would keep the connection that the
+        // rows wait for.
+        let read = |number| {
+            let from = number * unit;
+            let (store, objects) = (store.clone(), objects.clone());
+            let read =
+                async move { chunk::read(&store, &objects, from, size.min(from + unit)).await };
+            tokio::spawn(read)
+        };
         let mut chunks = stream::iter(0..size.div_ceil(unit))
-            .map(|number| {
-                let from = number * unit;
-                let (store, objects) = (&store, &objects);
-                async move { chunk::read(store, objects, from, size.min(from + unit)).await }
-            })
+            .map(read)
             .buffered(AHEAD);
-        while let Some(places) = chunks.try_next().await? {
+        while let Some(read) = chunks.next().await {
+            let places = read.map_err(|_| CheckError::Cancelled)??;
             for place in places {
                 if !self.place(place).await? {
                     return Ok(());
@@ -212,14 +219,14 @@ impl Walk {
         Ok(judged.leaf)
     }
 
-    /// Tiles that became full are compared; partial ones are kept for later.
+    /// Tiles that became full are compared; partial ones later, if anything asks for them.
     async fn tiles(&mut self, tiles: Vec<(TilePath, Vec<u8>)>) -> Result<(), CheckError> {
         let mut full = Vec::new();
         for (path, bytes) in tiles {
+            let bytes = Bytes::from(bytes);
+            self.partials.tile(path, &bytes);
             if path.is_full() {
-                full.push((path, Bytes::from(bytes)));
-            } else {
-                self.partials.tile(path, bytes);
+                full.push((path, bytes));
             }
         }
         let objects = &self.objects;

@@ -6,6 +6,8 @@
 
 mod partials;
 mod prune;
+#[cfg(test)]
+mod tests;
 
 pub use partials::{Collected, collect};
 pub use prune::{PruneError, prune};

@@ -1,14 +1,14 @@
 //! Objects in a folder.
 //!
-//! A batch is written under temporary names first, each file made durable; then every file gets
-//! its final name, which is never taken from another file; then each directory that was touched
-//! is made durable, once. So a final name never holds half an object, and when a batch is done
-//! all of it is durable. Nothing here is asynchronous: callers use a thread that may block.
+//! Each object is written under a temporary name first and made durable; then it gets its final
+//! name, which is never taken from another file; at the end of a batch each directory that was
+//! touched is made durable, once. So a final name never holds half an object, and when a batch is
+//! done all of it is durable. Nothing here is asynchronous: callers use a thread that may block.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -20,8 +20,6 @@ use super::error::file_error;
 use super::rules::{CHECKPOINT, Fate, Note, fate, may_replace};
 use super::{Found, Listed, ObjectError, Written};
 
-/// The directory of files that have no final name yet. No final name has a `#`.
-const TEMPORARY: &str = "#tmp";
 /// Directories whose own names are known to be durable, remembered.
 const KNOWN_DIRECTORIES: usize = 4_096;
 
@@ -29,8 +27,6 @@ const KNOWN_DIRECTORIES: usize = 4_096;
 pub(super) struct Folder<D> {
     disk: D,
     root: PathBuf,
-    /// Threads that write the files of a batch.
-    threads: usize,
     /// Begins the temporary names of this process.
     nonce: String,
     next: AtomicU64,
@@ -40,26 +36,38 @@ pub(super) struct Folder<D> {
     known: Mutex<HashSet<PathBuf>>,
 }
 
-/// What stands ready for a final name.
-struct Ready {
-    place: PathBuf,
-    kind: Kind,
+/// Objects that become durable together.
+pub(super) struct Batch {
+    objects: Vec<(TilePath, Bytes)>,
+    /// Their files.
+    places: Vec<PathBuf>,
+    published: u64,
+    /// What must be made durable at the end.
+    directories: BTreeSet<PathBuf>,
+    /// The next object to write.
+    next: AtomicUsize,
+    /// The next directory to make durable.
+    next_directory: AtomicUsize,
 }
 
-enum Kind {
-    /// A durable file under a temporary name, and whether it takes the name of a torn one.
-    File { temporary: PathBuf, fate: Fate },
-    /// The object is there already, and its bytes were made durable.
-    There,
+impl Batch {
+    /// How many objects there are.
+    pub(super) fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// How many directories are to be made durable.
+    pub(super) fn directories(&self) -> usize {
+        self.directories.len()
+    }
 }
 
 impl<D: Disk> Folder<D> {
     /// The folder at `root`, which must exist.
-    pub(super) fn new(disk: D, root: &Path, nonce: u64, threads: usize) -> Self {
+    pub(super) fn new(disk: D, root: &Path, nonce: u64) -> Self {
         Self {
             disk,
             root: root.to_owned(),
-            threads: threads.max(1),
             nonce: format!("{nonce:016x}"),
             next: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
@@ -67,106 +75,124 @@ impl<D: Disk> Folder<D> {
         }
     }
 
-    /// Writes objects that are durable when this returns. What is there must be equal, unless it
+    /// Begins a batch: makes the directories that it needs. What is there must be equal, unless it
     /// is torn and above `published`.
-    pub(super) fn put(
+    pub(super) fn begin(
         &self,
-        objects: &[(TilePath, Bytes)],
+        objects: Vec<(TilePath, Bytes)>,
         published: u64,
-    ) -> Result<Written, ObjectError> {
+    ) -> Result<Batch, ObjectError> {
         self.guard()?;
-        let put = self.put_batch(objects, published);
-        if put.is_err() {
-            // A directory may have been removed by others: look at all of them again.
-            self.forget();
+        let place = |(path, _): &(TilePath, Bytes)| self.root.join(path.to_string());
+        let mut batch = Batch {
+            places: objects.iter().map(place).collect(),
+            objects,
+            published,
+            directories: BTreeSet::new(),
+            next: AtomicUsize::new(0),
+            next_directory: AtomicUsize::new(0),
+        };
+        for place in &batch.places {
+            let parent = place.parent().unwrap_or(&self.root);
+            let made = self.make_directories(parent, &mut batch.directories);
+            self.forget_if_failed(made)?;
+            batch.directories.insert(parent.to_owned());
         }
-        put
+        Ok(batch)
     }
 
-    fn put_batch(
-        &self,
-        objects: &[(TilePath, Bytes)],
-        published: u64,
-    ) -> Result<Written, ObjectError> {
-        self.make_temporary()?;
-        let (ready, failed) = self.prepare_all(objects, published);
-        let named = match failed {
-            None => self.name_all(&ready, objects, published),
-            Some(error) => Err(error),
-        };
-        for ready in &ready {
-            if let Kind::File { temporary, .. } = &ready.kind {
-                // A file that took a torn one's name is gone from here.
-                let _ = self.disk.remove(temporary);
+    /// Writes objects of a batch until none is left; several threads may do it at once, since each
+    /// waits for the disk, which confirms what waits together.
+    pub(super) fn work(&self, batch: &Batch) -> Result<Written, ObjectError> {
+        let mut written = Written::default();
+        loop {
+            let number = batch.next.fetch_add(1, Ordering::Relaxed);
+            let (Some(place), Some((path, bytes))) =
+                (batch.places.get(number), batch.objects.get(number))
+            else {
+                return Ok(written);
+            };
+            let one = self.put_one(place, path, bytes, batch.published);
+            if one.is_err() {
+                // The others end too.
+                batch.next.store(batch.objects.len(), Ordering::Relaxed);
             }
+            written = written + self.forget_if_failed(one)?;
         }
-        let (written, directories) = named?;
-        for directory in &directories {
+    }
+
+    /// Ends a batch whose objects are all written, when every thread that does it is through:
+    /// makes directories durable until none is left.
+    pub(super) fn finish(&self, batch: &Batch) -> Result<(), ObjectError> {
+        loop {
+            let number = batch.next_directory.fetch_add(1, Ordering::Relaxed);
+            let Some(directory) = batch.directories.iter().nth(number) else {
+                return Ok(());
+            };
             self.sync_directory(directory)?;
         }
-        self.remember(&ready);
-        Ok(written)
     }
 
-    /// Every object as a durable file that has no final name yet, on several threads.
-    fn prepare_all(
-        &self,
-        objects: &[(TilePath, Bytes)],
-        published: u64,
-    ) -> (Vec<Ready>, Option<ObjectError>) {
-        let part = objects.len().div_ceil(self.threads).max(1);
-        let prepare = |part: &[(TilePath, Bytes)]| {
-            let mut ready = Vec::with_capacity(part.len());
-            for (path, bytes) in part {
-                match self.prepare(path, bytes, published) {
-                    Ok(one) => ready.push(one),
-                    Err(error) => return (ready, Some(error)),
-                }
-            }
-            (ready, None)
-        };
-        if objects.len() <= part {
-            return prepare(objects);
-        }
-        let parts = std::thread::scope(|scope| {
-            let running: Vec<_> = objects
-                .chunks(part)
-                .map(|part| scope.spawn(move || prepare(part)))
-                .collect();
-            running
-                .into_iter()
-                .map(|thread| {
-                    let failed = |_| (Vec::new(), Some(ObjectError::Cancelled));
-                    thread.join().unwrap_or_else(failed)
-                })
-                .collect::<Vec<_>>()
-        });
-        let (mut all, mut first) = (Vec::with_capacity(objects.len()), None);
-        for (ready, failed) in parts {
-            all.extend(ready);
-            first = first.or(failed);
-        }
-        (all, first)
+    /// After a failure a directory may have been removed by others: all are looked at again.
+    fn forget_if_failed<T>(&self, result: Result<T, ObjectError>) -> Result<T, ObjectError> {
+        result.inspect_err(|_| self.forget())
     }
 
-    fn prepare(
+    /// One object, whole and durable, under a name that is not durable yet.
+    fn put_one(
         &self,
+        place: &Path,
         path: &TilePath,
         bytes: &Bytes,
         published: u64,
-    ) -> Result<Ready, ObjectError> {
-        let place = self.root.join(path.to_string());
-        let fate = self.fate(&place, path, bytes, published)?;
-        let kind = if fate == Fate::There {
-            // An earlier run, or another program, may have ended before it was durable.
-            let file = self.disk.open(&place).map_err(file_error(&place))?;
-            self.confirm(&place, self.disk.sync(&file))?;
-            Kind::There
-        } else {
-            let temporary = self.write_temporary(bytes)?;
-            Kind::File { temporary, fate }
-        };
-        Ok(Ready { place, kind })
+    ) -> Result<Written, ObjectError> {
+        if let Fate::There = self.fate(place, path, bytes, published)? {
+            return self.keep(place);
+        }
+        let temporary = self.write_temporary(place, bytes)?;
+        let named = self.name(&temporary, place, path, bytes, published);
+        // A file that took a torn one's name is gone from here.
+        let _ = self.disk.remove(&temporary);
+        named
+    }
+
+    /// Gives a durable file its final name.
+    fn name(
+        &self,
+        temporary: &Path,
+        place: &Path,
+        path: &TilePath,
+        bytes: &Bytes,
+        published: u64,
+    ) -> Result<Written, ObjectError> {
+        match self.disk.link(temporary, place) {
+            Ok(()) => Ok(Written::NEW),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                match self.fate(place, path, bytes, published)? {
+                    // Another writer was faster.
+                    Fate::There => self.keep(place),
+                    Fate::Torn => {
+                        let path = place.display();
+                        tracing::warn!(%path, "a file that was cut short is written again");
+                        let renamed = self.disk.rename(temporary, place);
+                        renamed.map_err(file_error(place))?;
+                        Ok(Written::REPLACED)
+                    }
+                    Fate::New => Err(ObjectError::Unsteady {
+                        path: path.to_string(),
+                    }),
+                }
+            }
+            Err(error) => Err(file_error(place)(error)),
+        }
+    }
+
+    /// An object that is there: an earlier run, or another program, may have ended before it was
+    /// durable.
+    fn keep(&self, place: &Path) -> Result<Written, ObjectError> {
+        let file = self.disk.open(place).map_err(file_error(place))?;
+        self.confirm(place, self.disk.sync(&file))?;
+        Ok(Written::THERE)
     }
 
     /// What a final name holds and what is to be done about it.
@@ -186,13 +212,13 @@ impl<D: Disk> Folder<D> {
         }
     }
 
-    /// A durable file under a temporary name.
-    fn write_temporary(&self, bytes: &[u8]) -> Result<PathBuf, ObjectError> {
+    /// A durable file under a temporary name beside its final one: in a directory for all of them
+    /// they would wait for each other. No final name has a `#`.
+    fn write_temporary(&self, place: &Path, bytes: &[u8]) -> Result<PathBuf, ObjectError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let temporary = self
-            .root
-            .join(TEMPORARY)
-            .join(format!("{}-{number}", self.nonce));
+        let mut temporary = place.as_os_str().to_owned();
+        temporary.push(format!("#{}-{number}", self.nonce));
+        let temporary = PathBuf::from(temporary);
         let written = match self.disk.write_new(&temporary, bytes) {
             Ok(file) => self.confirm(&temporary, self.disk.sync(&file)),
             Err(error) => Err(file_error(&temporary)(error)),
@@ -201,63 +227,6 @@ impl<D: Disk> Folder<D> {
             let _ = self.disk.remove(&temporary);
         }
         written.map(|()| temporary)
-    }
-
-    /// Gives every file its final name; the directories that must be made durable for that.
-    fn name_all(
-        &self,
-        ready: &[Ready],
-        objects: &[(TilePath, Bytes)],
-        published: u64,
-    ) -> Result<(Written, BTreeSet<PathBuf>), ObjectError> {
-        let mut directories = BTreeSet::new();
-        let mut written = Written::default();
-        for (ready, (path, bytes)) in ready.iter().zip(objects) {
-            let parent = ready.place.parent().unwrap_or(&self.root);
-            self.make_directories(parent, &mut directories)?;
-            directories.insert(parent.to_owned());
-            match &ready.kind {
-                Kind::There => written.there += 1,
-                Kind::File {
-                    temporary,
-                    fate: Fate::Torn,
-                } => {
-                    self.replace(temporary, &ready.place)?;
-                    written.replaced += 1;
-                }
-                Kind::File { temporary, .. } => match self.disk.link(temporary, &ready.place) {
-                    Ok(()) => written.new += 1,
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                        // Another writer was faster since we looked.
-                        match self.fate(&ready.place, path, bytes, published)? {
-                            Fate::There => {
-                                let file = self.disk.open(&ready.place);
-                                let file = file.map_err(file_error(&ready.place))?;
-                                self.confirm(&ready.place, self.disk.sync(&file))?;
-                                written.there += 1;
-                            }
-                            Fate::Torn => {
-                                self.replace(temporary, &ready.place)?;
-                                written.replaced += 1;
-                            }
-                            Fate::New => {
-                                return Err(ObjectError::Unsteady {
-                                    path: path.to_string(),
-                                });
-                            }
-                        }
-                    }
-                    Err(error) => return Err(file_error(&ready.place)(error)),
-                },
-            }
-        }
-        Ok((written, directories))
-    }
-
-    fn replace(&self, temporary: &Path, place: &Path) -> Result<(), ObjectError> {
-        tracing::warn!(path = %place.display(), "a file that was cut short is written again");
-        let renamed = self.disk.rename(temporary, place);
-        renamed.map_err(file_error(place))
     }
 
     /// Makes a directory and those above it; adds what must be made durable so that its name is.
@@ -280,16 +249,6 @@ impl<D: Disk> Folder<D> {
         }
         touched.insert(parent.to_owned());
         Ok(())
-    }
-
-    fn make_temporary(&self) -> Result<(), ObjectError> {
-        let directory = self.root.join(TEMPORARY);
-        match self.disk.make_directory(&directory) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                Err(file_error(&directory)(error))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Reads an object.
@@ -338,8 +297,7 @@ impl<D: Disk> Folder<D> {
                 return self.sync_directory(&self.root);
             }
         }
-        self.make_temporary()?;
-        let temporary = self.write_temporary(new.bytes())?;
+        let temporary = self.write_temporary(&place, new.bytes())?;
         let renamed = self.disk.rename(&temporary, &place);
         if let Err(error) = renamed {
             let _ = self.disk.remove(&temporary);
@@ -400,13 +358,13 @@ impl<D: Disk> Folder<D> {
     /// Shows that names are not taken from other files here, and that the disk confirms.
     pub(super) fn probe(&self) -> Result<bool, ObjectError> {
         self.guard()?;
-        self.make_temporary()?;
-        let (one, other) = (self.write_temporary(b"one")?, self.write_temporary(b"two")?);
+        let place = self.root.join("probe");
+        let one = self.write_temporary(&place, b"one")?;
+        let other = self.write_temporary(&place, b"two")?;
         let linked = self.disk.link(&one, &other);
         for file in [&one, &other] {
             self.disk.remove(file).map_err(file_error(file))?;
         }
-        self.sync_directory(&self.root.join(TEMPORARY))?;
         self.sync_directory(&self.root)?;
         match linked {
             Ok(()) => Ok(false),
@@ -447,13 +405,14 @@ impl<D: Disk> Folder<D> {
         self.known().clear();
     }
 
-    fn remember(&self, ready: &[Ready]) {
+    /// Remembers the directories of a batch that was finished.
+    pub(super) fn remember(&self, batch: &Batch) {
         let mut known = self.known();
         if known.len() > KNOWN_DIRECTORIES {
             known.clear();
         }
-        for ready in ready {
-            let above = ready.place.ancestors().skip(1);
+        for place in &batch.places {
+            let above = place.ancestors().skip(1);
             for directory in above.take_while(|directory| *directory != self.root) {
                 if !known.insert(directory.to_owned()) {
                     break;

@@ -23,7 +23,7 @@ mod error;
 mod folder;
 mod rules;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use address::{AddressError, ObjectsAddress};
 pub use error::ObjectError;
@@ -35,6 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use futures::future::join_all;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 use plainsight_specs::merkle::TreeSize;
@@ -154,7 +155,7 @@ impl Objects {
         let engine = match address {
             ObjectsAddress::Folder(root) => {
                 std::fs::read_dir(root).map_err(error::file_error(root))?;
-                Engine::Folder(Arc::new(Folder::new(RealDisk, root, nonce()?, WRITERS)))
+                Engine::Folder(Arc::new(Folder::new(RealDisk, root, nonce()?)))
             }
             ObjectsAddress::Bucket { bucket, prefix } => {
                 Engine::Bucket(Bucket::from_env(bucket, prefix)?)
@@ -208,9 +209,7 @@ impl Objects {
         }
         let published = self.published.load(Ordering::Acquire);
         match &self.engine {
-            Engine::Folder(folder) => {
-                blocking(folder, move |folder| folder.put(&objects, published)).await
-            }
+            Engine::Folder(folder) => put_in_folder(folder, objects, published).await,
             Engine::Bucket(bucket) => bucket.put(&objects, published).await,
         }
     }
@@ -316,6 +315,35 @@ impl Objects {
     pub fn folder(&self) -> Option<&Path> {
         self.address.folder()
     }
+}
+
+/// Writes a batch on several of the runtime's threads: a thread that was just made waits longer
+/// for a processor than for the disk.
+async fn put_in_folder(
+    folder: &Arc<Folder<RealDisk>>,
+    objects: Vec<(TilePath, Bytes)>,
+    published: u64,
+) -> Result<Written, ObjectError> {
+    let batch = blocking(folder, move |folder| folder.begin(objects, published)).await?;
+    let batch = Arc::new(batch);
+    let writers = (0..batch.len().min(WRITERS)).map(|_| {
+        let batch = Arc::clone(&batch);
+        blocking(folder, move |folder| folder.work(&batch))
+    });
+    let mut written = Written::default();
+    // All of them have ended before any error is told, and the batch may be put again.
+    for one in join_all(writers).await {
+        written = written + one?;
+    }
+    let finishers = (0..batch.directories().min(WRITERS)).map(|_| {
+        let batch = Arc::clone(&batch);
+        blocking(folder, move |folder| folder.finish(&batch))
+    });
+    for one in join_all(finishers).await {
+        one?;
+    }
+    folder.remember(&batch);
+    Ok(written)
 }
 
 /// Runs work that waits for a disk on a thread that may.

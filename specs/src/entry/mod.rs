@@ -257,6 +257,14 @@ impl KeyEntry {
         Ok(key)
     }
 
+    /// The index that an entry inserts, if it is a key entry; nothing else of it is read.
+    pub(crate) fn index_in(entry: &[u8]) -> Option<IndexKey> {
+        let entry: &[u8; Self::LEN] = entry.try_into().ok()?;
+        let (kind, rest) = entry.split_first()?;
+        let index = rest.first_chunk()?;
+        (*kind == EntryKind::Key.byte()).then(|| IndexKey::from_bytes(*index))
+    }
+
     /// The entry.
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
         let mut out = [EntryKind::Key.byte(); Self::LEN];

@@ -1,9 +1,9 @@
 #![doc = include_str!("../../index.md")]
 
 mod error;
-mod insert;
 mod key;
 pub mod node;
+mod page;
 mod proof;
 mod prove;
 mod transition;

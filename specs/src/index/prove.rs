@@ -1,9 +1,9 @@
 //! Proves what the tree in memory holds.
 
-use super::insert::refuse_disorder;
+use super::page::{Kind, Node};
 use super::proof::{IndexProof, SearchResult};
 use super::transition::TransitionProof;
-use super::tree::{Link, Node, Tree};
+use super::tree::{Tree, refuse_disorder};
 use super::{IndexError, IndexKey, node};
 use crate::hash::Hash;
 
@@ -14,14 +14,13 @@ impl Tree {
         let mut sorted: Vec<(IndexKey, usize)> = searched.iter().copied().zip(0..).collect();
         sorted.sort_unstable();
         let mut walk = Walk {
-            tree: self,
             results: vec![SearchResult::Empty { depth: 0 }; searched.len()],
             elements: Vec::new(),
         };
         let root = Place {
-            link: self.root,
+            node: self.top(),
             depth: 0,
-            hash: Some(self.root_hash),
+            is_stored: true,
         };
         if !sorted.is_empty() {
             walk.visit(root, &sorted);
@@ -52,38 +51,36 @@ impl Tree {
 
 /// A place of the tree, stored or not.
 #[derive(Clone, Copy)]
-struct Place {
+struct Place<'a> {
     /// The stored node at it or below it.
-    link: Option<Link>,
+    node: Option<Node<'a>>,
     depth: usize,
-    /// Its hash, unless it lies between two stored nodes.
-    hash: Option<Hash>,
+    /// Whether it lies just under a stored node, so that its hash is stored, and not between two.
+    is_stored: bool,
 }
 
-struct Walk<'a> {
-    tree: &'a Tree,
+struct Walk {
     results: Vec<SearchResult>,
     elements: Vec<Hash>,
 }
 
-impl Walk<'_> {
-    fn visit(&mut self, place: Place, searches: &[(IndexKey, usize)]) {
+impl Walk {
+    fn visit(&mut self, place: Place<'_>, searches: &[(IndexKey, usize)]) {
         if searches.is_empty() {
-            self.elements.push(self.hash(place));
+            self.elements.push(place.hash());
             return;
         }
-        match place.link.map(Link::node) {
+        match place.node.map(Node::kind) {
             None => self.end(searches, place.depth, None),
-            Some(Node::Leaf(id)) => {
-                let leaf = self.tree.leaves[id as usize];
-                self.end(searches, place.depth, Some(leaf));
+            Some(Kind::Leaf(leaf)) => {
+                self.end(searches, place.depth, Some((leaf.index, leaf.value)));
             }
-            Some(Node::Fork(id)) => {
+            Some(Kind::Fork { depth, left, right }) => {
                 let fork = searches.partition_point(|(index, _)| !index.bit(place.depth));
-                let (left, right) = searches.split_at(fork);
-                let [left_place, right_place] = self.children(id, place);
-                self.visit(left_place, left);
-                self.visit(right_place, right);
+                let (left_searches, right_searches) = searches.split_at(fork);
+                let [left, right] = place.children(depth, left, right);
+                self.visit(left, left_searches);
+                self.visit(right, right_searches);
             }
         }
     }
@@ -114,45 +111,42 @@ impl Walk<'_> {
             }
         }
     }
+}
 
-    /// The two places below one at or above a fork.
-    fn children(&self, fork: u32, place: Place) -> [Place; 2] {
-        let depth = place.depth + 1;
-        if place.depth == self.tree.depth(fork) {
-            let links = self.tree.children[fork as usize];
-            let hashes = self.tree.hashes[fork as usize];
-            return [0, 1].map(|side: usize| Place {
-                link: Some(links[side]),
+impl<'a> Place<'a> {
+    /// The two places below, where the node at this place or below it parts at `fork`.
+    fn children(self, fork: usize, left: Node<'a>, right: Node<'a>) -> [Self; 2] {
+        let depth = self.depth + 1;
+        if self.depth == fork {
+            return [left, right].map(|node| Self {
+                node: Some(node),
                 depth,
-                hash: Some(hashes[side]),
+                is_stored: true,
             });
         }
-        let on = Place {
-            link: place.link,
+        let on = Self {
+            node: self.node,
             depth,
-            hash: None,
+            is_stored: false,
         };
-        let off = Place {
-            link: None,
-            depth,
-            hash: None,
-        };
-        if self.tree.below(Node::Fork(fork)).bit(place.depth) {
+        let off = Self { node: None, ..on };
+        if left.below().bit(self.depth) {
             [off, on]
         } else {
             [on, off]
         }
     }
 
-    fn hash(&self, place: Place) -> Hash {
-        match (place.hash, place.link.map(Link::node)) {
-            (Some(hash), _) => hash,
-            (None, None) => Hash::ZERO,
-            (None, Some(Node::Fork(id))) => self.tree.fork_hash(id, place.depth),
-            (None, Some(Node::Leaf(id))) => {
-                let (index, value) = &self.tree.leaves[id as usize];
-                node::leaf(index, value)
+    fn hash(self) -> Hash {
+        let Some(node) = self.node else {
+            return Hash::ZERO;
+        };
+        match node.kind() {
+            Kind::Fork { depth, left, right } if !self.is_stored => {
+                let hash = node::parent(&left.hash(), &right.hash());
+                node::lift(hash, left.below(), depth, self.depth)
             }
+            Kind::Fork { .. } | Kind::Leaf(_) => node.hash(),
         }
     }
 }

@@ -1,65 +1,31 @@
-//! The tree in memory: an arena of leaves and of the nodes at which two leaves part.
+//! The tree in memory.
 //!
-//! Inner nodes with one child are not stored, since a log may choose indexes that share long
-//! prefixes: whatever the indexes are, n of them cost n leaves (64 bytes) and n - 1 forks (73
-//! bytes). A fork keeps the hashes of its two children as its own hash needs them, so that an
-//! insertion reads one fork for each level and hashes each touched node once.
+//! It is made of [pages](super::page) of some 23 leaves that are shared between copies, so that a
+//! copy costs nothing and a reader may keep an older tree while it grows: what changes is copied
+//! first, a page at a time. A leaf costs some 130 bytes in all.
 
-use super::{IndexKey, node};
+use std::hint::black_box;
+use std::sync::Arc;
+
+use super::page::{Kind, Leaf, Node, Page};
+use super::{IndexError, IndexKey};
 use crate::hash::Hash;
 
-/// A node that is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Node {
-    Leaf(u32),
-    Fork(u32),
-}
+/// How many indexes are inserted together: few enough for what they touch to stay near.
+const RUN: usize = 256;
 
-/// A [`Node`] in four bytes: the top bit marks a leaf.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Link(u32);
-
-impl Link {
-    const LEAF: u32 = 1 << 31;
-
-    pub(super) fn leaf(id: u32) -> Self {
-        Self(id | Self::LEAF)
-    }
-
-    pub(super) fn fork(id: u32) -> Self {
-        Self(id)
-    }
-
-    pub(super) fn node(self) -> Node {
-        match self.0 & Self::LEAF {
-            0 => Node::Fork(self.0),
-            _ => Node::Leaf(self.0 & !Self::LEAF),
-        }
-    }
-}
-
-/// The index of a log: every index that its entries inserted, with its value.
-///
-/// Nothing is removed or changed. Out of scope: which entries insert what, which is
-/// `rules`; keeping it on disk, which the caller does by its pairs.
+/// Every index with its value, and the hashes over them. Cloning is cheap: the copy shares what
+/// neither changes.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
-    pub(super) root: Option<Link>,
-    pub(super) root_hash: Hash,
-    /// In the order of arrival.
-    pub(super) leaves: Vec<(IndexKey, Hash)>,
-    /// The length of `leaves`; the next leaf's id.
-    pub(super) count: u32,
-    // Fork `i` was made by the arrival of leaf `i + 1`, so that leaf lies under it for ever and
-    // tells its prefix. The parts of a fork are apart, since a look-up reads no hashes.
-    pub(super) children: Vec<[Link; 2]>,
-    pub(super) depths: Vec<u8>,
-    pub(super) hashes: Vec<[Hash; 2]>,
+    root: Option<Arc<Page>>,
+    root_hash: Hash,
+    len: u64,
 }
 
 impl Tree {
-    /// The most indexes that four-byte links can tell apart.
-    const MAX_LEN: u32 = Link::LEAF;
+    /// The most indexes that a tree in memory holds.
+    const MAX_LEN: u64 = 1 << 31;
 
     /// The empty tree.
     pub fn new() -> Self {
@@ -68,12 +34,12 @@ impl Tree {
 
     /// How many indexes there are.
     pub fn len(&self) -> u64 {
-        u64::from(self.count)
+        self.len
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len == 0
     }
 
     /// The root hash; [`Hash::ZERO`] for the empty tree.
@@ -83,54 +49,112 @@ impl Tree {
 
     /// The value at an index, if it is there.
     pub fn value(&self, index: &IndexKey) -> Option<Hash> {
-        let mut link = self.root?;
-        loop {
-            match link.node() {
-                Node::Fork(id) => {
-                    let side = usize::from(index.bit(self.depth(id)));
-                    link = self.children[id as usize][side];
-                }
-                Node::Leaf(id) => {
-                    let (found, value) = &self.leaves[id as usize];
-                    return (found == index).then_some(*value);
-                }
-            }
+        let nearest = self.root.as_ref()?.nearest(index);
+        (nearest.index == *index).then_some(nearest.value)
+    }
+
+    /// Looks several indexes up without an answer, so that what is asked about them next is near.
+    pub(crate) fn see(&self, indexes: &[IndexKey]) {
+        if let Some(root) = &self.root {
+            black_box(root.nearest_each(indexes));
         }
     }
 
     /// Every index with its value, in ascending order.
     pub fn iter(&self) -> Iter<'_> {
         Iter {
-            tree: self,
-            ahead: self.root.into_iter().collect(),
+            ahead: self.root.iter().map(|page| page.whole()).collect(),
         }
     }
 
-    /// How many more indexes fit.
-    pub(super) fn room(&self) -> usize {
-        (Self::MAX_LEN - self.count) as usize
+    /// Inserts indexes that ascend, are distinct and are not in the tree. A batch that is refused
+    /// leaves the tree as it was.
+    pub fn insert_batch(&mut self, batch: &[(IndexKey, Hash)]) -> Result<(), IndexError> {
+        refuse_disorder(batch)?;
+        if batch.len() as u64 > Self::MAX_LEN - self.len {
+            return Err(IndexError::Full);
+        }
+        for (number, run) in batch.chunks(RUN).enumerate() {
+            if let Err(error) = self.insert_run(run) {
+                self.remove(batch.get(..number * RUN).unwrap_or_default());
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
-    /// The depth at which the leaves under a fork part.
-    pub(super) fn depth(&self, fork: u32) -> usize {
-        usize::from(self.depths[fork as usize])
+    /// Inserts all of a run or nothing.
+    fn insert_run(&mut self, run: &[(IndexKey, Hash)]) -> Result<(), IndexError> {
+        let shared = self.shared_bits(run)?;
+        let mut before = None;
+        for ((index, value), shared) in run.iter().zip(shared) {
+            let (index, value) = (*index, *value);
+            // Of the run itself, the index before is the nearest.
+            let with_before = before.map_or(0, |before| index.shared_bits(&before));
+            let leaf = Leaf { index, value };
+            match &mut self.root {
+                Some(root) => Page::insert(root, leaf, shared.max(with_before)),
+                root => *root = Some(Arc::new(Page::new(leaf))),
+            }
+            before = Some(index);
+        }
+        if let Some(root) = &mut self.root {
+            self.root_hash = Arc::make_mut(root).refresh(0);
+        }
+        self.len += run.len() as u64;
+        Ok(())
     }
 
-    /// An index that lies under the node.
-    pub(super) fn below(&self, node: Node) -> &IndexKey {
-        let leaf = match node {
-            Node::Leaf(id) => id,
-            Node::Fork(id) => id + 1,
+    /// How many first bits each index of a run shares with the nearest one in the tree.
+    fn shared_bits(&self, run: &[(IndexKey, Hash)]) -> Result<Vec<usize>, IndexError> {
+        let Some(root) = &self.root else {
+            return Ok(vec![0; run.len()]);
         };
-        &self.leaves[leaf as usize].0
+        let indexes: Vec<IndexKey> = run.iter().map(|(index, _)| *index).collect();
+        let nearest = root.nearest_each(&indexes);
+        let pairs = indexes.iter().zip(nearest);
+        pairs
+            .map(|(index, nearest)| match nearest.index.shared_bits(index) {
+                IndexKey::BITS => Err(IndexError::Present(*index)),
+                shared => Ok(shared),
+            })
+            .collect()
     }
 
-    /// The hash of a fork's node at depth `top`, above the fork or at it.
-    pub(super) fn fork_hash(&self, fork: u32, top: usize) -> Hash {
-        let [left, right] = &self.hashes[fork as usize];
-        let hash = node::parent(left, right);
-        node::lift(hash, self.below(Node::Fork(fork)), self.depth(fork), top)
+    /// Takes out what a refused batch has inserted: built anew without it, since only a caller's
+    /// mistake leads here.
+    fn remove(&mut self, inserted: &[(IndexKey, Hash)]) {
+        let is_older = |index| {
+            inserted
+                .binary_search_by_key(index, |(index, _)| *index)
+                .is_err()
+        };
+        let older: Vec<_> = self
+            .iter()
+            .filter(|(index, _)| is_older(*index))
+            .map(|(index, value)| (*index, *value))
+            .collect();
+        *self = Self::new();
+        for run in older.chunks(RUN) {
+            // Cannot be refused: they were in the tree, in this order.
+            let _ = self.insert_run(run);
+        }
     }
+
+    pub(super) fn top(&self) -> Option<Node<'_>> {
+        self.root.as_ref().map(|page| page.whole())
+    }
+}
+
+pub(super) fn refuse_disorder(batch: &[(IndexKey, Hash)]) -> Result<(), IndexError> {
+    for pair in batch.windows(2) {
+        if let [(one, _), (next, _)] = pair
+            && one >= next
+        {
+            return Err(IndexError::NotAscending(*next));
+        }
+    }
+    Ok(())
 }
 
 impl<'a> IntoIterator for &'a Tree {
@@ -145,9 +169,8 @@ impl<'a> IntoIterator for &'a Tree {
 /// Iterates over a [`Tree`] in ascending order of indexes.
 #[derive(Debug, Clone)]
 pub struct Iter<'a> {
-    tree: &'a Tree,
     /// The nodes still to visit, the next one last.
-    ahead: Vec<Link>,
+    ahead: Vec<Node<'a>>,
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -155,15 +178,9 @@ impl<'a> Iterator for Iter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match self.ahead.pop()?.node() {
-                Node::Leaf(id) => {
-                    let (index, value) = &self.tree.leaves[id as usize];
-                    return Some((index, value));
-                }
-                Node::Fork(id) => {
-                    let [left, right] = self.tree.children[id as usize];
-                    self.ahead.extend([right, left]);
-                }
+            match self.ahead.pop()?.kind() {
+                Kind::Leaf(leaf) => return Some((&leaf.index, &leaf.value)),
+                Kind::Fork { left, right, .. } => self.ahead.extend([right, left]),
             }
         }
     }

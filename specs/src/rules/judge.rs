@@ -118,7 +118,7 @@ pub fn judge<V: View>(view: &mut V, position: LeafIndex, bytes: &[u8]) -> Result
         Phase::Closed if matches!(parsed, Ok(Entry::Epoch(_))) => {}
         Phase::Closed | Phase::Ended => broken.push(Rule::AfterClose),
     }
-    let mut wanted = Vec::new();
+    let mut inserts = Vec::new();
     match &parsed {
         Err(_) | Ok(Entry::Genesis(_) | Entry::Close(_)) => {}
         Ok(Entry::Epoch(epoch)) => judge_epoch(view, epoch, &mut broken)?,
@@ -131,23 +131,24 @@ pub fn judge<V: View>(view: &mut V, position: LeafIndex, bytes: &[u8]) -> Result
             if view.value(&key.index)?.is_some() {
                 broken.push(Rule::DuplicateIndex);
             }
-            wanted.push(key.index);
+            inserts.push(key.index);
         }
         Ok(Entry::Statement(entry)) => {
             let statement = entry.statement();
             judge_statement(view, statement, &mut broken)?;
-            wanted = statement.indexes();
-        }
-    }
-    let mut inserts = Vec::new();
-    // SPEC(RULE-1)
-    if broken.is_empty() {
-        for index in wanted {
-            // SPEC(RULE-2): what is there stays.
-            if view.value(&index)?.is_none() {
-                inserts.push(index);
+            if broken.is_empty() {
+                for index in statement.indexes() {
+                    // SPEC(RULE-2): what is there stays.
+                    if view.value(&index)?.is_none() {
+                        inserts.push(index);
+                    }
+                }
             }
         }
+    }
+    // SPEC(RULE-1)
+    if !broken.is_empty() {
+        inserts.clear();
     }
     Ok(Judged {
         position,

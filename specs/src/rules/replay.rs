@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use crate::checkpoint::Origin;
-use crate::entry::{Entry, Epoch, Genesis, Roles};
+use crate::entry::{Entry, Epoch, Genesis, KeyEntry, Roles};
 use crate::hash::Hash;
 use crate::index::{IndexKey, Tree};
 use crate::merkle::{Frontier, LeafIndex, TreeHead, TreeSize};
 use crate::rules::effects::Effects;
 use crate::rules::judge::{Judged, Phase, Succession, View, judge};
 use crate::statement::{Seq, Stream};
+
+/// How many entries are looked up together: as many as a bundle holds.
+const READ_AHEAD: usize = 256;
 
 /// Everything that follows from the entries of a log up to a position.
 ///
@@ -77,6 +80,21 @@ impl Replay {
     pub fn step(&mut self, entry: &[u8]) -> Judged {
         let judged = self.judge(entry);
         self.advance(&judged);
+        judged
+    }
+
+    /// [`Replay::step`] over several entries, one after the other. Faster, since what the index
+    /// holds about them is fetched together.
+    pub fn step_all<T: AsRef<[u8]>>(&mut self, entries: &[T]) -> Vec<Judged> {
+        let mut judged = Vec::with_capacity(entries.len());
+        for run in entries.chunks(READ_AHEAD) {
+            let indexes: Vec<IndexKey> = run
+                .iter()
+                .filter_map(|entry| KeyEntry::index_in(entry.as_ref()))
+                .collect();
+            self.state.index.see(&indexes);
+            judged.extend(run.iter().map(|entry| self.step(entry.as_ref())));
+        }
         judged
     }
 

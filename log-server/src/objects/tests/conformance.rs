@@ -79,6 +79,8 @@ on_every_store! {
     what_is_cut_short_is_replaced_above_the_published_size_only
     h1_a_final_name_never_gets_other_bytes
     h2_the_checkpoint_never_gets_smaller
+    h3_every_size_keeps_its_own_objects
+    h5_any_split_into_publications_makes_the_same_full_objects
     two_writers_of_the_checkpoint_leave_the_larger_one
     a_list_names_everything_once
     leftovers_are_removed_and_objects_are_not
@@ -207,6 +209,40 @@ async fn h2_the_checkpoint_never_gets_smaller(subject: Subject) {
     assert_eq!(objects.checkpoint().await.unwrap().unwrap().head(), large);
 }
 
+/// H3: what a publication wrote that never got its checkpoint is not in the way of the next one.
+async fn h3_every_size_keeps_its_own_objects(subject: Subject) {
+    let [(one, head), (two, next)] = [batch(0, 300), batch(300, 520)];
+    subject.objects.put(one.clone()).await.unwrap();
+    // The writer ends here; the next one never sees size 300 but goes on from the entries.
+    let again = subject.again();
+    again.put(two.clone()).await.unwrap();
+    again.publish(&note(&next)).await.unwrap();
+    for (path, bytes) in one.iter().chain(&two) {
+        assert_eq!(again.get(path).await.unwrap().as_ref(), Some(bytes));
+    }
+    let refused = again.publish(&note(&head)).await.unwrap_err();
+    assert!(matches!(refused, ObjectError::Larger { .. }), "{refused}");
+}
+
+/// H5: a bundle or tile that becomes full over several publications is what it is at once.
+async fn h5_any_split_into_publications_makes_the_same_full_objects(subject: Subject) {
+    let (at_once, _) = batch(0, 1_100);
+    let mut random = Random::new(5);
+    let mut from = 0;
+    while from < 1_100 {
+        let to = 1_100.min(from + 1 + random.below(150));
+        subject.objects.put(batch(from, to).0).await.unwrap();
+        from = to;
+    }
+    for (path, bytes) in &at_once {
+        assert_eq!(
+            subject.objects.get(path).await.unwrap().as_ref(),
+            Some(bytes),
+            "{path}"
+        );
+    }
+}
+
 async fn two_writers_of_the_checkpoint_leave_the_larger_one(subject: Subject) {
     let heads: Vec<_> = (1..=24).map(|size| batch(0, size * 3).1).collect();
     let writers = (0..4).map(|writer| {
@@ -265,7 +301,6 @@ async fn leftovers_are_removed_and_objects_are_not(subject: Subject) {
     );
     assert_eq!(subject.names().await.len(), objects.len());
     assert_eq!(subject.objects.remove_leftovers().await.unwrap(), 0);
-    // It writes on after its own directory of temporary files is gone.
     subject.objects.put(batch(300, 400).0).await.unwrap();
 }
 

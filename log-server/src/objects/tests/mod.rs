@@ -26,7 +26,7 @@ use super::*;
 use crate::signer::log_signer;
 
 /// The objects that come with the entries from `from` to before `to`, and the head afterwards.
-fn batch(from: u64, to: u64) -> (Vec<(TilePath, Bytes)>, TreeHead) {
+pub(crate) fn batch(from: u64, to: u64) -> (Vec<(TilePath, Bytes)>, TreeHead) {
     let entry = |i: u64| format!("entry number {i}").into_bytes();
     let leaves = |range: std::ops::Range<u64>| -> Vec<Hash> {
         range.map(|i| leaf_hash(&entry(i))).collect()
@@ -60,6 +60,13 @@ fn note(head: &TreeHead) -> Vec<u8> {
     SignedCheckpoint::sign(&origin, *head, &signer)
         .unwrap()
         .to_bytes()
+}
+
+/// Objects in memory.
+pub(crate) fn in_memory() -> Objects {
+    let store = Arc::new(object_store::memory::InMemory::new());
+    let bucket = bucket::Bucket::new(store, Duration::from_secs(20));
+    Objects::over(Engine::Bucket(bucket), "s3://memory".parse().unwrap())
 }
 
 /// A client of a test server, before it is built.

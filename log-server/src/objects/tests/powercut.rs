@@ -346,7 +346,10 @@ fn write(
     let public = public.map_or(0, |note| note.head().size.get());
     told.published = told.published.max(public);
     for step in steps {
-        folder.put(&step.objects, told.published)?;
+        let batch = folder.begin(step.objects.clone(), told.published)?;
+        folder.work(&batch)?;
+        folder.finish(&batch)?;
+        folder.remember(&batch);
         for (path, bytes) in &step.objects {
             told.durable.insert(path.to_string(), bytes.clone());
         }
@@ -434,7 +437,7 @@ fn run(seed: u64, lie: Lie) -> Result<(), String> {
         let disk = SimDisk {
             state: Mutex::new(state),
         };
-        let folder = Folder::new(disk, Path::new(ROOT), seed * 4 + cut, 1);
+        let folder = Folder::new(disk, Path::new(ROOT), seed * 4 + cut);
         let ended = write(&folder, &steps, &mut told);
         if let Err(ObjectError::Unconfirmed { .. }) = ended {
             // Not once more in this process, whatever the disk says now.
@@ -457,7 +460,7 @@ fn run(seed: u64, lie: Lie) -> Result<(), String> {
         let disk = SimDisk {
             state: Mutex::new(state),
         };
-        let folder = Folder::new(disk, Path::new(ROOT), u64::MAX, 1);
+        let folder = Folder::new(disk, Path::new(ROOT), u64::MAX);
         verify(&folder, &steps, &told)?;
         state = folder.into_disk().state.into_inner().unwrap();
     }
