@@ -278,8 +278,8 @@ async fn h9_nothing_is_repaired_before_everything_is_proven() {
     std::fs::remove_file(file(&made, "tile/0/000")).unwrap();
     sql(
         &made,
-        "UPDATE segment SET body = CAST(substr(body, 1, length(body) - 1) || x'00' AS BLOB) \
-         WHERE start = 1",
+        "UPDATE segment SET body = CAST(substr(body, 1, length(body) - 1) || \
+         CASE substr(body, -1) WHEN x'00' THEN x'01' ELSE x'00' END AS BLOB) WHERE start = 1",
     )
     .await;
     let before = files(&made);
