@@ -4,6 +4,7 @@
 //! they answer is theirs to say: a wrong answer costs its auditor this round, and nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
@@ -20,6 +21,7 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use tokio::time::Instant;
 
 use crate::config::Publication;
+use crate::metrics::{AuditorAnswer, Metrics};
 use crate::source::{self, SourceError, Tiles};
 
 /// The pause before an auditor that is behind, or fails, is asked again.
@@ -57,7 +59,8 @@ pub enum Answer {
 #[derive(Debug)]
 pub struct Auditors {
     client: reqwest::Client,
-    auditors: Vec<Auditor>,
+    list: Vec<Auditor>,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Auditors {
@@ -79,12 +82,29 @@ impl Auditors {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()?;
-        Ok(Self { client, auditors })
+        Ok(Self {
+            client,
+            list: auditors,
+            metrics: None,
+        })
+    }
+
+    /// The same, and what they answer is counted.
+    #[must_use]
+    pub fn measured(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    fn count(&self, auditor: &Auditor, answer: AuditorAnswer) {
+        if let Some(metrics) = &self.metrics {
+            metrics.auditor(&auditor.name, answer);
+        }
     }
 
     /// The auditors, in the order of the policy.
     pub fn list(&self) -> &[Auditor] {
-        &self.auditors
+        &self.list
     }
 
     /// Asks all until `is_enough` of the names that cosigned, or until the round is over.
@@ -99,7 +119,7 @@ impl Auditors {
     ) -> BTreeMap<String, Cosignature> {
         let mut deadline = Instant::now() + limits.round();
         let mut asked: FuturesUnordered<_> = self
-            .auditors
+            .list
             .iter()
             .map(|auditor| {
                 let old = sizes.get(&auditor.key.to_string()).copied();
@@ -139,6 +159,15 @@ impl Auditors {
                 Ok(answer) => answer,
                 Err(error) => return (auditor, Err(error.to_string())),
             };
+            self.count(
+                auditor,
+                match &answer {
+                    Answer::Cosigned(_) => AuditorAnswer::Cosigned,
+                    Answer::AtSize(_) => AuditorAnswer::OtherSize,
+                    Answer::Later(_) => AuditorAnswer::Later,
+                    Answer::Refused(_) => AuditorAnswer::Refused,
+                },
+            );
             match answer {
                 Answer::Cosigned(cosignature) => return (auditor, Ok(cosignature)),
                 Answer::AtSize(at) if at > size => {

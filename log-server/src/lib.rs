@@ -10,7 +10,9 @@
 //! | `election`, `forward` | which of many replicas writes, and how publishers reach it |
 //! | [`directory`], [`source`], `view` | answers to readers |
 //! | `recovery` | start-up, and the same after any failed write |
-//! | `http` | who asks for what |
+//! | `keep` | the first answer to an idempotency key |
+//! | `http` | who asks for what; `limit`, how much of it; [`token`], who may publish |
+//! | [`metrics`], [`notify`] | what operators and the service manager see of it |
 //! | [`check`](mod@check) | verifies all of it |
 //! | [`gc`] | removes partial objects that nobody needs |
 //!
@@ -39,6 +41,8 @@ pub mod cosigners;
 pub mod directory;
 pub mod gc;
 pub mod init;
+pub mod metrics;
+pub mod notify;
 pub mod objects;
 pub mod publication;
 pub mod signer;
@@ -52,6 +56,8 @@ mod election;
 mod fault_table;
 mod forward;
 mod http;
+mod keep;
+mod limit;
 mod materialise;
 mod pool;
 mod publish;
@@ -63,6 +69,7 @@ mod view;
 
 pub use check::check;
 pub use config::Config;
+pub use http::openapi;
 pub use init::{InitOptions, Initialised, init};
 pub use server::{Server, StartError};
-pub use token::add_token;
+pub use token::{NewToken, add_token, make_token, revoke_token};

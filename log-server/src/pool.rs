@@ -11,6 +11,8 @@ use plainsight_specs::merkle::LeafIndex;
 use plainsight_specs::rules::Rule;
 use tokio::sync::{Notify, oneshot};
 
+use crate::keep::KeyedItem;
+
 /// The most entries of one commit.
 const MAX_BATCH_ENTRIES: usize = 4_096;
 /// The most bytes of one commit.
@@ -53,6 +55,8 @@ pub(crate) struct Pending {
     pub(crate) entry: Vec<u8>,
     pub(crate) row: PendingRow,
     pub(crate) reply: oneshot::Sender<Outcome>,
+    /// The request that it is of, if its answer is to be kept.
+    pub(crate) keyed: Option<KeyedItem>,
 }
 
 impl Pending {
@@ -129,6 +133,12 @@ impl Pool {
         taken
     }
 
+    /// How many entries wait, and how many bytes.
+    pub(crate) fn fill(&self) -> (usize, usize) {
+        let queue = self.lock();
+        (queue.waiting.len(), queue.bytes)
+    }
+
     /// Waits until something was queued since this was last awaited.
     pub(crate) async fn filled(&self) {
         self.filled.notified().await;
@@ -165,6 +175,7 @@ mod tests {
                 seq: 0,
             },
             reply: oneshot::channel().0,
+            keyed: None,
         }
     }
 

@@ -22,6 +22,7 @@ use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
 use crate::clock::now_ms;
 use crate::cosigners::Auditors;
@@ -99,6 +100,7 @@ impl Publisher {
             self.rebuild = false;
             return Ok(());
         }
+        let start = Instant::now();
         let row = match (self.unpublished.clone(), due) {
             (Some(row), _) => row,
             (None, Some(head)) if may_be_signed(head.size) => {
@@ -117,6 +119,7 @@ impl Publisher {
             .await?;
         self.unpublished = None;
         self.published = row.tree.size;
+        self.shared.metrics.published(now_ms(), start.elapsed());
         tracing::info!(size = row.tree.size.get(), "published");
         self.shared.show(Some(CheckpointRow {
             cosigned: Some(note),

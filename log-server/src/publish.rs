@@ -20,6 +20,7 @@ use plainsight_specs::rules::Rule;
 use tokio::sync::oneshot;
 
 use crate::http::ApiError;
+use crate::keep::{Keyed, KeyedItem, RequestKey};
 use crate::pool::{Outcome, Pending, PendingRow};
 use crate::shared::{Shared, Status};
 use crate::source::label_hash;
@@ -65,14 +66,50 @@ pub(crate) async fn publish(
     shared: &Arc<Shared>,
     role: TokenRole,
     request: PublishRequest,
+    key: Option<RequestKey>,
 ) -> Result<PublishAnswer, ApiError> {
-    if *shared.status.borrow() != Status::Writing {
-        return Err(ApiError::Unavailable("the log is not written at present"));
-    }
-    if shared.unpublished() > shared.config.limits.unpublished_entries {
-        return Err(ApiError::Busy);
-    }
     let wait = request.wait;
+    let kept = match &key {
+        Some(key) => key.kept(shared).await?,
+        None => None,
+    };
+    let answer = match kept {
+        Some(kept) => kept,
+        None => log(shared, role, request, key).await?,
+    };
+    if wait == Wait::Published {
+        let positions = answer
+            .results
+            .iter()
+            .filter_map(|result| result.as_ref().ok());
+        if let Some(newest) = positions.max() {
+            until_published(shared, *newest).await?;
+        }
+    }
+    Ok(answer)
+}
+
+/// Logs the items, and keeps the answer if there is a key.
+async fn log(
+    shared: &Arc<Shared>,
+    role: TokenRole,
+    request: PublishRequest,
+    key: Option<RequestKey>,
+) -> Result<PublishAnswer, ApiError> {
+    if shared.is_stopping() {
+        return Err(ApiError::ReadOnly("this server is stopping"));
+    }
+    match &*shared.status.borrow() {
+        Status::Writing => {}
+        Status::Starting | Status::Following(_) => {
+            return Err(ApiError::Unavailable("no replica is the writer at present"));
+        }
+        Status::Reading => return Err(ApiError::ReadOnly("this replica takes nothing")),
+        Status::ReadOnly(_) => return Err(ApiError::ReadOnly("nothing is taken at present")),
+    }
+    if shared.unpublished() > shared.limits().unpublished_entries {
+        return Err(ApiError::Busy("too much waits to be published"));
+    }
     // Signatures and curves take a while: not on a thread that serves others.
     let items = request.items;
     let items = blocking(move || items.into_iter().map(parse).collect::<Vec<_>>()).await?;
@@ -101,7 +138,11 @@ pub(crate) async fn publish(
         };
         steps.push(step);
     }
-    shared.pool.submit(pending).map_err(|_| ApiError::Busy)?;
+    let full = |_| ApiError::Busy("too much waits to be sequenced");
+    if let Some(key) = &key {
+        keep_with(key, &steps, &mut pending);
+    }
+    shared.pool.submit(pending).map_err(full)?;
 
     let mut results = Vec::with_capacity(steps.len());
     for step in steps {
@@ -119,16 +160,26 @@ pub(crate) async fn publish(
             },
         });
     }
-    if wait == Wait::Published {
-        let newest = results
-            .iter()
-            .filter_map(|result| result.as_ref().ok())
-            .max();
-        if let Some(newest) = newest {
-            until_published(shared, *newest).await?;
-        }
+    let answer = PublishAnswer { results };
+    match key {
+        Some(key) => key.settle(shared, answer).await,
+        None => Ok(answer),
     }
-    Ok(PublishAnswer { results })
+}
+
+/// Lets the answer be committed with what is pending.
+fn keep_with(key: &RequestKey, steps: &[Step], pending: &mut [Pending]) {
+    let results = steps.iter().map(|step| match step {
+        Step::Done(result) => Some(result.clone()),
+        Step::Queued(..) => None,
+    });
+    let request = Arc::new(Keyed::new(key.clone(), results.collect()));
+    let queued = steps.iter().enumerate();
+    let queued = queued.filter(|(_, step)| matches!(step, Step::Queued(..)));
+    for (pending, (item, _)) in pending.iter_mut().zip(queued) {
+        let request = Arc::clone(&request);
+        pending.keyed = Some(KeyedItem { request, item });
+    }
 }
 
 async fn blocking<T: Send + 'static>(
@@ -270,7 +321,12 @@ async fn queue_statement(
 
 fn queue(entry: Vec<u8>, row: PendingRow, key: Key, pending: &mut Vec<Pending>) -> Step {
     let (reply, outcome) = oneshot::channel();
-    pending.push(Pending { entry, row, reply });
+    pending.push(Pending {
+        entry,
+        row,
+        reply,
+        keyed: None,
+    });
     Step::Queued(outcome, key)
 }
 
@@ -320,13 +376,11 @@ async fn refused(shared: &Shared, rule: Rule, key: &Key) -> Result<Published, St
 }
 
 async fn until_published(shared: &Shared, position: LeafIndex) -> Result<(), ApiError> {
-    let wait = std::time::Duration::from_millis(shared.config.limits.wait_ms);
+    let wait = std::time::Duration::from_millis(shared.limits().wait_ms);
     let mut published = shared.published.subscribe();
     let reached = published.wait_for(|size| *size >= position.size_with());
     match tokio::time::timeout(wait, reached).await {
         Ok(Ok(_)) => Ok(()),
-        _ => Err(ApiError::Unavailable(
-            "the items are logged and not yet published; repeat the request",
-        )),
+        _ => Err(ApiError::Unpublished),
     }
 }

@@ -132,7 +132,10 @@ impl Sequencer {
         let Building { mut batch, acks } = building;
         if batch.segment.count > 0 {
             batch.head.tree = self.replay.head();
+            let start = Instant::now();
             self.writer.lock().await.commit(&batch).await?;
+            let metrics = &self.shared.metrics;
+            metrics.commit(batch.segment.count, start.elapsed());
             self.head = batch.head;
             self.shared.set_sequenced(self.head.tree.size);
             tracing::debug!(
@@ -167,10 +170,17 @@ impl Sequencer {
                 },
                 keys: Vec::new(),
                 statements: Vec::new(),
+                answers: Vec::new(),
             },
             acks: Vec::with_capacity(pending.len()),
         };
-        for Pending { entry, row, reply } in pending {
+        for Pending {
+            entry,
+            row,
+            reply,
+            keyed,
+        } in pending
+        {
             let judged = self.replay.judge(&entry);
             let outcome = if let Some(rule) = judged.verdict() {
                 Outcome::Refused(rule)
@@ -180,6 +190,10 @@ impl Sequencer {
                 building.insert(row, &judged);
                 Outcome::Sequenced(judged.position)
             };
+            if let Some(keyed) = keyed {
+                let answer = keyed.decided(outcome, now_ms());
+                building.batch.answers.extend(answer);
+            }
             building.acks.push((reply, outcome));
         }
         building

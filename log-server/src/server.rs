@@ -19,6 +19,7 @@ use crate::election::Election;
 use crate::forward::Forwarder;
 use crate::gc::Collecting;
 use crate::http;
+use crate::metrics::Fenced;
 use crate::objects::{ObjectError, Objects};
 use crate::publication::{Publisher, is_final};
 use crate::recovery::{Recovered, WriteError, identity, recover, show_published};
@@ -89,12 +90,15 @@ pub struct Server {
     stop_writing: watch::Sender<bool>,
     tasks: Tasks,
     store: Store,
+    admin_addr: Option<SocketAddr>,
+    shared: Arc<Shared>,
 }
 
 /// The tasks of a server, which end with it.
 #[derive(Debug)]
 struct Tasks {
     http: JoinHandle<()>,
+    admin: Option<JoinHandle<()>>,
     writing: JoinHandle<()>,
 }
 
@@ -102,6 +106,9 @@ impl Drop for Tasks {
     fn drop(&mut self) {
         self.http.abort();
         self.writing.abort();
+        if let Some(admin) = &self.admin {
+            admin.abort();
+        }
     }
 }
 
@@ -111,15 +118,30 @@ impl Server {
         let origin = Origin::parse(&config.origin)?;
         let keys = Keys::load(&config, &origin)?;
         let policy = load_policy(&config)?;
-        let store = Store::open(&config.database, config.limits.read_connections).await?;
-        let lock = WriterLock::take(&config.database)?;
         let objects = Objects::open(&config.objects)?;
-        objects.probe().await?;
+        let connections = config.limits.read_connections;
+        let (store, lock) = if config.replica.read_only {
+            let store = Store::open_replica(&config.database, connections).await?;
+            (store, None)
+        } else {
+            let store = Store::open(&config.database, connections).await?;
+            let lock = WriterLock::take(&config.database)?;
+            objects.probe().await?;
+            (store, Some(lock))
+        };
         let listener = listen(config.listen).await?;
         let local_addr = listener.local_addr().map_err(|source| StartError::Listen {
             address: config.listen,
             source,
         })?;
+
+        let admin = match config.admin_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let admin_addr = admin
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok());
 
         let source = LogSource {
             store: store.clone(),
@@ -135,18 +157,15 @@ impl Server {
             lock,
             stop_writing.subscribe(),
         ));
-        let mut stop = stop_http.subscribe();
-        let router = http::router(Arc::clone(&shared));
-        let http = tokio::spawn(async move {
-            let stopped = async move {
-                // An error means that the server was dropped.
-                let _ = stop.wait_for(|stop| *stop).await;
-            };
-            let served = axum::serve(listener, router).with_graceful_shutdown(stopped);
-            if let Err(error) = served.await {
-                tracing::error!(%error, "HTTP ended");
-            }
-        });
+        let bounds = http::Bounds {
+            connections: shared.config.limits.connections,
+            head: Duration::from_millis(shared.config.limits.head_ms),
+        };
+        let serve = |listener, router| {
+            tokio::spawn(http::serve(listener, router, bounds, stop_http.subscribe()))
+        };
+        let http = serve(listener, http::router(Arc::clone(&shared)));
+        let admin = admin.map(|listener| serve(listener, http::admin_router(Arc::clone(&shared))));
         let mut status = shared.status.subscribe();
         // The sender lives in `shared`.
         let _ = status.wait_for(|status| *status != Status::Starting).await;
@@ -157,8 +176,14 @@ impl Server {
             status,
             stop_http,
             stop_writing,
-            tasks: Tasks { http, writing },
+            tasks: Tasks {
+                http,
+                admin,
+                writing,
+            },
             store,
+            admin_addr,
+            shared,
         })
     }
 
@@ -175,6 +200,36 @@ impl Server {
     /// The URL of the log, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.local_addr)
+    }
+
+    /// Where operators are answered, if they are.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin_addr
+    }
+
+    /// Puts other limits in force, and reads the tokens anew. The sizes of pools and the numbers of
+    /// connections stay as they were at the start.
+    pub fn reload(&self, limits: crate::config::Limits) {
+        self.shared.set_limits(limits);
+        self.shared.tokens.forget();
+    }
+
+    /// Whether HTTP is answered: `false` after something that should not happen did.
+    pub fn is_serving(&self) -> bool {
+        !self.tasks.http.is_finished()
+    }
+
+    /// What the log does at present, in a line.
+    pub fn status_line(&self) -> String {
+        let sizes = format!(
+            "sequenced {}, published {}",
+            self.shared.sequenced_size(),
+            self.published_size()
+        );
+        match self.shared.unready() {
+            None => sizes,
+            Some(why) => format!("{why}; {sizes}"),
+        }
     }
 
     /// What readers put into their policy.
@@ -206,6 +261,9 @@ impl Server {
     /// Stops taking requests, sequences and publishes what was taken, and ends. Takes no longer
     /// than a few times ten seconds, whatever the auditors do.
     pub async fn shutdown(mut self) {
+        self.shared.stop_intake();
+        // Whoever spreads requests over several servers sees that this one is not ready any more.
+        tokio::time::sleep(Duration::from_millis(self.shared.limits().drain_ms)).await;
         self.stop_http.send_replace(true);
         let http = &mut self.tasks.http;
         if tokio::time::timeout(FLUSH, &mut *http).await.is_err() {
@@ -224,7 +282,7 @@ impl Server {
     /// Stops at once, wherever it is, and returns when the log's lock is free again. What was
     /// acknowledged is in the database; the next start goes on from there.
     pub async fn kill(mut self) {
-        let Tasks { http, writing } = &mut self.tasks;
+        let Tasks { http, writing, .. } = &mut self.tasks;
         http.abort();
         writing.abort();
         let _ = tokio::join!(http, writing);
@@ -258,7 +316,7 @@ fn load_policy(config: &Config) -> Result<Option<Policy>, StartError> {
 
 /// One term after another until the server stops or a person is needed. Readers are answered all
 /// the while.
-async fn supervise(shared: Arc<Shared>, lock: WriterLock, mut stop: watch::Receiver<bool>) {
+async fn supervise(shared: Arc<Shared>, lock: Option<WriterLock>, mut stop: watch::Receiver<bool>) {
     let _following = Ended(tokio::spawn(follow(Arc::clone(&shared))));
     if let Err(error) = prepare(&shared).await {
         tracing::error!(%error, "the log is read-only");
@@ -267,12 +325,22 @@ async fn supervise(shared: Arc<Shared>, lock: WriterLock, mut stop: watch::Recei
             .send_replace(Status::ReadOnly(error.to_string()));
         return;
     }
+    let Some(lock) = lock else {
+        shared.status.send_replace(Status::Reading);
+        // An error means that the server was dropped.
+        let _ = stop.wait_for(|stop| *stop).await;
+        return;
+    };
     let mut election = Election::new(&shared, &lock);
     while let Some(writer) = election.win(&mut stop).await {
         let ended = term(&shared, writer, &mut election, stop.clone()).await;
         shared.pool.close();
         election.end_term().await;
         let Err(error) = ended else { return };
+        shared.metrics.demoted(match &error {
+            WriteError::Store(StoreError::Fenced { .. }) => Fenced::Yes,
+            _ => Fenced::No,
+        });
         if is_final(&error) {
             tracing::error!(%error, "the log is read-only");
             shared
@@ -312,6 +380,7 @@ async fn term(
     stop: watch::Receiver<bool>,
 ) -> Result<(), WriteError> {
     let term = writer.term();
+    shared.metrics.term(term);
     let recovered = recover(shared, &mut writer).await?;
     tracing::info!(
         term,
@@ -320,7 +389,7 @@ async fn term(
     );
     let timeout = shared.config.publication.auditor_timeout();
     let auditors = match &shared.policy {
-        Some(policy) => Some(Auditors::new(policy, timeout)?),
+        Some(policy) => Some(Auditors::new(policy, timeout)?.measured(Arc::clone(&shared.metrics))),
         None => None,
     };
     let writer = Arc::new(Mutex::new(writer));

@@ -1,16 +1,20 @@
 //! What the parts of one running log share.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use plainsight_specs::checkpoint::Origin;
+use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::VerifierKey;
 use plainsight_specs::policy::Policy;
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::forward::Forwarder;
+use crate::limit::Buckets;
+use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::signer::Keys;
 use crate::source::LogSource;
@@ -28,6 +32,16 @@ pub(crate) struct Shared {
     pub(crate) source: LogSource,
     pub(crate) pool: Pool,
     pub(crate) tokens: Tokens,
+    /// Shared with whoever asks auditors.
+    pub(crate) metrics: Arc<Metrics>,
+    /// What addresses have asked.
+    pub(crate) lookups: Buckets<IpAddr>,
+    /// What tokens have published.
+    pub(crate) publishers: Buckets<Hash>,
+    /// Whether nothing more is taken, since the server stops.
+    stopping: AtomicBool,
+    /// The limits in force, which may be read anew while the log runs.
+    limits: RwLock<Arc<Limits>>,
     /// What readers are answered from: the log as of the newest published head.
     pub(crate) view: View,
     /// The size of that head.
@@ -58,8 +72,18 @@ pub(crate) enum Status {
     Writing,
     /// The replica at this URL writes; empty while that is being decided.
     Following(String),
+    /// This replica never writes, by its configuration.
+    Reading,
     /// Nothing is written, for this reason, until a person has looked.
     ReadOnly(String),
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shared {
@@ -75,6 +99,7 @@ impl Shared {
         let pool = Pool::new(config.limits.pending_entries, config.limits.pending_bytes);
         Self {
             vkey: keys.signer.verifier_key(),
+            limits: RwLock::new(Arc::new(config.limits.clone())),
             config,
             origin,
             keys,
@@ -82,6 +107,10 @@ impl Shared {
             source,
             pool,
             tokens: Tokens::new(),
+            metrics: Arc::default(),
+            stopping: AtomicBool::new(false),
+            lookups: Buckets::new(),
+            publishers: Buckets::new(),
             view: View::default(),
             published: watch::Sender::new(TreeSize::ZERO),
             showing: tokio::sync::Mutex::default(),
@@ -111,6 +140,45 @@ impl Shared {
             }
             is_newer
         });
+    }
+
+    /// The limits in force. Those of the pool and of connections are fixed at the start.
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        let limits = self.limits.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&limits)
+    }
+
+    /// Puts other limits in force.
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        let mut held = self.limits.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Arc::new(limits);
+    }
+
+    /// Why requests should be sent elsewhere, if they should.
+    pub(crate) fn unready(&self) -> Option<String> {
+        if self.is_stopping() {
+            return Some("stopping".into());
+        }
+        match &*self.status.borrow() {
+            Status::Starting => Some("starting".into()),
+            Status::ReadOnly(why) => Some(format!("read-only: {why}")),
+            _ if *self.published.borrow() == TreeSize::ZERO => Some("nothing is published".into()),
+            Status::Following(holder) if holder.is_empty() => Some("no replica writes".into()),
+            Status::Writing | Status::Following(_) | Status::Reading => None,
+        }
+    }
+
+    /// Takes nothing more; what was taken is still sequenced and published.
+    pub(crate) fn stop_intake(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn sequenced_size(&self) -> u64 {
+        self.sequenced.load(Ordering::Acquire)
     }
 
     pub(crate) fn signed_size(&self) -> u64 {

@@ -113,7 +113,7 @@ pub fn read_seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyError> {
 fn refuse_exposed(path: &Path) -> Result<(), KeyError> {
     use std::os::unix::fs::PermissionsExt as _;
     match std::fs::metadata(path) {
-        Ok(metadata) if is_private(metadata.permissions().mode()) => Ok(()),
+        Ok(metadata) if metadata.permissions().mode() & forbidden(path) == 0 => Ok(()),
         Ok(_) => Err(KeyError::Exposed {
             path: path.to_owned(),
         }),
@@ -124,11 +124,16 @@ fn refuse_exposed(path: &Path) -> Result<(), KeyError> {
     }
 }
 
-/// Neither group nor others may do anything.
+/// What the mode of a key file must not have: anything for group and others. A credential of the
+/// service manager is root's, and the group bits are then the mask of an access list that names
+/// this service alone.
 #[cfg(unix)]
-fn is_private(mode: u32) -> bool {
-    const OTHERS: u32 = 0o077;
-    mode & OTHERS == 0
+fn forbidden(path: &Path) -> u32 {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    match credentials {
+        Some(folder) if path.parent() == Some(&folder) => 0o037,
+        _ => 0o077,
+    }
 }
 
 #[cfg(not(unix))]

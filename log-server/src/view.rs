@@ -81,7 +81,9 @@ impl Published for View {
 /// Shows every head as it is published, until the caller ends it.
 pub(crate) async fn follow(shared: Arc<Shared>) {
     let mut newest = shared.newest.subscribe();
-    let poll = shared.config.replica.poll();
+    let replica = &shared.config.replica;
+    let poll = replica.poll();
+    let others_publish = replica.read_only || shared.source.store.is_shared();
     loop {
         let row = newest.borrow_and_update().clone();
         if let Some(row) = row.filter(|row| row.tree.size > *shared.published.borrow()) {
@@ -94,7 +96,7 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
         tokio::select! {
             // The sender lives in `shared`.
             _ = newest.changed() => {}
-            () = tokio::time::sleep(poll), if shared.source.store.is_shared() => {
+            () = tokio::time::sleep(poll), if others_publish => {
                 match shared.source.store.published_checkpoint().await {
                     Ok(row) => shared.show(row),
                     Err(error) => tracing::warn!(%error, "the newest checkpoint is not known"),

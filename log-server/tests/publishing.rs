@@ -331,7 +331,7 @@ async fn an_older_database_beside_newer_objects_is_not_written() {
         )
         .await
         .unwrap();
-    assert_eq!((status, problem(&body).as_str()), (503, "unavailable"));
+    assert_eq!((status, problem(&body).as_str()), (503, "read-only"));
     server.shutdown().await;
 }
 

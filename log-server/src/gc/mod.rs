@@ -18,6 +18,8 @@ use std::time::SystemTime;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+use crate::clock::now_ms;
+use crate::keep::KEPT_MS;
 use crate::shared::Shared;
 use crate::store::Writer;
 
@@ -61,6 +63,11 @@ async fn once(shared: &Shared, writer: &Mutex<Writer>) {
             "partial objects were removed"
         ),
         Err(error) => tracing::warn!(%error, "partial objects could not be removed"),
+    }
+    let before = now_ms().saturating_sub(KEPT_MS);
+    match shared.source.store.forget_answers(before).await {
+        Ok(forgotten) => tracing::info!(forgotten, "old answers were forgotten"),
+        Err(error) => tracing::warn!(%error, "old answers could not be forgotten"),
     }
     if !gc.prune {
         return;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -16,7 +14,8 @@ use plainsight_specs::query::StreamRequest;
 use plainsight_specs::vrf;
 use plainsight_specs::watch::RungsRequest;
 
-use super::ApiError;
+use super::body::Question;
+use super::{ApiError, schema};
 use crate::directory::Directory;
 use crate::shared::Shared;
 use crate::source::LogSource;
@@ -38,13 +37,6 @@ fn json(body: Vec<u8>) -> Response {
     (headers, body).into_response()
 }
 
-pub(super) fn body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
-    body.map_err(|rejection| match rejection.status() {
-        axum::http::StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge,
-        _ => ApiError::Malformed("the body was cut short".into()),
-    })
-}
-
 fn malformed(error: impl std::fmt::Display) -> ApiError {
     ApiError::Malformed(error.to_string())
 }
@@ -61,6 +53,16 @@ fn since(query: Option<&str>) -> Result<Option<TreeSize>, ApiError> {
     Ok(TreeSize::new(size))
 }
 
+/// The first entry, proved, and the newest head.
+#[utoipa::path(
+    get, path = "/v1/genesis", tag = "look-ups",
+    params(("since" = Option<u64>, Query, description = "The reader's last size, for a consistency proof")),
+    responses(
+        (status = 200, description = "The genesis with its inclusion", body = schema::GenesisAnswer),
+        (status = 409, description = "`since` is above what is published",
+            content_type = "application/problem+json", body = schema::Problem),
+    ),
+)]
 pub(super) async fn genesis(
     State(shared): State<Arc<Shared>>,
     RawQuery(query): RawQuery,
@@ -70,42 +72,96 @@ pub(super) async fn genesis(
     Ok(json(answer.to_json()))
 }
 
+/// The latest key set of a label, with every proof.
+#[utoipa::path(
+    post, path = "/v1/lookup", tag = "look-ups",
+    request_body = schema::LookupRequest,
+    responses(
+        (status = 200, description = "Whether there is one or not, proved", body = schema::LookupAnswer),
+        (status = 409, description = "`since` is above what is published",
+            content_type = "application/problem+json", body = schema::Problem),
+    ),
+)]
 pub(super) async fn lookup(
     State(shared): State<Arc<Shared>>,
-    request: Result<Bytes, BytesRejection>,
+    Question(body): Question,
 ) -> Result<Response, ApiError> {
-    let request = LookupRequest::parse(&body(request)?).map_err(malformed)?;
+    let request = LookupRequest::parse(&body).map_err(malformed)?;
     let answer = directory(&shared).lookup(&request).await?;
     Ok(json(answer.to_json()))
 }
 
+/// The rungs that an owner has watched, with the proof of what is at them.
+#[utoipa::path(
+    post, path = "/v1/rungs", tag = "look-ups",
+    request_body = schema::RungsRequest,
+    responses(
+        (status = 200, description = "A VRF proof for each rung", body = schema::RungsAnswer),
+        (status = 409, description = "`since` is above what is published",
+            content_type = "application/problem+json", body = schema::Problem),
+    ),
+)]
 pub(super) async fn rungs(
     State(shared): State<Arc<Shared>>,
-    request: Result<Bytes, BytesRejection>,
+    Question(body): Question,
 ) -> Result<Response, ApiError> {
-    let request = RungsRequest::parse(&body(request)?).map_err(malformed)?;
+    let request = RungsRequest::parse(&body).map_err(malformed)?;
     let answer = directory(&shared).rungs(&request).await?;
     Ok(json(answer.to_json()))
 }
 
+/// Every key set of a label from a version on, with every proof.
+#[utoipa::path(
+    post, path = "/v1/history", tag = "look-ups",
+    request_body = schema::HistoryRequest,
+    responses(
+        (status = 200, description = "At most 1,000 versions, the lowest", body = schema::HistoryAnswer),
+        (status = 409, description = "`since` is above what is published",
+            content_type = "application/problem+json", body = schema::Problem),
+    ),
+)]
 pub(super) async fn history(
     State(shared): State<Arc<Shared>>,
-    request: Result<Bytes, BytesRejection>,
+    Question(body): Question,
 ) -> Result<Response, ApiError> {
-    let request = HistoryRequest::parse(&body(request)?).map_err(malformed)?;
+    let request = HistoryRequest::parse(&body).map_err(malformed)?;
     let answer = directory(&shared).history(&request).await?;
     Ok(json(answer.to_json()))
 }
 
+/// What a stream of statements holds: a release, its yank, the latest.
+#[utoipa::path(
+    post, path = "/v1/stream", tag = "look-ups",
+    request_body = schema::StreamRequest,
+    responses(
+        (status = 200, description = "What was asked for, or the proof that it is not there",
+            body = schema::StreamAnswer),
+        (status = 409, description = "`since` is above what is published",
+            content_type = "application/problem+json", body = schema::Problem),
+    ),
+)]
 pub(super) async fn stream(
     State(shared): State<Arc<Shared>>,
-    request: Result<Bytes, BytesRejection>,
+    Question(body): Question,
 ) -> Result<Response, ApiError> {
-    let request = StreamRequest::parse(&body(request)?).map_err(malformed)?;
+    let request = StreamRequest::parse(&body).map_err(malformed)?;
     let answer = directory(&shared).stream(&request).await?;
     Ok(json(answer.to_json()))
 }
 
+/// The first entry that listed a file, in any stream.
+#[utoipa::path(
+    get, path = "/v1/artifact/{digest}", tag = "look-ups",
+    params(
+        ("digest" = String, Path, description = "SHA-256 in hex"),
+        ("since" = Option<u64>, Query, description = "The reader's last size, for a consistency proof"),
+    ),
+    responses(
+        (status = 200, description = "The entry, or the proof that there is none", body = schema::ArtifactAnswer),
+        (status = 409, description = "`since` is above what is published",
+            content_type = "application/problem+json", body = schema::Problem),
+    ),
+)]
 pub(super) async fn artifact(
     State(shared): State<Arc<Shared>>,
     Path(digest): Path<String>,

@@ -5,8 +5,8 @@ use plainsight_specs::merkle::{Frontier, LeafIndex, TreeHead, TreeSize};
 
 use super::fault::Fault;
 use super::{
-    Batch, DatabaseAddress, Head, NewKey, NewLog, NewStatement, Segment, Store, StoreError,
-    TokenRole, Writer, WriterLock,
+    Batch, DatabaseAddress, Head, KeptAnswer, NewAnswer, NewKey, NewLog, NewStatement, Segment,
+    Store, StoreError, TokenRole, TokenRow, Writer, WriterLock,
 };
 
 macro_rules! on_both_engines {
@@ -39,6 +39,7 @@ on_both_engines! {
     progress_never_goes_back
     readers_cannot_write
     tokens_are_found_by_hash_and_names_are_used_once
+    an_answer_is_kept_with_its_commit_and_the_first_one_stays
     of_many_that_take_over_one_succeeds
     a_holder_that_moved_is_not_taken_over
     a_holder_that_lets_go_leaves_no_name
@@ -123,6 +124,7 @@ fn batch(old: u64, entries: &[u8]) -> Batch {
         },
         keys: Vec::new(),
         statements: Vec::new(),
+        answers: Vec::new(),
     }
 }
 
@@ -316,16 +318,64 @@ async fn readers_cannot_write(fresh: Fresh) {
 
 async fn tokens_are_found_by_hash_and_names_are_used_once(fresh: Fresh) {
     let store = &fresh.store;
-    store
-        .add_token(&sha256(b"one"), "ci", TokenRole::Releases, 1)
-        .await
-        .unwrap();
-    let again = store
-        .add_token(&sha256(b"two"), "ci", TokenRole::Keys, 1)
-        .await;
-    assert!(again.is_err());
-    let tokens = store.tokens().await.unwrap();
-    assert_eq!(tokens, [(sha256(b"one"), TokenRole::Releases)]);
+    let token = |token: &[u8], name: &str, created| TokenRow {
+        hash: sha256(token),
+        name: name.into(),
+        role: TokenRole::Releases,
+        created,
+        expires: Some(9),
+        revoked: None,
+        items_per_s: None,
+    };
+    let (one, two) = (token(b"one", "ci", 1), token(b"two", "people", 2));
+    store.insert_token(&one).await.unwrap();
+    store.insert_token(&two).await.unwrap();
+    assert!(store.insert_token(&token(b"three", "ci", 3)).await.is_err());
+    assert_eq!(store.tokens().await.unwrap(), [one.clone(), two.clone()]);
+    assert!(store.revoke_token("ci", 5).await.unwrap());
+    assert!(!store.revoke_token("ci", 6).await.unwrap());
+    assert!(!store.revoke_token("nobody", 6).await.unwrap());
+    let revoked = TokenRow {
+        revoked: Some(5),
+        ..one
+    };
+    assert_eq!(store.tokens().await.unwrap(), [revoked, two]);
+}
+
+async fn an_answer_is_kept_with_its_commit_and_the_first_one_stays(fresh: Fresh) {
+    let answer = |answer: &[u8], created| NewAnswer {
+        token: sha256(b"token"),
+        key: "key".into(),
+        request: sha256(b"request"),
+        answer: answer.to_vec(),
+        created,
+    };
+    let store = &fresh.store;
+    let mut writer = fresh.writer().await;
+    let stale = Batch {
+        answers: vec![answer(b"never", 1)],
+        ..batch(5, b"x")
+    };
+    assert!(writer.commit(&stale).await.is_err());
+    let token = sha256(b"token");
+    assert_eq!(store.kept_answer(&token, "key").await.unwrap(), None);
+    let mut writer = fresh.writer().await;
+    let first = Batch {
+        answers: vec![answer(b"first", 2), answer(b"second", 3)],
+        ..batch(1, b"x")
+    };
+    writer.commit(&first).await.unwrap();
+    store.keep_answer(&answer(b"third", 4)).await.unwrap();
+    let kept = KeptAnswer {
+        request: sha256(b"request"),
+        answer: b"first".to_vec(),
+    };
+    assert_eq!(store.kept_answer(&token, "key").await.unwrap(), Some(kept));
+    let other = store.kept_answer(&sha256(b"other"), "key").await.unwrap();
+    assert_eq!(other, None);
+    assert_eq!(store.forget_answers(2).await.unwrap(), 0);
+    assert_eq!(store.forget_answers(3).await.unwrap(), 1);
+    assert_eq!(store.kept_answer(&token, "key").await.unwrap(), None);
 }
 
 async fn of_many_that_take_over_one_succeeds(fresh: Fresh) {

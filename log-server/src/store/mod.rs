@@ -12,6 +12,7 @@
 //! `crate::election`): safety is here, by term and compare-and-swap alone.
 
 mod address;
+mod answers;
 #[cfg(test)]
 mod conformance;
 mod connect;
@@ -21,9 +22,11 @@ pub(crate) mod fault;
 mod lease;
 mod read;
 mod rows;
+mod tokens;
 mod write;
 
 pub use address::{AddressError, DatabaseAddress};
+pub use answers::{KeptAnswer, NewAnswer};
 pub(crate) use create::private_file;
 pub use create::{NewLog, WriterLock};
 pub use lease::{AdvisoryLock, Lease};
@@ -32,6 +35,7 @@ pub use rows::{
     Batch, CheckpointRow, Head, KeyRow, LogRow, NewKey, NewStatement, Progress, Segment,
     StatementRow, TokenRole,
 };
+pub use tokens::TokenRow;
 pub use write::Writer;
 
 use std::path::PathBuf;
@@ -113,8 +117,16 @@ impl Store {
 
     /// Opens the database for reading only: nothing is created or brought up to date.
     pub async fn open_read_only(address: &DatabaseAddress) -> Result<Self, StoreError> {
+        Self::open_replica(address, 1).await
+    }
+
+    /// The same, for a replica that answers readers and never writes.
+    pub async fn open_replica(
+        address: &DatabaseAddress,
+        connections: u32,
+    ) -> Result<Self, StoreError> {
         address.must_exist()?;
-        Self::open_unmigrated(address, 1).await
+        Self::open_unmigrated(address, connections).await
     }
 
     async fn open_unmigrated(

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{
     CheckpointRow, Head, KeyRow, LogRow, Progress, Segment, StatementRow, Store, StoreError,
-    TokenRole, from_sql, placeholders, to_sql,
+    from_sql, placeholders, to_sql,
 };
 
 /// The most labels of one question: each is a parameter.
@@ -291,22 +291,9 @@ impl Store {
         .await?;
         from_sql(row.try_get(0)?)
     }
-
-    /// The hash and role of every token.
-    pub async fn tokens(&self) -> Result<Vec<(Hash, TokenRole)>, StoreError> {
-        sqlx::query("SELECT hash, role FROM token")
-            .fetch_all(&self.pool)
-            .await?
-            .iter()
-            .map(|row| {
-                let role: String = row.try_get("role")?;
-                Ok((hash(row.try_get("hash")?)?, TokenRole::parse(&role)?))
-            })
-            .collect()
-    }
 }
 
-fn hash(bytes: Vec<u8>) -> Result<Hash, StoreError> {
+pub(super) fn hash(bytes: Vec<u8>) -> Result<Hash, StoreError> {
     let bytes: [u8; 32] = bytes
         .try_into()
         .map_err(|_| StoreError::Corrupt("a hash is not 32 bytes".into()))?;

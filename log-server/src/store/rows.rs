@@ -3,7 +3,7 @@
 use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::{LeafIndex, TreeHead, TreeSize};
 
-use super::StoreError;
+use super::{NewAnswer, StoreError};
 
 /// What a log is, once and for all, and whether it may still be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +102,8 @@ pub struct Batch {
     pub keys: Vec<NewKey>,
     /// The rows that find the statements.
     pub statements: Vec<NewStatement>,
+    /// Answers that are kept if this is committed.
+    pub answers: Vec<NewAnswer>,
 }
 
 /// What opens a logged key entry.

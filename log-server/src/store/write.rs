@@ -6,9 +6,9 @@ use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Transaction};
 
+use super::answers::insert_answers;
 use super::{
-    Batch, DatabaseAddress, NewKey, NewStatement, Store, StoreError, TokenRole, placeholders,
-    to_sql,
+    Batch, DatabaseAddress, NewKey, NewStatement, Store, StoreError, placeholders, to_sql,
 };
 
 /// Rows of one INSERT, so that a full one is the same text each time.
@@ -38,26 +38,6 @@ impl Store {
             #[cfg(test)]
             faults: self.faults.clone(),
         }
-    }
-
-    /// Adds a bearer token by its hash. A name is used once.
-    pub async fn add_token(
-        &self,
-        hash: &Hash,
-        name: &str,
-        role: TokenRole,
-        now_ms: u64,
-    ) -> Result<(), StoreError> {
-        let mut connection = self.address.connect().await?;
-        sqlx::query("INSERT INTO token (hash, name, role, created) VALUES ($1, $2, $3, $4)")
-            .bind(hash.as_bytes().as_slice())
-            .bind(name)
-            .bind(role.as_str())
-            .bind(to_sql(now_ms)?)
-            .execute(&mut connection)
-            .await?;
-        connection.close().await?;
-        Ok(())
     }
 
     /// Erases what opens one version of a label. Whether there was such a version.
@@ -107,6 +87,7 @@ impl Writer {
                 .await?;
             insert_keys(transaction, &batch.keys).await?;
             insert_statements(transaction, &batch.statements).await?;
+            insert_answers(transaction, &batch.answers).await?;
             Ok(1)
         })
         .await

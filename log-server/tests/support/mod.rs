@@ -220,6 +220,7 @@ impl Client {
             .http
             .post(format!("{}/v1/publish", self.url))
             .bearer_auth(token)
+            .header("content-type", "application/json")
             .body(PublishRequest { items, wait }.to_json())
             .send()
             .await?;
@@ -262,7 +263,11 @@ impl Client {
     }
 
     pub async fn post(&self, path: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
-        let request = self.http.post(format!("{}{path}", self.url)).body(body);
+        let request = self
+            .http
+            .post(format!("{}{path}", self.url))
+            .header("content-type", "application/json")
+            .body(body);
         let response = request.send().await.unwrap();
         (
             response.status().as_u16(),
