@@ -1,16 +1,16 @@
 //! The owner's look: every version that the log ever showed for one's own label since the last
 //! look, opened with its proofs and compared with what one published oneself.
 
-use plainsight_specs::history::{History, HistoryAnswer, HistoryRequest, LoggedVersion};
+use plainsight_specs::history::{History, LoggedVersion};
 use plainsight_specs::keyset::{KeyRecord, KeySet};
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::merkle::{LeafIndex, TreeHead};
 
-use crate::contact::MAX_HISTORY;
+use crate::contact::page;
 use crate::failure::Failure;
 use crate::logged;
 use crate::own::OwnKeys;
-use crate::reader::{HeadSeen, Purpose, Reader};
+use crate::reader::{HeadSeen, Reader};
 
 /// What a monitor's look showed.
 #[derive(Debug, Clone)]
@@ -93,7 +93,7 @@ pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monit
     };
     let mut next = from;
     loop {
-        let history = page(reader, look.own.label(), next).await?;
+        let (history, _) = page(reader, look.own.label(), next).await?;
         let head = reader.accept(history.head());
         for version in history.holes() {
             look.alarms.push(Alarm::Hole { version: *version });
@@ -120,22 +120,6 @@ pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monit
             alarms: look.alarms,
         });
     }
-}
-
-async fn page(reader: &Reader<'_>, label: &Label, from: Version) -> Result<History, Failure> {
-    let request = HistoryRequest {
-        label: label.clone(),
-        from,
-        since: Some(reader.since()),
-    };
-    let body = reader
-        .log()
-        .ask("v1/history", &request.to_json(), MAX_HISTORY)
-        .await?;
-    let answer = HistoryAnswer::parse(&body).map_err(Failure::refused)?;
-    answer
-        .verify(&reader.trust(Purpose::Contacts), &request)
-        .map_err(|error| reader.refuse(error, &answer.lookup.head.checkpoint))
 }
 
 struct Look<'o> {

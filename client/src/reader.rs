@@ -21,6 +21,9 @@ pub struct Memory {
     pub genesis: Genesis,
     /// The head verified last.
     pub head: TreeHead,
+    /// The checkpoint of that head, with the cosignatures that were verified: what a reader hands
+    /// to an auditor. `None` if an earlier version of this program kept no more than the head.
+    pub checkpoint: Option<Vec<u8>>,
 }
 
 /// A log as one reader sees it. Made by a first contact or from memory.
@@ -87,6 +90,7 @@ impl<'a> Reader<'a> {
         let memory = Memory {
             genesis,
             head: head.tree_head(),
+            checkpoint: Some(head.checkpoint().to_bytes()),
         };
         Ok(Self {
             log,
@@ -121,6 +125,11 @@ impl<'a> Reader<'a> {
         self.now = now;
     }
 
+    /// How long a contact's reset stays unconfirmed, in seconds.
+    pub(crate) fn reset_delay_s(&self) -> u64 {
+        self.trust.annotations().reset_delay_s
+    }
+
     /// The size to ask consistency from.
     pub(crate) fn since(&self) -> TreeSize {
         self.memory.head.size
@@ -140,6 +149,7 @@ impl<'a> Reader<'a> {
     /// Remembers a head whose whole answer was accepted, and shows it.
     pub(crate) fn accept(&mut self, head: &Head) -> HeadSeen {
         self.memory.head = head.tree_head();
+        self.memory.checkpoint = Some(head.checkpoint().to_bytes());
         self.seen(head)
     }
 

@@ -275,6 +275,7 @@ async fn another_genesis_than_the_remembered_one_is_refuted() {
     let remembered = Memory {
         genesis: *genesis,
         head: reader.memory().head,
+        checkpoint: None,
     };
     let mut reader = Reader::open(&source, &trust, Some(remembered), now())
         .await

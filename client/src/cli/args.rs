@@ -60,6 +60,36 @@ pub(crate) enum Noun {
     /// The log itself
     #[command(subcommand)]
     Log(LogVerb),
+    /// Whom you trust, and what that withstands
+    #[command(subcommand)]
+    Policy(PolicyVerb),
+}
+
+impl Noun {
+    /// Whether it may have verified a head.
+    pub(crate) fn asks_a_log(&self) -> bool {
+        !matches!(self, Self::Evidence(_) | Self::Policy(_))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Draw the quorum, and say what each jurisdiction and organisation could do
+    #[command(after_help = "Example: plainsight policy show --compelled DE")]
+    Show {
+        /// What if everybody under this law is compelled
+        #[arg(long, value_name = "JURISDICTION")]
+        compelled: Vec<String>,
+        /// What if this organisation lies
+        #[arg(long, value_name = "ORGANISATION")]
+        lying: Vec<String>,
+    },
+    /// Warn of what is odd: exit code 1 if anything is
+    #[command(after_help = "Example: plainsight policy check")]
+    Check,
+    /// Rely on the policy as it is now, after it changed
+    #[command(after_help = "Example: plainsight policy accept")]
+    Accept,
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,15 +97,83 @@ pub(crate) enum ContactVerb {
     /// Verify the latest keys of a contact, and compare with what is pinned
     #[command(after_help = "Example: plainsight contact verify alice@example.org")]
     Verify {
-        /// An e-mail address, a phone number, a UUID, or opaque:HEX
+        /// An e-mail address, a phone number, a UUID, user:NAME, or opaque:HEX
         label: String,
+        #[command(flatten)]
+        code: CodeArgs,
     },
     /// Rely on the changed keys that the last `verify` showed
     #[command(after_help = "Example: plainsight contact accept alice@example.org")]
     Accept {
         /// The contact
         label: String,
+        /// Even if the keys were reset and that is not confirmed by time yet
+        #[arg(long)]
+        unconfirmed: bool,
     },
+    /// The contacts that are pinned, and what each pin is worth
+    List,
+    /// The number that you and a contact compare, by voice or face to face
+    #[command(after_help = "Example: plainsight contact number alice@example.org --qr")]
+    Number {
+        /// The contact, verified before
+        label: String,
+        /// Your own label, if you have several
+        #[arg(long, value_name = "LABEL")]
+        me: Option<String>,
+        #[command(flatten)]
+        drawing: Drawing,
+    },
+    /// Rely on no keys of a contact any more
+    #[command(after_help = "Example: plainsight contact revoke alice@example.org")]
+    Revoke {
+        /// The contact
+        label: String,
+    },
+    /// Forget what is pinned for a contact
+    #[command(after_help = "Example: plainsight contact forget alice@example.org")]
+    Forget {
+        /// The contact
+        label: String,
+    },
+    /// Write all pins to a file, for another home of yours
+    #[command(after_help = "Example: plainsight contact export --out contacts.json")]
+    Export {
+        /// Where to write it
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Pin what a file from `export` has, and leave what is pinned already
+    #[command(after_help = "Example: plainsight contact import contacts.json")]
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// A code to compare.
+#[derive(Debug, Args)]
+pub(crate) struct CodeArgs {
+    /// A contact code (psk1...) or the 60 digits of a safety number, from the person
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    /// The code was compared face to face
+    #[arg(long, requires = "code")]
+    pub(crate) in_person: bool,
+    /// Your own label, for a safety number, if you have several
+    #[arg(long, value_name = "LABEL", requires = "code")]
+    pub(crate) me: Option<String>,
+}
+
+/// How to draw a code.
+#[derive(Debug, Args)]
+pub(crate) struct Drawing {
+    /// Draw it as a QR code
+    #[arg(long)]
+    pub(crate) qr: bool,
+    /// Write it as a QR code to an SVG file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,6 +224,14 @@ pub(crate) enum KeysVerb {
     History {
         /// Your own label
         label: String,
+    },
+    /// Your contact code, to be posted where the provider cannot change it
+    #[command(after_help = "Example: plainsight keys code me@example.org --svg card.svg")]
+    Code {
+        /// Your own label, if you have several
+        label: Option<String>,
+        #[command(flatten)]
+        drawing: Drawing,
     },
     /// Your current keys
     #[command(after_help = "Example: plainsight keys show me@example.org")]

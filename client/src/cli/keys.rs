@@ -1,8 +1,11 @@
 //! `plainsight keys`.
 
 use plainsight_specs::label::Label;
+use plainsight_specs::out_of_band::ContactCode;
 
 use super::args::{KeysVerb, Places, Token};
+use super::contact::own_key_set;
+use super::draw::drawn;
 use super::output::Output;
 use super::session::{Session, label};
 use super::stop::Stop;
@@ -10,7 +13,7 @@ use crate::failure::Verdict;
 use crate::monitor;
 use crate::own::{DeviceChange, OwnKeys};
 use crate::publish;
-use crate::report::{KeysPublished, KeysShown, KeysStaged};
+use crate::report::{CodeKind, CodeShown, KeysPublished, KeysShown, KeysStaged};
 
 pub(crate) async fn run(
     places: &Places,
@@ -55,6 +58,22 @@ pub(crate) async fn run(
         KeysVerb::Monitor { label: typed } => {
             let typed = typed.as_deref().map(label).transpose()?;
             monitor_all(&Session::open(places)?, typed, output).await
+        }
+        KeysVerb::Code {
+            label: typed,
+            drawing,
+        } => {
+            let session = Session::open(places)?;
+            let own = own_key_set(&session, typed.as_deref())?;
+            let text = ContactCode::of(&session.origin, &own).to_string();
+            // Capitals make a smaller QR code, and are the same code.
+            let qr = drawn(&text.to_ascii_uppercase(), &drawing, output)?;
+            Ok(output.report(&CodeShown {
+                kind: CodeKind::Contact,
+                text,
+                qr,
+                about: vec![(own.label().clone(), own.version())],
+            }))
         }
         KeysVerb::History { label: typed } => show(places, &typed, true, output),
         KeysVerb::Show { label: typed } => show(places, &typed, false, output),

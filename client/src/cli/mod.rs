@@ -3,14 +3,17 @@
 
 mod args;
 mod contact;
+mod draw;
 mod evidence;
 mod keys;
 mod log;
 mod output;
+mod policy;
 mod protection;
 mod release;
 mod session;
 mod stop;
+mod submit;
 
 use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -40,11 +43,20 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let mut output = Output::new(cli.places.json);
+    let places = cli.places.clone();
+    let asks_a_log = cli.noun.asks_a_log();
     let verdict = match command(cli, &mut output).await {
         Ok(verdict) => verdict,
         Err(stop) => output.stop(&stop),
     };
-    verdict.code()
+    if !asks_a_log {
+        return verdict.code();
+    }
+    // The answer stands on standard output already; only a proved fork changes the exit code.
+    submit::verified_head(&places, &output)
+        .await
+        .unwrap_or(verdict)
+        .code()
 }
 
 async fn command(cli: Cli, output: &mut Output) -> Result<Verdict, Stop> {
@@ -55,6 +67,7 @@ async fn command(cli: Cli, output: &mut Output) -> Result<Verdict, Stop> {
         Noun::Protection(verb) => protection::run(&cli.places, verb, output).await,
         Noun::Evidence(verb) => evidence::run(verb, output),
         Noun::Log(verb) => log::run(&cli.places, verb, output).await,
+        Noun::Policy(verb) => policy::run(&cli.places, verb, output),
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::stop::Stop;
 use crate::failure::Verdict;
+use crate::qr::Colour;
 use crate::report::Report;
 
 /// Where results go, and in which form.
@@ -22,6 +23,15 @@ impl Output {
         Self {
             json,
             colour: !no_colour && std::io::stdout().is_terminal(),
+        }
+    }
+
+    /// Whether a drawing may set colours.
+    pub(crate) fn colour(&self) -> Colour {
+        if self.colour {
+            Colour::Ansi
+        } else {
+            Colour::Plain
         }
     }
 
@@ -48,6 +58,17 @@ impl Output {
             print(&mut std::io::stderr(), &stop.lines());
         }
         stop.verdict()
+    }
+
+    /// Prints what makes a result that was printed before worthless, to standard error in any form.
+    pub(crate) fn alarm(&self, report: &impl Report) -> Verdict {
+        let lines = if self.json {
+            vec![report.json().to_string()]
+        } else {
+            report.lines()
+        };
+        print(&mut std::io::stderr(), &lines);
+        report.verdict()
     }
 
     /// Says something that is not the result.

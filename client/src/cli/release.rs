@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::args::{FileArgs, Places, ReleaseVerb};
 use super::output::Output;
-use super::session::{Session, read_named};
+use super::session::{Session, absolute, read_named};
 use super::stop::Stop;
 use crate::failure::Verdict;
 use crate::home::file;
@@ -143,11 +143,4 @@ fn hash_file(path: &Path) -> std::io::Result<(Hash, u64)> {
         size += u64::try_from(n).unwrap_or(u64::MAX);
     }
     Ok((Hash::from_bytes(hasher.finalize().into()), size))
-}
-
-fn absolute(path: &Path) -> Result<std::path::PathBuf, Stop> {
-    std::path::absolute(path).map_err(|error| Stop::File {
-        path: path.into(),
-        reason: error.to_string(),
-    })
 }

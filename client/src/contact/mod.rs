@@ -1,16 +1,29 @@
-//! A contact's keys: the latest key set that the log shows for a label, proved, and how it stands
-//! to the one that this reader has pinned.
+//! A contact's keys: the latest key set that the log shows for a label, proved, how it stands to
+//! the one that this reader has pinned, and whether the owner signed the way there.
+//!
+//! In scope: the flow over HTTP, and the judgement. Out of scope: keeping pins ([`crate::home`]),
+//! codes that a person compares ([`codes`]), and words for it ([`crate::report`]).
 
-use plainsight_specs::history::{HistoryAnswer, HistoryRequest};
-use plainsight_specs::keyset::{Continuity, KeySet, ResetReason};
+pub mod codes;
+mod trail;
+
+use plainsight_specs::keyset::{KeySet, ResetReason};
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::lookup::{Logged, LookupAnswer, LookupRequest};
+use plainsight_specs::merkle::LeafIndex;
+use plainsight_specs::time::Timestamp;
 
 use crate::failure::{Failure, Refusal};
+use crate::logged;
 use crate::reader::{HeadSeen, MAX_ANSWER, Purpose, Reader};
 
-/// Bound of a history's answer: a thousand versions of some 20 KB.
-pub(crate) const MAX_HISTORY: usize = 32 * 1024 * 1024;
+pub(crate) use trail::page;
+use trail::{Trail, TrailReset, follow};
+
+/// How many versions before the latest are looked at first for a reset.
+const WINDOW: u32 = 64;
+/// How many at the most. Nobody rotates that often within the delay.
+const WIDE_WINDOW: u32 = 1000;
 
 /// What a look-up showed about a contact.
 #[derive(Debug, Clone)]
@@ -23,6 +36,9 @@ pub struct Contact {
     pub found: Option<ContactKeys>,
     /// How it stands to the pinned one.
     pub standing: Standing,
+    /// The newest reset on the way to the latest key set, as far as it was looked for: from the
+    /// pinned version on, or back until everything is older than the delay.
+    pub reset: Option<Reset>,
 }
 
 /// The latest key set of a contact.
@@ -32,6 +48,19 @@ pub struct ContactKeys {
     pub key_set: KeySet,
     /// When it was logged.
     pub logged: Logged,
+}
+
+/// A version that the owner of the version before did not sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reset {
+    /// Which version.
+    pub version: Version,
+    /// Why it counts as one.
+    pub reason: ResetReason,
+    /// It was logged no later than this, in milliseconds; `None` if the log does not prove it.
+    pub no_later_than_ms: Option<u64>,
+    /// Until when it is unconfirmed; `None` if it is older than the reader's delay.
+    pub unconfirmed_until: Option<Timestamp>,
 }
 
 /// How what the log shows stands to what was pinned.
@@ -71,7 +100,22 @@ pub struct Pinned {
     pub from_log: bool,
 }
 
-/// Looks a label up and compares with what is pinned.
+impl Contact {
+    /// The key set, if it can be relied on: found, as pinned or new, and no reset is unconfirmed.
+    pub fn relied_on(&self) -> Option<&KeySet> {
+        let is_settled = !matches!(self.standing, Standing::Changed(_)) && !self.is_unconfirmed();
+        let found = self.found.as_ref().filter(|_| is_settled);
+        found.map(|found| &found.key_set)
+    }
+
+    /// Whether a reset on the way is younger than the reader's delay.
+    pub fn is_unconfirmed(&self) -> bool {
+        let reset = self.reset.as_ref();
+        reset.is_some_and(|reset| reset.unconfirmed_until.is_some())
+    }
+}
+
+/// Looks a label up, compares with what is pinned, and looks for resets on the way.
 pub async fn verify(
     reader: &mut Reader<'_>,
     label: &Label,
@@ -109,17 +153,36 @@ pub async fn verify(
     };
     let moved = moved(pinned, found.as_ref()).map_err(refuse)?;
     let head = reader.accept(lookup.head());
-    let standing = match (moved, pinned) {
-        (Moved::No(standing), _) => standing,
-        (Moved::On, Some(pinned)) => Standing::Changed(change(reader, pinned).await?),
-        (Moved::On, None) => Standing::New,
-    };
-    Ok(Contact {
+    let mut contact = Contact {
         label: label.clone(),
         head,
         found,
-        standing,
-    })
+        standing: Standing::New,
+        reset: None,
+    };
+    let trail = match (moved, pinned, &contact.found) {
+        (Moved::No(standing), _, found) => {
+            contact.standing = standing;
+            match found {
+                Some(found) if contact.standing != Standing::Unchanged => {
+                    look_back(reader, label, found).await?
+                }
+                _ => None,
+            }
+        }
+        (Moved::On, Some(pinned), Some(found)) => {
+            let known = &pinned.key_set;
+            let (from, to) = (known.version(), found.key_set.version());
+            let trail = follow(reader, label, from, to, Some(known)).await?;
+            contact.standing = Standing::Changed(change(&trail));
+            Some(trail)
+        }
+        (Moved::On, _, _) => None,
+    };
+    if let Some(trail) = trail {
+        contact.reset = newest_reset(reader, &contact, &trail).await;
+    }
+    Ok(contact)
 }
 
 /// Whether a pinned version was left behind.
@@ -154,59 +217,87 @@ fn moved(pinned: Option<&Pinned>, found: Option<&ContactKeys>) -> Result<Moved, 
     }
 }
 
-/// Follows the versions from the pinned one to the latest, and says who signed them.
-async fn change(reader: &mut Reader<'_>, pinned: &Pinned) -> Result<Change, Failure> {
-    let mut previous = pinned.key_set.clone();
-    let mut from = previous.version();
-    loop {
-        let request = HistoryRequest {
-            label: previous.label().clone(),
-            from,
-            since: Some(reader.since()),
-        };
-        let body = reader
-            .log()
-            .ask("v1/history", &request.to_json(), MAX_HISTORY)
-            .await?;
-        let answer = HistoryAnswer::parse(&body).map_err(Failure::refused)?;
-        let refuse = |why: Refusal| reader.refuse(why, &answer.lookup.head.checkpoint);
-        let history = answer
-            .verify(&reader.trust(Purpose::Contacts), &request)
-            .map_err(|error| refuse(error.into()))?;
-        for listed in history.versions() {
-            let version = listed.version;
-            let Some(key_set) = &listed.key_set else {
-                let reason = ResetReason::PreviousUnknown;
-                return Ok(Change::Reset { version, reason });
-            };
-            if version == previous.version() {
-                if key_set.hash() != previous.hash() {
-                    return Err(refuse(Refusal::SecondKeySet {
-                        version: version.get(),
-                    }));
-                }
-                continue;
-            }
-            // A hole leaves a version that does not follow, which is a reset too.
-            if let Continuity::Reset(reason) = key_set.continuity(Some(&previous)) {
-                return Ok(Change::Reset { version, reason });
-            }
-            previous = key_set.clone();
-        }
-        let head = history.head().clone();
-        if history.latest() <= Some(previous.version()) {
-            reader.accept(&head);
-            return Ok(Change::Signed);
-        }
-        // Only a full page goes on; anything less would be asked for without end.
-        let (Some(next), true) = (previous.version().next(), previous.version() > from) else {
-            let reason = ResetReason::PreviousUnknown;
-            return Ok(Change::Reset {
-                version: from,
-                reason,
-            });
-        };
-        reader.accept(&head);
-        from = next;
+fn change(trail: &Trail) -> Change {
+    match trail.resets.first() {
+        None => Change::Signed,
+        Some(TrailReset {
+            version, reason, ..
+        }) => Change::Reset {
+            version: *version,
+            reason: *reason,
+        },
     }
+}
+
+/// Looks back from the latest version for a reset, as far as one could still be unconfirmed.
+async fn look_back(
+    reader: &mut Reader<'_>,
+    label: &Label,
+    found: &ContactKeys,
+) -> Result<Option<Trail>, Failure> {
+    let to = found.key_set.version();
+    if to == Version::FIRST {
+        return Ok(None);
+    }
+    for window in [WINDOW, WIDE_WINDOW] {
+        let from = Version::new(to.get().saturating_sub(window));
+        let mut trail = follow(reader, label, from, to, None).await?;
+        let reached = from == Version::FIRST || !trail.resets.is_empty();
+        if reached || starts_before_the_delay(reader, &trail).await {
+            return Ok(Some(trail));
+        }
+        if window == WIDE_WINDOW {
+            // So many versions within the delay that nobody can say where they come from.
+            trail.resets.push(TrailReset {
+                version: from,
+                reason: ResetReason::PreviousUnknown,
+                position: None,
+            });
+            return Ok(Some(trail));
+        }
+    }
+    Ok(None)
+}
+
+async fn starts_before_the_delay(reader: &Reader<'_>, trail: &Trail) -> bool {
+    let Some(start) = &trail.start else {
+        return false;
+    };
+    let time = logged::no_later_than(reader.log(), &trail.head, start.position).await;
+    time.is_some_and(|time| unconfirmed_until(reader, time).is_none())
+}
+
+/// The newest reset of a trail, with its time.
+async fn newest_reset(reader: &Reader<'_>, contact: &Contact, trail: &Trail) -> Option<Reset> {
+    let newest = trail.resets.last()?;
+    let found = contact.found.as_ref()?;
+    let time = match newest.position {
+        _ if newest.version == found.key_set.version() => Some(found.logged.no_later_than_ms),
+        Some(position) => time_of(reader, trail, position).await,
+        None => None,
+    };
+    // The log's clock may lag; by how much it does now is what its cosigners can say of it.
+    let lag_ms = (contact.head.fresh.seconds() * 1000).saturating_sub(contact.head.epoch_ms);
+    let until = match time {
+        Some(time) => unconfirmed_until(reader, time.saturating_add(lag_ms)),
+        // Not proved to be old.
+        None => Some(reader.now().plus(reader.reset_delay_s())),
+    };
+    Some(Reset {
+        version: newest.version,
+        reason: newest.reason,
+        no_later_than_ms: time,
+        unconfirmed_until: until,
+    })
+}
+
+async fn time_of(reader: &Reader<'_>, trail: &Trail, position: LeafIndex) -> Option<u64> {
+    logged::no_later_than(reader.log(), &trail.head, position).await
+}
+
+/// Until when something that was logged no later than `time_ms` is unconfirmed.
+fn unconfirmed_until(reader: &Reader<'_>, time_ms: u64) -> Option<Timestamp> {
+    let logged = Timestamp::from_seconds(time_ms.div_ceil(1000))?;
+    let until = logged.plus(reader.reset_delay_s());
+    (until > reader.now()).then_some(until)
 }

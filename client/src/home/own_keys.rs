@@ -76,20 +76,8 @@ impl Home {
     /// The labels of which one has keys, in order.
     pub fn own_labels(&self, origin: &Origin) -> Result<Vec<Label>, HomeError> {
         let dir = self.log_dir(origin).join("own");
-        let io = |source| HomeError::Io {
-            path: dir.clone(),
-            source,
-        };
-        let files = match std::fs::read_dir(&dir) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            files => files.map_err(io)?,
-        };
         let mut labels = Vec::new();
-        for file in files {
-            let path = file.map_err(io)?.path();
-            if path.extension().is_none_or(|extension| extension != "json") {
-                continue;
-            }
+        for path in file::json_files(&dir)? {
             let Some(kept) = file::read_json::<Kept>(&path)? else {
                 continue;
             };
