@@ -63,6 +63,22 @@ pub struct HeadSeen {
     pub silent: Vec<String>,
 }
 
+impl HeadSeen {
+    /// A verified head, with the reader's notes about its auditors.
+    pub fn of(trust: &TrustPolicy, head: &Head, now: Timestamp) -> Self {
+        let vouchers = trust.vouchers(head.checkpoint());
+        Self {
+            origin: head.checkpoint().origin().clone(),
+            head: head.tree_head(),
+            fresh: head.fresh(),
+            now,
+            epoch_ms: head.epoch().time_ms,
+            silent: trust.silent(&vouchers),
+            vouchers,
+        }
+    }
+}
+
 impl<'a> Reader<'a> {
     /// Goes on from what is remembered, or makes the first contact: the genesis and a head, both
     /// verified.
@@ -146,6 +162,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The same for an answer that proves no consistency.
+    pub(crate) fn trust_without_memory(&self, purpose: Purpose) -> Trust<'_> {
+        Trust {
+            remembered: None,
+            ..self.trust(purpose)
+        }
+    }
+
     /// Remembers a head whose whole answer was accepted, and shows it.
     pub(crate) fn accept(&mut self, head: &Head) -> HeadSeen {
         self.memory.head = head.tree_head();
@@ -155,16 +179,7 @@ impl<'a> Reader<'a> {
 
     /// A head as it is shown to people.
     pub(crate) fn seen(&self, head: &Head) -> HeadSeen {
-        let vouchers = self.trust.vouchers(head.checkpoint());
-        HeadSeen {
-            origin: head.checkpoint().origin().clone(),
-            head: head.tree_head(),
-            fresh: head.fresh(),
-            now: self.now,
-            epoch_ms: head.epoch().time_ms,
-            silent: self.trust.silent(&vouchers),
-            vouchers,
-        }
+        HeadSeen::of(self.trust, head, self.now)
     }
 
     /// A refused answer, with the checkpoint it came with.

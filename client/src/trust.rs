@@ -27,9 +27,34 @@ pub struct Annotations {
     pub max_age_releases_s: u64,
     /// How long a contact's reset stays unconfirmed after it was logged, in seconds.
     pub reset_delay_s: u64,
+    /// What a release has to be, to be installed.
+    pub release: ReleaseRules,
     /// What the reader knows about the auditors.
     #[serde(rename = "auditor")]
     pub auditors: Vec<Auditor>,
+}
+
+/// What a release has to be, beside logged and not yanked. A file that is not is never "verified
+/// with a warning".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReleaseRules {
+    /// For whom it has to be.
+    pub audience: AudienceRule,
+    /// How long ago it has to have been logged at the least, in seconds, so that others have had
+    /// time to look at it.
+    pub min_age_s: u64,
+}
+
+/// For whom a release has to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AudienceRule {
+    /// For everybody.
+    #[default]
+    All,
+    /// For anybody, a region or a cohort included.
+    Any,
 }
 
 /// One auditor, in the reader's own words.
@@ -105,6 +130,7 @@ impl Default for Annotations {
             max_age_contacts_s: 24 * 3600,
             max_age_releases_s: 7 * 24 * 3600,
             reset_delay_s: 72 * 3600,
+            release: ReleaseRules::default(),
             auditors: Vec::new(),
         }
     }
@@ -188,6 +214,16 @@ impl TrustPolicy {
             .collect()
     }
 
+    /// The addresses noted for the policy's auditors, with their names.
+    pub fn auditor_urls(&self) -> Vec<(String, String)> {
+        let witnesses = self.policy.witnesses().iter();
+        let noted = witnesses.filter_map(|witness| {
+            let url = self.note(witness).and_then(|note| note.url.clone());
+            Some((witness.name.clone(), url.or_else(|| witness.url.clone())?))
+        });
+        noted.collect()
+    }
+
     /// What the reader has noted about a witness.
     pub fn note(&self, witness: &Witness) -> Option<&Auditor> {
         let mut notes = self.annotations.auditors.iter();
@@ -223,6 +259,15 @@ impl TrustPolicy {
         lines.push(format!("max_age_contacts_s {}", notes.max_age_contacts_s));
         lines.push(format!("max_age_releases_s {}", notes.max_age_releases_s));
         lines.push(format!("reset_delay_s {}", notes.reset_delay_s));
+        let ReleaseRules {
+            audience,
+            min_age_s,
+        } = notes.release;
+        lines.push(match audience {
+            AudienceRule::All => "release.audience all".into(),
+            AudienceRule::Any => "release.audience any".into(),
+        });
+        lines.push(format!("release.min_age_s {min_age_s}"));
         lines.extend(notes.auditors.iter().map(|auditor| {
             let or_not = |note: &Option<String>| note.clone().unwrap_or_else(|| "not noted".into());
             let (organisation, law) =

@@ -384,3 +384,78 @@ fn commands_at_the_same_time_take_turns() {
         assert_eq!(child.wait().unwrap().code(), Some(0));
     }
 }
+
+#[test]
+fn a_monitor_that_goes_on_tells_each_alarm_once_and_ends_by_a_signal() {
+    let person = Person::new();
+    let token = person.path("token").display().to_string();
+    let me = "me@example.org";
+    assert_eq!(person.run(&["keys", "new", me, "--device", "phone"]).0, 0);
+    let (code, text) = person.run(&["keys", "publish", me, "--token-file", &token]);
+    assert_eq!(code, 0, "{text}");
+    let label = Label::email(me).unwrap();
+    person.served.log().log_next(&label, "ghost", false);
+    let told = person.path("told");
+    let command = format!("cat >> {}.part && mv {0}.part {0}", told.display());
+    let mut service = person.command(&["keys", "monitor", "--every", "10", "--on-alarm", &command]);
+    let mut service = service.stdout(Stdio::piped()).spawn().unwrap();
+    let start = std::time::Instant::now();
+    while !told.exists() {
+        assert!(service.try_wait().unwrap().is_none(), "it goes on");
+        assert!(start.elapsed().as_secs() < 60, "the command was never run");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let alarm = std::fs::read_to_string(&told).unwrap();
+    assert!(
+        alarm.contains("foreign keys identity (identity), ghost (device)"),
+        "{alarm}"
+    );
+    let record = alarm
+        .split("evidence/")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap();
+    let record = person.path("home").join("evidence").join(record);
+    let pid = service.id().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .arg(pid)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = service.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "the last look's verdict");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.matches("ALARM").count(), 1, "{text}");
+    let (code, text) = person.run(&["evidence", "verify", &record.display().to_string()]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.starts_with("PROVED: under your policy"), "{text}");
+}
+
+#[test]
+fn without_the_log_the_auditors_are_asked() {
+    let person = Person::new();
+    let token = person.path("token").display().to_string();
+    let me = "me@example.org";
+    assert_eq!(person.run(&["keys", "new", me, "--device", "phone"]).0, 0);
+    let (code, text) = person.run(&["keys", "publish", me, "--token-file", &token]);
+    assert_eq!(code, 0, "{text}");
+    let policy = TinyLog::policy("http://127.0.0.1:9");
+    let key = policy.lines().nth(1).unwrap();
+    let policy = policy.replace(key, &format!("{key} {}", person.served.url));
+    std::fs::write(person.path("policy"), policy).unwrap();
+    let mut command = plainsight();
+    command
+        .args(["keys", "monitor", "--policy"])
+        .arg(person.path("policy"));
+    command.arg("--home").arg(person.path("home"));
+    let (code, text) = printed(&command.output().unwrap());
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("nothing was logged for e-mail me@example.org after version 0"),
+        "{text}"
+    );
+}

@@ -7,13 +7,16 @@ mod draw;
 mod evidence;
 mod keys;
 mod log;
+mod monitor;
 mod output;
 mod policy;
 mod protection;
 mod release;
 mod session;
+mod shell;
 mod stop;
 mod submit;
+mod watch;
 
 use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -42,7 +45,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return verdict.code();
         }
     };
-    let mut output = Output::new(cli.places.json);
+    let mut output = Output::new(&cli.places);
     let places = cli.places.clone();
     let asks_a_log = cli.noun.asks_a_log();
     let verdict = match command(cli, &mut output).await {
@@ -65,9 +68,11 @@ async fn command(cli: Cli, output: &mut Output) -> Result<Verdict, Stop> {
         Noun::Keys(verb) => keys::run(&cli.places, verb, output).await,
         Noun::Release(verb) => release::run(&cli.places, verb, output).await,
         Noun::Protection(verb) => protection::run(&cli.places, verb, output).await,
-        Noun::Evidence(verb) => evidence::run(verb, output),
+        Noun::Evidence(verb) => evidence::run(&cli.places, verb, output).await,
         Noun::Log(verb) => log::run(&cli.places, verb, output).await,
         Noun::Policy(verb) => policy::run(&cli.places, verb, output),
+        Noun::Completions { shell } => Ok(shell::completions(shell)),
+        Noun::Man { dir } => shell::man(&dir),
     }
 }
 

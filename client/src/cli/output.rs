@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write};
 
 use serde_json::Value;
 
+use super::args::Places;
 use super::stop::Stop;
 use crate::failure::Verdict;
 use crate::qr::Colour;
@@ -13,15 +14,17 @@ use crate::report::Report;
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
+    quiet: bool,
     colour: bool,
 }
 
 impl Output {
     /// Colour only for a person at a terminal who has not asked for none.
-    pub(crate) fn new(json: bool) -> Self {
+    pub(crate) fn new(places: &Places) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
-            json,
+            json: places.json,
+            quiet: places.quiet,
             colour: !no_colour && std::io::stdout().is_terminal(),
         }
     }
@@ -42,6 +45,9 @@ impl Output {
             print(&mut std::io::stdout(), &[report.json().to_string()]);
         } else {
             let mut lines = report.lines();
+            if self.quiet {
+                lines.truncate(1);
+            }
             if let Some(first) = lines.first_mut() {
                 *first = self.coloured(first, verdict);
             }
@@ -55,7 +61,11 @@ impl Output {
         if self.json {
             print(&mut std::io::stdout(), &[stop.json().to_string()]);
         } else {
-            print(&mut std::io::stderr(), &stop.lines());
+            let mut lines = stop.lines();
+            if self.quiet {
+                lines.truncate(1);
+            }
+            print(&mut std::io::stderr(), &lines);
         }
         stop.verdict()
     }
@@ -73,7 +83,7 @@ impl Output {
 
     /// Says something that is not the result.
     pub(crate) fn note(&self, text: &str) {
-        if !self.json {
+        if !self.json && !self.quiet {
             print(&mut std::io::stderr(), &[text.into()]);
         }
     }

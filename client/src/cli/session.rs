@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plainsight_specs::checkpoint::Origin;
+use plainsight_specs::entry::Genesis;
 use plainsight_specs::label::Label;
 use plainsight_specs::policy::MAX_POLICY_BYTES;
 use plainsight_specs::time::Timestamp;
@@ -132,6 +133,14 @@ impl Session {
         Ok(reader)
     }
 
+    /// The log's genesis: as remembered, or from a first contact.
+    pub(crate) async fn genesis(&self) -> Result<Genesis, Stop> {
+        match self.home.memory(&self.origin)? {
+            Some(memory) => Ok(memory.genesis),
+            None => Ok(self.reader().await?.memory().genesis.clone()),
+        }
+    }
+
     /// Ends a flow: remembers the head that passed every step, and keeps one that was refused.
     pub(crate) fn end<T>(
         &self,
@@ -175,9 +184,20 @@ pub(crate) fn http() -> Result<Http, Stop> {
     Ok(Http::new(Patience::default())?)
 }
 
-/// A label as typed.
+/// The longest label as typed, in bytes: a name may shrink when it is made canonical.
+const MAX_TYPED: u64 = 4096;
+
+/// A label as typed; `-` is the first line of standard input.
 pub(crate) fn label(typed: &str) -> Result<Label, Stop> {
-    crate::label::typed(typed).map_err(|error| Stop::Usage(error.to_string()))
+    let usage = |error: &dyn std::fmt::Display| Stop::Usage(error.to_string());
+    if typed != "-" {
+        return crate::label::typed(typed).map_err(|error| usage(&error));
+    }
+    let mut line = String::new();
+    let input = std::io::stdin().lock();
+    let mut input = std::io::Read::take(input, MAX_TYPED);
+    std::io::BufRead::read_line(&mut input, &mut line).map_err(|error| usage(&error))?;
+    crate::label::typed(line.trim_end_matches(['\r', '\n'])).map_err(|error| usage(&error))
 }
 
 /// A path to write to, whatever the working folder becomes.

@@ -17,7 +17,7 @@ use crate::failure::{Failure, Refusal};
 use crate::logged;
 use crate::reader::{HeadSeen, MAX_ANSWER, Purpose, Reader};
 
-pub(crate) use trail::page;
+pub(crate) use trail::{MAX_HISTORY, page};
 use trail::{Trail, TrailReset, follow};
 
 /// How many versions before the latest are looked at first for a reset.

@@ -12,6 +12,7 @@ pub mod pins;
 pub mod policies;
 pub mod refused;
 pub mod streams;
+pub mod watched;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};

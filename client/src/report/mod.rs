@@ -10,6 +10,7 @@ mod pins;
 mod policy;
 mod protection;
 mod release;
+mod streams;
 
 pub use codes::{CodeKind, CodeShown};
 pub use contact::{ContactReport, PinSet};
@@ -18,7 +19,9 @@ pub use keys::{KeysPublished, KeysShown, KeysStaged};
 pub use pins::{PinForgotten, PinsListed, PinsMoved};
 pub use policy::{PolicyAccepted, PolicyChecked, PolicyShown, Supposition};
 pub(crate) use policy::{change_json, change_lines};
+pub use protection::{RefusalKept, RefusalShown};
 pub use release::FileReport;
+pub use streams::StreamReport;
 
 use plainsight_specs::time::Timestamp;
 use serde_json::{Value, json};
@@ -165,6 +168,14 @@ pub(crate) fn head_json(head: &HeadSeen) -> Value {
         "auditors": auditors,
         "silent": head.silent,
     })
+}
+
+/// The members of two objects; those of the second stand.
+pub(crate) fn merged(mut json: Value, more: Value) -> Value {
+    if let (Some(members), Value::Object(more)) = (json.as_object_mut(), more) {
+        members.extend(more);
+    }
+    json
 }
 
 /// The sentence about what a verdict does not cover.

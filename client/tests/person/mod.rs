@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "it serves tests only")]
 
+mod schema;
+
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -63,7 +65,13 @@ impl Person {
 
     /// Runs a command, and returns its exit code and what it printed.
     pub(crate) fn run(&self, args: &[&str]) -> (i32, String) {
-        printed(&self.command(args).output().unwrap())
+        let output = self.command(args).output().unwrap();
+        if args.contains(&"--json") {
+            for line in std::str::from_utf8(&output.stdout).unwrap().lines() {
+                schema::check(line);
+            }
+        }
+        printed(&output)
     }
 
     pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {

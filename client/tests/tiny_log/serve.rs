@@ -109,6 +109,7 @@ fn route(
             (401, problem("unauthorized"))
         }
         ("POST", "v1/publish") => (200, log.take(body)),
+        ("POST", "v1/index") => (200, log.index_proof(body)),
         ("POST", "v1/checkpoint") => match &log.verdict {
             Some(verdict) => (200, verdict.clone().into_bytes()),
             None => (404, Vec::new()),
