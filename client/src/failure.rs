@@ -227,6 +227,11 @@ impl Failure {
         matches!(self, Self::Http(error) if error.blame() == Blame::Unavailable)
     }
 
+    /// Whether something was shown that must not be.
+    pub fn is_refuted(&self) -> bool {
+        self.verdict() == Verdict::Refuted
+    }
+
     /// The checkpoint that was shown and refused, if it bears the log's signature.
     pub fn shown(&self) -> Option<&[u8]> {
         match self {

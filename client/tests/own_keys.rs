@@ -305,12 +305,20 @@ async fn when_the_log_refuses_an_auditor_proves_what_was_logged() {
         .unwrap();
     monitor(&mut reader, &mut owner.own).await.unwrap();
     let http = Http::new(Patience::default()).unwrap();
-    let auditor = BaseUrl::parse(&owner.served.url).unwrap();
-    // The tiny log answers as an auditor of itself.
+    // The tiny log answers as each of its auditors, of whom the policy wants two.
+    let named = |path: &str| {
+        let url = format!("{}/{path}", owner.served.url);
+        (path.to_owned(), BaseUrl::parse(&url).unwrap())
+    };
+    let one = [named("auditor0")];
+    let alone = by_auditors::look(&http, &one, &reader, &owner.own).await;
+    assert_eq!(alone.unwrap_err().verdict(), Verdict::PolicyNotMet);
+    let auditor = [named("nobody"), named("auditor0"), named("auditor1")];
     let seen = by_auditors::look(&http, &auditor, &reader, &owner.own)
         .await
         .unwrap();
     assert_eq!((seen.alarms.len(), seen.confirmed), (0, 2));
+    assert_eq!(seen.auditors, ["auditor0", "auditor1"]);
     assert!(
         seen.lines()[0].contains("does not answer"),
         "{:?}",

@@ -184,28 +184,23 @@ pub(super) async fn look_all(
     Ok(looks)
 }
 
-/// Asks the auditors in turn, until one of them has an answer that holds.
+/// Asks the auditors that have an address. The log's own failure is told if they do not help.
 async fn look_by_auditors(
     session: &Session,
     reader: &mut Reader<'_>,
     own: &OwnKeys,
     failure: Failure,
 ) -> Result<Monitored, Stop> {
-    let http = http()?;
-    for (_, url) in session.trust.auditor_urls() {
-        let Ok(auditor) = BaseUrl::parse(&url) else {
-            continue;
-        };
-        match by_auditors::look(&http, &auditor, reader, own).await {
-            Ok(monitored) => return Ok(monitored),
-            // What an auditor shows and is refuted is worth more than the log's silence.
-            Err(refuted) if refuted.verdict() == Verdict::Refuted => {
-                return session.end(reader, Err(refuted));
-            }
-            Err(_) => {}
-        }
+    let named = session.trust.auditor_urls().into_iter();
+    let auditors: Vec<_> = named
+        .filter_map(|(name, url)| Some((name, BaseUrl::parse(&url).ok()?)))
+        .collect();
+    match by_auditors::look(&http()?, &auditors, reader, own).await {
+        Ok(monitored) => Ok(monitored),
+        // What is refuted is worth more than the log's silence.
+        Err(refuted) if refuted.is_refuted() => session.end(reader, Err(refuted)),
+        Err(_) => session.end(reader, Err(failure)),
     }
-    session.end(reader, Err(failure))
 }
 
 fn keep_records(session: &Session, monitored: &Monitored) -> Result<(), Stop> {

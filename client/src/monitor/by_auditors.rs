@@ -2,12 +2,16 @@
 //! stands at the indexes that the log once proved to be the owner's. They learn the indexes, never
 //! the label.
 
+use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
+use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::hash::Hash;
-use plainsight_specs::head::HeadBlock;
+use plainsight_specs::head::{HeadBlock, Step};
 use plainsight_specs::index::{IndexKey, IndexProof};
 use plainsight_specs::json::{self, JsonError};
 use plainsight_specs::label::Version;
 use plainsight_specs::lookup::LookupError;
+use plainsight_specs::note::SignatureLine;
+use plainsight_specs::policy::Policy;
 use serde_json::json;
 
 use super::{Alarm, Monitored};
@@ -19,11 +23,19 @@ use crate::reader::{HeadSeen, MAX_ANSWER, Purpose, Reader};
 /// How many indexes an auditor answers for at once. A ladder has at most 66.
 const MAX_INDEXES: usize = 256;
 
-/// Asks one auditor whether anything was logged after one's newest version. Needs indexes from an
-/// earlier look at the log.
+/// What one auditor answered.
+struct Answered {
+    auditor: String,
+    block: HeadBlock,
+    proof: IndexProof,
+}
+
+/// Asks auditors, each by name, whether anything was logged after one's newest version. Needs
+/// indexes from an earlier look at the log. Each auditor shows its own cosignature on the head, so
+/// that it takes as many of them as the policy's quorum.
 pub async fn look(
     http: &Http,
-    auditor: &BaseUrl,
+    auditors: &[(String, BaseUrl)],
     reader: &Reader<'_>,
     own: &OwnKeys,
 ) -> Result<Monitored, Failure> {
@@ -43,7 +55,12 @@ pub async fn look(
         ));
     }
     let indexes: Vec<IndexKey> = known.iter().map(|(_, index)| *index).collect();
-    let (head, found) = prove(http, auditor, reader, &indexes).await?;
+    let answers = ask(http, auditors, reader, &indexes).await?;
+    let Agreed {
+        auditors,
+        head,
+        found,
+    } = agreed(reader, &answers, &indexes)?;
     let mut alarms = Vec::new();
     let mut confirmed = 0;
     for ((version, _), value) in known.iter().zip(found) {
@@ -67,7 +84,7 @@ pub async fn look(
         waiting: own.pending().map(|pending| pending.key_set.version()),
         alarms,
         records: Vec::new(),
-        auditors: vec![auditor.to_string()],
+        auditors,
     })
 }
 
@@ -79,27 +96,116 @@ fn missing(own: &OwnKeys, version: Version, head: &HeadSeen) -> Option<Alarm> {
     (position.get() < head.head.size.get()).then_some(Alarm::Missing { version, position })
 }
 
-/// What an auditor proves to stand at these indexes, at a head that is not older than the one
-/// remembered.
-async fn prove(
+/// The answers that came and parse; the last failure if none did.
+async fn ask(
     http: &Http,
-    auditor: &BaseUrl,
+    auditors: &[(String, BaseUrl)],
     reader: &Reader<'_>,
     indexes: &[IndexKey],
-) -> Result<(HeadSeen, Vec<Option<Hash>>), Failure> {
+) -> Result<Vec<Answered>, Failure> {
     let hex: Vec<_> = indexes.iter().map(IndexKey::to_hex).collect();
     let origin = reader.memory().genesis.origin().as_str();
     let question = json!({ "origin": origin, "indexes": hex }).to_string();
-    let body = http
-        .ask(Post {
-            url: &auditor.join("v1/index"),
-            content_type: "application/json",
-            body: question.as_bytes(),
-            bearer: None,
-            limit: MAX_ANSWER,
-        })
-        .await?;
-    let (block, proof) = parse(&body).map_err(Failure::refused)?;
+    let mut answers = Vec::new();
+    let mut failure = Failure::Question("no address of an auditor is noted".into());
+    for (auditor, url) in auditors {
+        let body = http
+            .ask(Post {
+                url: &url.join("v1/index"),
+                content_type: "application/json",
+                body: question.as_bytes(),
+                bearer: None,
+                limit: MAX_ANSWER,
+            })
+            .await;
+        match body
+            .map_err(Failure::from)
+            .and_then(|body| parse(&body).map_err(Failure::refused))
+        {
+            Ok((block, proof)) => answers.push(Answered {
+                auditor: auditor.clone(),
+                block,
+                proof,
+            }),
+            Err(error) => failure = error,
+        }
+    }
+    if answers.is_empty() {
+        return Err(failure);
+    }
+    Ok(answers)
+}
+
+/// What auditors agree on.
+struct Agreed {
+    auditors: Vec<String>,
+    head: HeadSeen,
+    found: Vec<Option<Hash>>,
+}
+
+/// The first answer that holds under the cosignatures of all who answered at the same head.
+fn agreed(
+    reader: &Reader<'_>,
+    answers: &[Answered],
+    indexes: &[IndexKey],
+) -> Result<Agreed, Failure> {
+    let mut failure = Failure::Question("no auditor has shown a head of this log".into());
+    let policy = reader.trust_policy().policy();
+    let signed = answers.iter().filter_map(|answer| {
+        let checkpoint = UnverifiedCheckpoint::parse(&answer.block.checkpoint).ok()?;
+        let keys = policy.log_keys(checkpoint.origin());
+        Some((answer, checkpoint.verify_log(&keys).ok()?))
+    });
+    let signed: Vec<_> = signed.collect();
+    for (answer, checkpoint) in &signed {
+        let same = signed
+            .iter()
+            .filter(|(_, other)| other.text() == checkpoint.text());
+        // A line that does not hold would sink the others' too.
+        let lines = same.clone().flat_map(|(_, other)| other.other_lines());
+        let mut holding: Vec<SignatureLine> = Vec::new();
+        for line in lines {
+            if !holding.contains(line) && cosigns(policy, checkpoint, line) {
+                holding.push(line.clone());
+            }
+        }
+        let block = HeadBlock {
+            checkpoint: checkpoint.to_bytes_with(&holding),
+            ..answer.block.clone()
+        };
+        match prove(reader, &block, &answer.proof, indexes) {
+            Ok((head, found)) => {
+                let auditors = same.map(|(other, _)| other.auditor.clone()).collect();
+                return Ok(Agreed {
+                    auditors,
+                    head,
+                    found,
+                });
+            }
+            // Two histories, both with a quorum: nobody else's answer mends that.
+            Err(error) if error.step() == Some(Step::Consistency) && error.is_refuted() => {
+                return Err(error);
+            }
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Whether a line is a cosignature by one of the policy's auditors.
+fn cosigns(policy: &Policy, checkpoint: &SignedCheckpoint, line: &SignatureLine) -> bool {
+    let text = checkpoint.text();
+    let mut witnesses = policy.witnesses().iter();
+    witnesses.any(|witness| Cosignature::verify(line, text, &witness.key).is_ok())
+}
+
+/// What stands at these indexes, at a head that is not older than the one remembered.
+fn prove(
+    reader: &Reader<'_>,
+    block: &HeadBlock,
+    proof: &IndexProof,
+    indexes: &[IndexKey],
+) -> Result<(HeadSeen, Vec<Option<Hash>>), Failure> {
     let refuse = |why: Refusal| reader.refuse(why, &block.checkpoint);
     // An auditor gives no consistency proof. The quorum vouches for the head, and it may not be
     // older than the one seen last.
