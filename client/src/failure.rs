@@ -5,6 +5,7 @@ use plainsight_specs::bundle::BundleError;
 use plainsight_specs::head::{HeadError, Step};
 use plainsight_specs::json::JsonError;
 use plainsight_specs::lookup::LookupError;
+use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::policy::{PolicyError, StaleError};
 use plainsight_specs::publish::PublishError;
 use plainsight_specs::query::QueryError;
@@ -104,6 +105,26 @@ pub enum Refusal {
     /// The genesis is another than the one remembered.
     #[error("the log shows another genesis than the one remembered from the first contact")]
     OtherGenesis,
+    /// Another root than the one remembered for this size.
+    #[error("a head of size {size} is shown with another root than the one verified before")]
+    OtherRoot {
+        /// The size.
+        size: TreeSize,
+    },
+    /// The public entries are not those of the head.
+    #[error("the public entry at position {position} is not shown to be of this head")]
+    Entries {
+        /// Where.
+        position: u64,
+    },
+    /// A latest statement below one that was proved before.
+    #[error("the log shows statement {shown} as the latest of a stream, after {seen} was verified")]
+    StatementBack {
+        /// Verified before.
+        seen: u32,
+        /// What is shown now; `none` if nothing is.
+        shown: String,
+    },
     /// A latest version below one that was proved before.
     #[error("the log shows version {shown} as the latest, after version {seen} was verified")]
     VersionBack {
@@ -130,8 +151,9 @@ impl Refusal {
             Self::Query(error) => error.step(),
             Self::Bundle(error) => bundle_step(error),
             Self::Watch(error) => watch_step(error),
-            Self::OtherGenesis => Step::Consistency,
-            Self::VersionBack { .. } => Step::Ladder,
+            Self::OtherGenesis | Self::OtherRoot { .. } => Step::Consistency,
+            Self::VersionBack { .. } | Self::StatementBack { .. } => Step::Ladder,
+            Self::Entries { .. } => Step::Logged,
             Self::SecondKeySet { .. } => Step::KeySet,
         }
     }
@@ -145,9 +167,12 @@ impl Refusal {
             Self::Query(error) => error.blame(),
             Self::Bundle(error) => error.blame(),
             Self::Watch(error) => error.blame(),
-            Self::OtherGenesis | Self::VersionBack { .. } | Self::SecondKeySet { .. } => {
-                Blame::Unproven
-            }
+            Self::OtherGenesis
+            | Self::OtherRoot { .. }
+            | Self::Entries { .. }
+            | Self::StatementBack { .. }
+            | Self::VersionBack { .. }
+            | Self::SecondKeySet { .. } => Blame::Unproven,
         }
     }
 
@@ -211,6 +236,16 @@ impl Failure {
             Self::Publish(_) => Blame::Unavailable,
             Self::Token { .. } | Self::Question(_) => Blame::Misuse,
         }
+    }
+
+    /// Whether nothing that can be judged came back: the log is down, or refuses to answer.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Http(error) if error.blame() == Blame::Unavailable)
+    }
+
+    /// Whether something was shown that must not be.
+    pub fn is_refuted(&self) -> bool {
+        self.verdict() == Verdict::Refuted
     }
 
     /// The checkpoint that was shown and refused, if it bears the log's signature.

@@ -1,22 +1,21 @@
 //! HTTP with every bound set before a byte is read: the one way that this library and the auditor
 //! talk to a log, to an auditor and to a mirror.
 //!
-//! In scope: time-outs, size limits, retries of reads, and telling an outage from bytes that do
-//! not parse. Out of scope: what the bytes mean ([`crate::source`] and the verification flows).
+//! In scope: size limits, retries of reads, and telling an outage from bytes that do not parse. Out
+//! of scope: carrying a single request and its time limits ([`crate::transport`]), and what the
+//! bytes mean ([`crate::source`] and the verification flows).
 //! Nothing fetched here is trusted; transport security only hides who asks for what.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use plainsight_specs::Blame;
 use plainsight_specs::json;
 use plainsight_specs::tile::TileError;
-use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER,
-};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 
-/// Bytes of an error answer that are read; the rest is dropped.
-const ERROR_BODY: usize = 4096;
+use crate::transport::{Body, Request, Reqwest, Transport};
+
 /// Characters of an error's text that are kept.
 const DETAIL: usize = 300;
 /// A server's `Retry-After` is followed up to this many seconds.
@@ -187,34 +186,39 @@ pub struct Post<'a> {
     pub limit: usize,
 }
 
-/// A connection pool with its bounds. Clones share the pool.
+/// A transport with its bounds. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: reqwest::Client,
+    transport: Arc<dyn Transport>,
     patience: Patience,
 }
 
 impl Http {
-    /// Redirects are refused: who serves a log is configuration, not something a server decides.
+    /// By this library's own transport. Redirects are refused: who serves a log is configuration,
+    /// not something a server decides.
     pub fn new(patience: Patience) -> Result<Self, HttpError> {
-        let client = reqwest::Client::builder()
-            .connect_timeout(patience.connect)
-            .timeout(patience.answer)
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .pool_max_idle_per_host(16)
-            .user_agent(concat!("plainsight/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| HttpError::Setup {
-                reason: error.to_string(),
-            })?;
-        Ok(Self { client, patience })
+        Ok(Self::over(Arc::new(Reqwest::new(patience)?), patience))
+    }
+
+    /// By an app's own transport, which has its own time limits; of `patience` only the attempts
+    /// and the pause are used.
+    pub fn over(transport: Arc<dyn Transport>, patience: Patience) -> Self {
+        Self {
+            transport,
+            patience,
+        }
     }
 
     /// GET, tried again after an outage. Any status but 200 is an error.
     pub async fn read(&self, url: &str, limit: usize) -> Result<Vec<u8>, HttpError> {
         let answer = self
-            .retrying(|| self.once(self.client.request(Method::GET, url), url, limit))
+            .retrying(|| {
+                self.once(Request {
+                    url,
+                    post: None,
+                    limit,
+                })
+            })
             .await?;
         success(url, answer)
     }
@@ -228,52 +232,29 @@ impl Http {
 
     /// POST of a change: sent once, and the answer is the caller's to read whatever its status.
     pub async fn send(&self, post: Post<'_>) -> Result<Answer, HttpError> {
-        let mut request = self
-            .client
-            .request(Method::POST, post.url)
-            .header(CONTENT_TYPE, post.content_type)
-            .body(post.body.to_vec());
-        if let Some(token) = post.bearer {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        }
-        self.once(request, post.url, post.limit).await
+        self.once(Request {
+            url: post.url,
+            post: Some(Body {
+                content_type: post.content_type,
+                bytes: post.body,
+                bearer: post.bearer,
+            }),
+            limit: post.limit,
+        })
+        .await
     }
 
-    async fn once(
-        &self,
-        request: reqwest::RequestBuilder,
-        url: &str,
-        limit: usize,
-    ) -> Result<Answer, HttpError> {
-        let response = request
-            .header(ACCEPT_ENCODING, "identity")
-            .send()
-            .await
-            .map_err(|error| unreachable_at(url, &error))?;
-        let status = response.status();
-        let text = |name| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value: &reqwest::header::HeaderValue| value.to_str().ok())
-                .map(str::to_owned)
-        };
-        let content_type = text(CONTENT_TYPE);
-        let retry_after = text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
-        if text(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-            return Err(HttpError::Coding { url: url.into() });
+    async fn once(&self, request: Request<'_>) -> Result<Answer, HttpError> {
+        let (url, limit) = (request.url, request.limit);
+        let answer = self.transport.carry(request).await?;
+        // Whatever the transport promises.
+        if answer.body.len() > limit {
+            return Err(HttpError::TooLong {
+                url: url.into(),
+                limit,
+            });
         }
-        let body = if status.is_success() {
-            whole_body(response, url, limit).await?
-        } else {
-            first_bytes(response, limit.min(ERROR_BODY)).await
-        };
-        Ok(Answer {
-            status: status.as_u16(),
-            content_type,
-            retry_after,
-            body,
-        })
+        Ok(answer)
     }
 
     async fn retrying<F, A>(&self, once: F) -> Result<Answer, HttpError>
@@ -337,68 +318,12 @@ fn problem(body: &[u8]) -> (Option<String>, String) {
 }
 
 /// A server's text, fit for a terminal: cut, and control characters replaced.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.trim()
         .chars()
         .take(DETAIL)
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
-}
-
-async fn whole_body(mut response: Response, url: &str, limit: usize) -> Result<Vec<u8>, HttpError> {
-    let too_long = || HttpError::TooLong {
-        url: url.into(),
-        limit,
-    };
-    // A declared length is believed only to refuse early; memory grows with what arrives.
-    if response
-        .content_length()
-        .is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit))
-    {
-        return Err(too_long());
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| unreachable_at(url, &error))?
-    {
-        if chunk.len() > limit - body.len() {
-            return Err(too_long());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// The start of an error's body; what cannot be read of it is not missed.
-async fn first_bytes(mut response: Response, limit: usize) -> Vec<u8> {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        let room = limit - body.len();
-        body.extend(chunk.iter().take(room));
-        if chunk.len() >= room {
-            break;
-        }
-    }
-    body
-}
-
-fn unreachable_at(url: &str, error: &reqwest::Error) -> HttpError {
-    // The innermost cause says what happened ("connection refused"); the outer ones repeat the URL.
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    let reason = if error.is_timeout() {
-        "no answer in time".into()
-    } else {
-        plain(&cause.to_string())
-    };
-    HttpError::Unreachable {
-        url: url.into(),
-        reason,
-    }
 }
 
 #[cfg(test)]

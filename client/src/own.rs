@@ -1,13 +1,17 @@
 //! One's own keys: what was published, what is about to be, and the secrets behind it. Nothing
 //! here touches a disk or the network.
 
+use std::collections::BTreeMap;
+
 use plainsight_specs::commitment::Opening;
 use plainsight_specs::ed25519::SecretKey;
 use plainsight_specs::hash::Hash;
+use plainsight_specs::index::IndexKey;
 use plainsight_specs::keyset::{
     IDENTITY_ALGORITHM, KeyRecord, KeySet, KeySetDraft, KeySetError, Role,
 };
 use plainsight_specs::label::{Label, Version};
+use plainsight_specs::lookup::Rung;
 use plainsight_specs::merkle::LeafIndex;
 use plainsight_specs::time::Timestamp;
 use zeroize::Zeroizing;
@@ -27,6 +31,9 @@ pub struct OwnKeys {
     secrets: Vec<OwnSecret>,
     /// The last version that a monitor found to be one's own.
     checked: Option<Version>,
+    /// Where versions stand in the index, as the log proved it once. An auditor can be asked about
+    /// these without the log.
+    indexes: BTreeMap<Version, IndexKey>,
 }
 
 /// A version of one's own that is logged.
@@ -112,6 +119,7 @@ impl OwnKeys {
             pending: None,
             secrets: Vec::new(),
             checked: None,
+            indexes: BTreeMap::new(),
         };
         let change = DeviceChange {
             add: devices.to_vec(),
@@ -135,7 +143,26 @@ impl OwnKeys {
             pending,
             secrets,
             checked,
+            indexes: BTreeMap::new(),
         }
+    }
+
+    /// The same, with the indexes that were proved before.
+    #[must_use]
+    pub fn with_indexes(mut self, indexes: BTreeMap<Version, IndexKey>) -> Self {
+        self.indexes = indexes;
+        self
+    }
+
+    /// Notes indexes that the log proved to be this label's.
+    pub fn note_indexes(&mut self, rungs: &[Rung]) {
+        let proved = rungs.iter().map(|rung| (rung.version, rung.index));
+        self.indexes.extend(proved);
+    }
+
+    /// The indexes that were proved to be this label's.
+    pub fn indexes(&self) -> &BTreeMap<Version, IndexKey> {
+        &self.indexes
     }
 
     /// Stages the next version: a new identity key, and devices as asked. It is signed with the

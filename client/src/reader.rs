@@ -21,6 +21,9 @@ pub struct Memory {
     pub genesis: Genesis,
     /// The head verified last.
     pub head: TreeHead,
+    /// The checkpoint of that head, with the cosignatures that were verified: what a reader hands
+    /// to an auditor. `None` if an earlier version of this program kept no more than the head.
+    pub checkpoint: Option<Vec<u8>>,
 }
 
 /// A log as one reader sees it. Made by a first contact or from memory.
@@ -60,6 +63,22 @@ pub struct HeadSeen {
     pub silent: Vec<String>,
 }
 
+impl HeadSeen {
+    /// A verified head, with the reader's notes about its auditors.
+    pub fn of(trust: &TrustPolicy, head: &Head, now: Timestamp) -> Self {
+        let vouchers = trust.vouchers(head.checkpoint());
+        Self {
+            origin: head.checkpoint().origin().clone(),
+            head: head.tree_head(),
+            fresh: head.fresh(),
+            now,
+            epoch_ms: head.epoch().time_ms,
+            silent: trust.silent(&vouchers),
+            vouchers,
+        }
+    }
+}
+
 impl<'a> Reader<'a> {
     /// Goes on from what is remembered, or makes the first contact: the genesis and a head, both
     /// verified.
@@ -87,6 +106,7 @@ impl<'a> Reader<'a> {
         let memory = Memory {
             genesis,
             head: head.tree_head(),
+            checkpoint: Some(head.checkpoint().to_bytes()),
         };
         Ok(Self {
             log,
@@ -121,6 +141,11 @@ impl<'a> Reader<'a> {
         self.now = now;
     }
 
+    /// How long a contact's reset stays unconfirmed, in seconds.
+    pub(crate) fn reset_delay_s(&self) -> u64 {
+        self.trust.annotations().reset_delay_s
+    }
+
     /// The size to ask consistency from.
     pub(crate) fn since(&self) -> TreeSize {
         self.memory.head.size
@@ -137,24 +162,24 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The same for an answer that proves no consistency.
+    pub(crate) fn trust_without_memory(&self, purpose: Purpose) -> Trust<'_> {
+        Trust {
+            remembered: None,
+            ..self.trust(purpose)
+        }
+    }
+
     /// Remembers a head whose whole answer was accepted, and shows it.
     pub(crate) fn accept(&mut self, head: &Head) -> HeadSeen {
         self.memory.head = head.tree_head();
+        self.memory.checkpoint = Some(head.checkpoint().to_bytes());
         self.seen(head)
     }
 
     /// A head as it is shown to people.
     pub(crate) fn seen(&self, head: &Head) -> HeadSeen {
-        let vouchers = self.trust.vouchers(head.checkpoint());
-        HeadSeen {
-            origin: head.checkpoint().origin().clone(),
-            head: head.tree_head(),
-            fresh: head.fresh(),
-            now: self.now,
-            epoch_ms: head.epoch().time_ms,
-            silent: self.trust.silent(&vouchers),
-            vouchers,
-        }
+        HeadSeen::of(self.trust, head, self.now)
     }
 
     /// A refused answer, with the checkpoint it came with.

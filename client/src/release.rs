@@ -3,16 +3,17 @@
 use plainsight_specs::bundle::UnverifiedBundle;
 use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 use plainsight_specs::entry::Genesis;
-use plainsight_specs::hash::Hash;
+use plainsight_specs::hash::{Hash, leaf_hash};
 use plainsight_specs::head::Trust;
 use plainsight_specs::query::{ArtifactAnswer, StreamAnswer, StreamRequest, StreamState};
-use plainsight_specs::statement::{Body, Product, Reason, Release, ReleaseVersion, Seq};
+use plainsight_specs::statement::{Audience, Body, Product, Reason, Release, ReleaseVersion, Seq};
 use plainsight_specs::time::Timestamp;
 use plainsight_specs::tlog_proof::TlogProof;
 
+use crate::entries::{self, Age};
 use crate::failure::Failure;
 use crate::reader::{HeadSeen, MAX_ANSWER, Purpose, Reader};
-use crate::trust::TrustPolicy;
+use crate::trust::{AudienceRule, ReleaseRules, TrustPolicy};
 
 /// What is asked about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +74,25 @@ pub struct LoggedFile {
     pub latest: Option<Seq>,
     /// The version of the latest release, if the latest statement is one.
     pub latest_version: Option<ReleaseVersion>,
+    /// Which of the reader's own rules it does not meet.
+    pub unmet: Vec<Unmet>,
+}
+
+/// A rule of the reader's own that a release does not meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmet {
+    /// It is not for everybody.
+    Audience,
+    /// It was logged too recently.
+    TooYoung {
+        /// How old it has to be, in seconds.
+        min_age_s: u64,
+    },
+    /// How old it is, is not shown.
+    AgeNotShown {
+        /// How old it has to be, in seconds.
+        min_age_s: u64,
+    },
 }
 
 /// Asks the log about a file.
@@ -103,12 +123,44 @@ pub async fn verify(reader: &mut Reader<'_>, question: FileQuestion) -> Result<F
         .verify(&reader.trust(Purpose::Releases), &request)
         .map_err(|error| reader.refuse(error, &answer.head.checkpoint))?;
     let head = reader.accept(state.head());
-    let state = file_state(&state, &question.digest);
+    let mut state = file_state(&state, &question.digest);
+    if let (FileState::Logged(logged), Some(entry)) = (&mut state, &answer.entry) {
+        let rules = reader.trust_policy().annotations().release;
+        logged.unmet = audience(rules, &logged.release).into_iter().collect();
+        logged
+            .unmet
+            .extend(young(reader, &head, entry, rules).await?);
+    }
     Ok(FileFound {
         question,
         head,
         state,
         offline: false,
+    })
+}
+
+fn audience(rules: ReleaseRules, release: &Release) -> Option<Unmet> {
+    let narrow = rules.audience == AudienceRule::All && release.audience != Audience::All;
+    narrow.then_some(Unmet::Audience)
+}
+
+/// Reads the log back to an epoch that is old enough, if the reader has such a rule.
+async fn young(
+    reader: &Reader<'_>,
+    head: &HeadSeen,
+    entry: &[u8],
+    rules: ReleaseRules,
+) -> Result<Option<Unmet>, Failure> {
+    let min_age_s = rules.min_age_s;
+    if min_age_s == 0 {
+        return Ok(None);
+    }
+    let before_ms = reader.now().seconds().saturating_sub(min_age_s) * 1000;
+    let age = entries::age(reader.log(), &head.head, &leaf_hash(entry), before_ms).await?;
+    Ok(match age {
+        Age::Older => None,
+        Age::Younger => Some(Unmet::TooYoung { min_age_s }),
+        Age::NotShown => Some(Unmet::AgeNotShown { min_age_s }),
     })
 }
 
@@ -191,6 +243,7 @@ fn file_state(state: &StreamState, digest: &Hash) -> FileState {
         seq: statement.seq(),
         latest: state.latest().map(|latest| latest.seq),
         latest_version,
+        unmet: Vec::new(),
     }))
 }
 
@@ -212,16 +265,7 @@ pub fn verify_bundle(
             max_age_s: trust.annotations().max_age_releases_s,
         })
         .map_err(Failure::refused)?;
-    let vouchers = trust.vouchers(bundle.head.checkpoint());
-    let head = HeadSeen {
-        origin: bundle.head.checkpoint().origin().clone(),
-        head: bundle.head.tree_head(),
-        fresh: bundle.head.fresh(),
-        now,
-        epoch_ms: bundle.head.epoch().time_ms,
-        silent: trust.silent(&vouchers),
-        vouchers,
-    };
+    let head = HeadSeen::of(trust, &bundle.head, now);
     let Body::Release(release) = bundle.release.body() else {
         return Err(Failure::refused(
             plainsight_specs::bundle::BundleError::NotARelease,
@@ -245,6 +289,12 @@ pub fn verify_bundle(
             seq: bundle.release.seq(),
             latest: bundle.latest,
             latest_version: None,
+            unmet: {
+                let rules = trust.annotations().release;
+                let min_age_s = rules.min_age_s;
+                let age = (min_age_s > 0).then_some(Unmet::AgeNotShown { min_age_s });
+                audience(rules, release).into_iter().chain(age).collect()
+            },
         }))
     } else {
         FileState::OtherFile {

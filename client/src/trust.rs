@@ -3,7 +3,7 @@
 
 use plainsight_specs::Blame;
 use plainsight_specs::checkpoint::Origin;
-use plainsight_specs::policy::{Checkpoint, Policy, PolicyError, Witness};
+use plainsight_specs::policy::{Checkpoint, Member, Policy, PolicyError, Witness};
 use plainsight_specs::time::Timestamp;
 use serde::Deserialize;
 
@@ -25,9 +25,36 @@ pub struct Annotations {
     pub max_age_contacts_s: u64,
     /// The oldest quorum accepted for releases, in seconds.
     pub max_age_releases_s: u64,
+    /// How long a contact's reset stays unconfirmed after it was logged, in seconds.
+    pub reset_delay_s: u64,
+    /// What a release has to be, to be installed.
+    pub release: ReleaseRules,
     /// What the reader knows about the auditors.
     #[serde(rename = "auditor")]
     pub auditors: Vec<Auditor>,
+}
+
+/// What a release has to be, beside logged and not yanked. A file that is not is never "verified
+/// with a warning".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReleaseRules {
+    /// For whom it has to be.
+    pub audience: AudienceRule,
+    /// How long ago it has to have been logged at the least, in seconds, so that others have had
+    /// time to look at it.
+    pub min_age_s: u64,
+}
+
+/// For whom a release has to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AudienceRule {
+    /// For everybody.
+    #[default]
+    All,
+    /// For anybody, a region or a cohort included.
+    Any,
 }
 
 /// One auditor, in the reader's own words.
@@ -93,11 +120,20 @@ impl TrustError {
     }
 }
 
+impl Auditor {
+    /// Whether this note is about that witness.
+    pub fn is_about(&self, witness: &Witness) -> bool {
+        self.name == witness.name || self.name == witness.key.name().as_str()
+    }
+}
+
 impl Default for Annotations {
     fn default() -> Self {
         Self {
             max_age_contacts_s: 24 * 3600,
             max_age_releases_s: 7 * 24 * 3600,
+            reset_delay_s: 72 * 3600,
+            release: ReleaseRules::default(),
             auditors: Vec::new(),
         }
     }
@@ -181,10 +217,71 @@ impl TrustPolicy {
             .collect()
     }
 
-    fn voucher(&self, witness: &Witness, time: Timestamp) -> Voucher {
-        let known = self.annotations.auditors.iter().find(|auditor| {
-            auditor.name == witness.name || auditor.name == witness.key.name().as_str()
+    /// The addresses noted for the policy's auditors, with their names.
+    pub fn auditor_urls(&self) -> Vec<(String, String)> {
+        let witnesses = self.policy.witnesses().iter();
+        let noted = witnesses.filter_map(|witness| {
+            let url = self.note(witness).and_then(|note| note.url.clone());
+            Some((witness.name.clone(), url.or_else(|| witness.url.clone())?))
         });
+        noted.collect()
+    }
+
+    /// What the reader has noted about a witness.
+    pub fn note(&self, witness: &Witness) -> Option<&Auditor> {
+        let mut notes = self.annotations.auditors.iter();
+        notes.find(|auditor| auditor.is_about(witness))
+    }
+
+    /// Everything that trust rests on, a line each: what comments, white space and addresses leave
+    /// as it is. Two policies with the same lines trust the same.
+    pub fn essence(&self) -> Vec<String> {
+        let policy = &self.policy;
+        let member = |member: &Member| match member {
+            Member::Witness(place) => policy.witnesses().get(*place).map(|one| &one.name),
+            Member::Group(place) => policy.groups().get(*place).map(|one| &one.name),
+        };
+        let logs = policy.logs().iter().map(|log| format!("log {}", log.key));
+        let witnesses = policy.witnesses().iter();
+        let witnesses = witnesses.map(|one| format!("witness {} {}", one.name, one.key));
+        let groups = policy.groups().iter().map(|group| {
+            let members: Vec<_> = group.members.iter().filter_map(member).cloned().collect();
+            format!(
+                "group {} {} {}",
+                group.name,
+                group.threshold,
+                members.join(" ")
+            )
+        });
+        let quorum = policy.quorum();
+        let quorum = quorum.as_ref().and_then(member).cloned();
+        let quorum = format!("quorum {}", quorum.as_deref().unwrap_or("none"));
+        let mut lines: Vec<String> = logs.chain(witnesses).chain(groups).collect();
+        lines.push(quorum);
+        let notes = &self.annotations;
+        lines.push(format!("max_age_contacts_s {}", notes.max_age_contacts_s));
+        lines.push(format!("max_age_releases_s {}", notes.max_age_releases_s));
+        lines.push(format!("reset_delay_s {}", notes.reset_delay_s));
+        let ReleaseRules {
+            audience,
+            min_age_s,
+        } = notes.release;
+        lines.push(match audience {
+            AudienceRule::All => "release.audience all".into(),
+            AudienceRule::Any => "release.audience any".into(),
+        });
+        lines.push(format!("release.min_age_s {min_age_s}"));
+        lines.extend(notes.auditors.iter().map(|auditor| {
+            let or_not = |note: &Option<String>| note.clone().unwrap_or_else(|| "not noted".into());
+            let (organisation, law) =
+                (or_not(&auditor.organisation), or_not(&auditor.jurisdiction));
+            format!("auditor {}: {organisation}, {law}", auditor.name)
+        }));
+        lines
+    }
+
+    fn voucher(&self, witness: &Witness, time: Timestamp) -> Voucher {
+        let known = self.note(witness);
         Voucher {
             name: witness.name.clone(),
             organisation: known.and_then(|auditor| auditor.organisation.clone()),

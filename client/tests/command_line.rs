@@ -2,96 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod person;
 mod tiny_log;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::process::Stdio;
 
+use person::{Person, alice, plainsight, printed};
 use plainsight_specs::evidence::{Evidence, Proof};
 use plainsight_specs::hash::sha256;
 use plainsight_specs::label::Label;
 use plainsight_specs::note::VerifierKey;
 use plainsight_specs::rules::Rule;
 use plainsight_specs::statement::ProtectionState;
-use plainsight_specs::time::Timestamp;
-use tiny_log::{Lie, Served, TOKEN, TinyLog, product, serve};
-
-fn clock() -> Timestamp {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
-    Timestamp::from_seconds(now).unwrap()
-}
-
-fn alice() -> Label {
-    Label::email("alice@example.org").unwrap()
-}
-
-/// A person with a home, a policy and a log.
-struct Person {
-    dir: tempfile::TempDir,
-    served: Served,
-}
-
-impl Person {
-    fn new() -> Self {
-        let served = serve(TinyLog::new(clock()));
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("policy"), TinyLog::policy(&served.url)).unwrap();
-        std::fs::write(dir.path().join("policy.toml"), TinyLog::annotations()).unwrap();
-        std::fs::write(dir.path().join("token"), format!("{TOKEN}\n")).unwrap();
-        Self { dir, served }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = plainsight();
-        command
-            .args(args)
-            .args(["--log", &self.served.url])
-            .arg("--policy")
-            .arg(self.path("policy"))
-            .arg("--home")
-            .arg(self.path("home"));
-        command
-    }
-
-    /// Runs a command, and returns its exit code and what it printed.
-    fn run(&self, args: &[&str]) -> (i32, String) {
-        printed(&self.command(args).output().unwrap())
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> String {
-        std::fs::write(self.path(name), bytes).unwrap();
-        self.path(name).display().to_string()
-    }
-}
-
-fn plainsight() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_plainsight"));
-    for name in [
-        "PLAINSIGHT_LOG",
-        "PLAINSIGHT_POLICY",
-        "PLAINSIGHT_HOME",
-        "PLAINSIGHT_TOKEN_FILE",
-    ] {
-        command.env_remove(name);
-    }
-    command
-}
-
-fn printed(output: &Output) -> (i32, String) {
-    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    (
-        output.status.code().unwrap(),
-        String::from_utf8(text).unwrap(),
-    )
-}
+use tiny_log::{Lie, TinyLog, product};
 
 fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -128,6 +52,10 @@ fn a_contact_is_verified_pinned_changed_and_accepted() {
         assert!(text.contains("Version 1 is a reset"), "{text}");
     }
     let (code, text) = person.run(&["contact", "accept", "alice@example.org"]);
+    assert_eq!(code, 3, "the reset is young: {text}");
+    assert!(text.contains("unconfirmed until"), "{text}");
+    let anyway = ["contact", "accept", "alice@example.org", "--unconfirmed"];
+    let (code, text) = person.run(&anyway);
     assert_eq!(code, 0, "{text}");
     let (code, text) = person.run(&verify);
     assert_eq!(code, 0, "{text}");
@@ -455,4 +383,79 @@ fn commands_at_the_same_time_take_turns() {
     for mut child in children {
         assert_eq!(child.wait().unwrap().code(), Some(0));
     }
+}
+
+#[test]
+fn a_monitor_that_goes_on_tells_each_alarm_once_and_ends_by_a_signal() {
+    let person = Person::new();
+    let token = person.path("token").display().to_string();
+    let me = "me@example.org";
+    assert_eq!(person.run(&["keys", "new", me, "--device", "phone"]).0, 0);
+    let (code, text) = person.run(&["keys", "publish", me, "--token-file", &token]);
+    assert_eq!(code, 0, "{text}");
+    let label = Label::email(me).unwrap();
+    person.served.log().log_next(&label, "ghost", false);
+    let told = person.path("told");
+    let command = format!("cat >> {}.part && mv {0}.part {0}", told.display());
+    let mut service = person.command(&["keys", "monitor", "--every", "10", "--on-alarm", &command]);
+    let mut service = service.stdout(Stdio::piped()).spawn().unwrap();
+    let start = std::time::Instant::now();
+    while !told.exists() {
+        assert!(service.try_wait().unwrap().is_none(), "it goes on");
+        assert!(start.elapsed().as_secs() < 60, "the command was never run");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let alarm = std::fs::read_to_string(&told).unwrap();
+    assert!(
+        alarm.contains("foreign keys identity (identity), ghost (device)"),
+        "{alarm}"
+    );
+    let record = alarm
+        .split("evidence/")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap();
+    let record = person.path("home").join("evidence").join(record);
+    let pid = service.id().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .arg(pid)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = service.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "the last look's verdict");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.matches("ALARM").count(), 1, "{text}");
+    let (code, text) = person.run(&["evidence", "verify", &record.display().to_string()]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.starts_with("PROVED: under your policy"), "{text}");
+}
+
+#[test]
+fn without_the_log_the_auditors_are_asked() {
+    let person = Person::new();
+    let token = person.path("token").display().to_string();
+    let me = "me@example.org";
+    assert_eq!(person.run(&["keys", "new", me, "--device", "phone"]).0, 0);
+    let (code, text) = person.run(&["keys", "publish", me, "--token-file", &token]);
+    assert_eq!(code, 0, "{text}");
+    let policy = TinyLog::policy("http://127.0.0.1:9");
+    let key = policy.lines().nth(1).unwrap();
+    let policy = policy.replace(key, &format!("{key} {}", person.served.url));
+    std::fs::write(person.path("policy"), policy).unwrap();
+    let mut command = plainsight();
+    command
+        .args(["keys", "monitor", "--policy"])
+        .arg(person.path("policy"));
+    command.arg("--home").arg(person.path("home"));
+    let (code, text) = printed(&command.output().unwrap());
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("nothing was logged for e-mail me@example.org after version 0"),
+        "{text}"
+    );
 }

@@ -281,3 +281,71 @@ async fn bad_answers_decide_nothing_and_are_bounded() {
     assert_eq!(refused.verdict(), Verdict::Undecided);
     assert_eq!(refused.blame(), Blame::Unavailable);
 }
+
+const DAY: u64 = 86_400;
+
+/// A log in which Alice's keys were reset `age_s` seconds before now, and rotated since.
+fn log_with_reset(age_s: u64) -> Served {
+    let at = |seconds| Timestamp::from_seconds(seconds).unwrap();
+    let mut log = TinyLog::new(at(now().seconds() - 30 * DAY));
+    log.log_next(&alice(), "phone", true);
+    log.now = at(now().seconds() - age_s);
+    log.log_next(&alice(), "other", false);
+    log.now = now();
+    log.log_next(&alice(), "tablet", true);
+    serve(log)
+}
+
+#[tokio::test]
+async fn a_young_reset_is_unconfirmed_even_if_a_rotation_hides_it() {
+    let (contact, _) = visit(&log_with_reset(3 * DAY - 60), None, None)
+        .await
+        .unwrap();
+    assert_eq!(contact.standing, Standing::New);
+    assert_eq!(contact.verdict(), Verdict::Undecided);
+    assert!(contact.relied_on().is_none());
+    let reset = contact.reset.as_ref().unwrap();
+    assert_eq!(reset.version, Version::new(1));
+    assert_eq!(reset.unconfirmed_until, Some(now().plus(60)));
+    let text = contact.lines().join("\n");
+    assert!(text.starts_with("UNCONFIRMED: version 2"), "{text}");
+}
+
+#[tokio::test]
+async fn an_old_reset_is_told_and_verifies() {
+    let (contact, _) = visit(&log_with_reset(3 * DAY), None, None).await.unwrap();
+    assert_eq!(contact.verdict(), Verdict::Verified);
+    assert!(contact.relied_on().is_some());
+    assert_eq!(contact.reset.as_ref().unwrap().unconfirmed_until, None);
+    let text = contact.lines().join("\n");
+    assert!(text.contains("Version 1 was a reset too"), "{text}");
+    let signed = visit(&log_of(3), None, None).await.unwrap().0;
+    assert_eq!(signed.reset, None);
+}
+
+#[tokio::test]
+async fn the_delay_is_the_readers_own() {
+    let served = log_with_reset(3 * DAY);
+    let notes = format!("reset_delay_s = {}\n", 4 * DAY);
+    let trust = TrustPolicy::parse(&TinyLog::policy(&served.url), Some(&notes)).unwrap();
+    let source = source(&served.url);
+    let mut reader = Reader::open(&source, &trust, None, now()).await.unwrap();
+    let contact = contact::verify(&mut reader, &alice(), None).await.unwrap();
+    assert!(contact.is_unconfirmed());
+}
+
+#[tokio::test]
+async fn a_log_whose_clock_lags_gains_nothing() {
+    // The reset's epoch claims to be three days old, and so does the newest one.
+    let at = |seconds| Timestamp::from_seconds(seconds).unwrap();
+    let mut log = TinyLog::new(at(now().seconds() - 30 * DAY));
+    log.log_next(&alice(), "phone", true);
+    log.now = at(now().seconds() - 3 * DAY);
+    log.log_next(&alice(), "other", false);
+    // Its auditors cosign at the true time.
+    log.now = now();
+    let served = serve(log);
+    let (contact, _) = visit(&served, None, None).await.unwrap();
+    assert_eq!(contact.head.epoch_ms, (now().seconds() - 3 * DAY) * 1000);
+    assert_eq!(contact.verdict(), Verdict::Undecided);
+}

@@ -7,7 +7,7 @@ mod tiny_log;
 
 use plainsight_client::failure::{Failure, Verdict};
 use plainsight_client::http::{BaseUrl, Http, Patience};
-use plainsight_client::monitor::{Alarm, Monitored, monitor};
+use plainsight_client::monitor::{Alarm, Monitored, by_auditors, monitor, record};
 use plainsight_client::own::{DeviceChange, OwnKeys};
 use plainsight_client::publish::publish;
 use plainsight_client::reader::Reader;
@@ -257,4 +257,87 @@ async fn a_decoy_history_is_refuted() {
     assert_eq!(refused.verdict(), Verdict::Refuted);
     assert_eq!(refused.step(), Some(Step::Index));
     assert!(refused.to_string().contains("decoy"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_ghost_leaves_a_record_that_a_stranger_checks_by_their_policy() {
+    let mut owner = Owner::new().await;
+    owner.served.log().log_next(&label(), "ghost", false);
+    let seen = owner.look().await.unwrap();
+    let [found] = seen.records.as_slice() else {
+        panic!("one page, one record");
+    };
+    let text = seen.lines().join("\n");
+    assert!(text.contains(&found.id.to_hex()), "{text}");
+    let reader = Reader::open(&owner.source, &owner.trust, None, now())
+        .await
+        .unwrap();
+    let genesis = reader.memory().genesis.clone();
+    assert!(record::is_record(&found.bytes));
+    let shown = record::check(&owner.trust, &genesis, &found.bytes).unwrap();
+    assert_eq!(shown.history.versions().len(), 2);
+    let text = shown.lines().join("\n");
+    assert!(text.starts_with("PROVED"), "{text}");
+    assert!(text.contains("NOT signed by the version before"), "{text}");
+    assert!(text.contains("ghost (device)"), "{text}");
+    // Anything else than what was answered proves nothing.
+    let bytes = String::from_utf8(found.bytes.clone()).unwrap();
+    let other_from = bytes.replace("\"from\":0", "\"from\":1");
+    assert!(record::check(&owner.trust, &genesis, other_from.as_bytes()).is_err());
+    let other = Label::email("mf@example.org").unwrap();
+    let (own, other) = (
+        plainsight_specs::codec::to_base64(label().as_bytes()),
+        plainsight_specs::codec::to_base64(other.as_bytes()),
+    );
+    let of_other = bytes.replace(&own, &other);
+    assert_ne!(of_other, bytes);
+    let refused = record::check(&owner.trust, &genesis, of_other.as_bytes()).unwrap_err();
+    assert_eq!(refused.verdict(), Verdict::Refuted);
+    assert!(!record::is_record(b"{}"));
+}
+
+#[tokio::test]
+async fn when_the_log_refuses_an_auditor_proves_what_was_logged() {
+    let mut owner = Owner::new().await;
+    owner.rotate().await;
+    let mut reader = Reader::open(&owner.source, &owner.trust, None, now())
+        .await
+        .unwrap();
+    monitor(&mut reader, &mut owner.own).await.unwrap();
+    let http = Http::new(Patience::default()).unwrap();
+    // The tiny log answers as each of its auditors, of whom the policy wants two.
+    let named = |path: &str| {
+        let url = format!("{}/{path}", owner.served.url);
+        (path.to_owned(), BaseUrl::parse(&url).unwrap())
+    };
+    let one = [named("auditor0")];
+    let alone = by_auditors::look(&http, &one, &reader, &owner.own).await;
+    assert_eq!(alone.unwrap_err().verdict(), Verdict::PolicyNotMet);
+    let auditor = [named("nobody"), named("auditor0"), named("auditor1")];
+    let seen = by_auditors::look(&http, &auditor, &reader, &owner.own)
+        .await
+        .unwrap();
+    assert_eq!((seen.alarms.len(), seen.confirmed), (0, 2));
+    assert_eq!(seen.auditors, ["auditor0", "auditor1"]);
+    assert!(
+        seen.lines()[0].contains("does not answer"),
+        "{:?}",
+        seen.lines()
+    );
+    let ghost = owner.served.log().log_next(&label(), "ghost", false);
+    let seen = by_auditors::look(&http, &auditor, &reader, &owner.own)
+        .await
+        .unwrap();
+    assert_eq!(seen.verdict(), Verdict::Refuted);
+    let versions: Vec<_> = seen.alarms.iter().map(Alarm::version).collect();
+    assert_eq!(versions, [ghost.version()]);
+    // An older head than the one seen, or a broken proof, says nothing.
+    for lie in [Lie::OldHead, Lie::BrokenProof] {
+        owner.served.log().lie = lie;
+        let looked = by_auditors::look(&http, &auditor, &reader, &owner.own).await;
+        assert!(looked.is_err(), "{lie:?}");
+    }
+    let stranger = OwnKeys::create(label(), &["phone".into()], now()).unwrap();
+    let nothing = by_auditors::look(&http, &auditor, &reader, &stranger).await;
+    assert_eq!(nothing.unwrap_err().verdict(), Verdict::Usage);
 }

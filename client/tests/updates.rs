@@ -6,19 +6,22 @@ mod tiny_log;
 
 use plainsight_client::failure::{Failure, Verdict};
 use plainsight_client::http::{BaseUrl, Http, Patience};
-use plainsight_client::protection::{self, ProtectionFound};
-use plainsight_client::reader::{Memory, Reader};
-use plainsight_client::release::{self, FileFound, FileQuestion, FileState};
-use plainsight_client::report::Report as _;
+use plainsight_client::protection::{self, ProtectionFound, refusal};
+use plainsight_client::reader::{Memory, Purpose, Reader};
+use plainsight_client::release::{self, FileFound, FileQuestion, FileState, Unmet};
+use plainsight_client::report::{FileReport, Report as _, StreamReport};
 use plainsight_client::source::Source;
 use plainsight_client::status::{self, AuditorVerdict};
+use plainsight_client::streams::{self, Listed, Place};
 use plainsight_client::trust::TrustPolicy;
 use plainsight_specs::evidence::{Evidence, Proof};
 use plainsight_specs::hash::sha256;
 use plainsight_specs::head::Step;
 use plainsight_specs::label::Label;
 use plainsight_specs::rules::Rule;
-use plainsight_specs::statement::{Name, Product, ProtectionState, Region, ReleaseVersion};
+use plainsight_specs::statement::{
+    Artifact, Audience, Body, Name, Product, ProtectionState, Region, Release, ReleaseVersion, Seq,
+};
 use plainsight_specs::time::Timestamp;
 use tiny_log::{Lie, Served, TinyLog, product, serve};
 
@@ -275,6 +278,7 @@ async fn another_genesis_than_the_remembered_one_is_refuted() {
     let remembered = Memory {
         genesis: *genesis,
         head: reader.memory().head,
+        checkpoint: None,
     };
     let mut reader = Reader::open(&source, &trust, Some(remembered), now())
         .await
@@ -329,4 +333,190 @@ async fn a_head_that_is_handed_in_comes_back_with_a_verdict_and_checked_evidence
     served.log().verdict = Some(r#"{"verdict":"guilty"}"#.into());
     let refused = status::submit(&http(), &auditor, &shown).await.unwrap_err();
     assert_eq!(refused.verdict(), Verdict::Undecided);
+}
+
+/// A reader with notes of their own.
+async fn verify_by(
+    served: &Served,
+    notes: &str,
+    question: FileQuestion,
+    at: Timestamp,
+) -> FileFound {
+    let trust = TrustPolicy::parse(&TinyLog::policy(&served.url), Some(notes)).unwrap();
+    let source = source(served);
+    let mut reader = Reader::open(&source, &trust, None, at).await.unwrap();
+    release::verify(&mut reader, question).await.unwrap()
+}
+
+fn unmet(found: &FileFound) -> Vec<Unmet> {
+    match &found.state {
+        FileState::Logged(logged) => logged.unmet.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_release_for_some_only_is_not_installed_unless_the_policy_says_so() {
+    let served = log();
+    let narrow = Body::Release(Release {
+        product: product(SERDE),
+        version: ReleaseVersion::parse("1.2.0").unwrap(),
+        audience: Audience::parse("region:GB").unwrap(),
+        emergency: false,
+        published: now(),
+        references: Vec::new(),
+        artifacts: vec![Artifact {
+            name: None,
+            digest: sha256(b"for some"),
+            size: 8,
+        }],
+    });
+    served.log().state(narrow);
+    let question = || ask(b"for some", Some(product(SERDE)), None);
+    let found = verify_by(&served, "", question(), now()).await;
+    assert_eq!(unmet(&found), [Unmet::Audience]);
+    let report = FileReport {
+        path: "file".into(),
+        found,
+        standing: None,
+        explain: true,
+    };
+    assert_eq!(report.verdict(), Verdict::PolicyNotMet);
+    let text = report.lines().join("\n");
+    assert!(text.starts_with("POLICY NOT MET"), "{text}");
+    assert!(
+        text.contains("9. audience: region:GB, NOT what your policy asks for."),
+        "{text}"
+    );
+    assert!(report.to_pin().is_none());
+    let any = "[release]\naudience = \"any\"\n";
+    assert_eq!(unmet(&verify_by(&served, any, question(), now()).await), []);
+}
+
+#[tokio::test]
+async fn a_minimum_age_is_proved_from_the_log_itself() {
+    let served = log();
+    let question = || ask(b"serde one", Some(product(SERDE)), None);
+    // Two days later, with an epoch at each day, and more entries than a bundle holds.
+    let day = 86_400;
+    for days in 1..=2 {
+        served.log().now = now().plus(days * day);
+        for n in 0..200 {
+            let label = Label::opaque(format!("{days}.{n}").as_bytes()).unwrap();
+            let key_set = served.log().draft(&label, None, Vec::new(), true);
+            served.log().log_key_set(&key_set, [7; 16]);
+        }
+        served.log().publish();
+    }
+    let later = now().plus(2 * day);
+    let rule = |seconds| format!("[release]\nmin_age_s = {seconds}\n");
+    let found = verify_by(&served, &rule(2 * day), question(), later).await;
+    assert_eq!(unmet(&found), []);
+    let min_age_s = 2 * day + 1;
+    let found = verify_by(&served, &rule(min_age_s), question(), later).await;
+    assert_eq!(unmet(&found), [Unmet::TooYoung { min_age_s }]);
+    // A log that leaves the young release out of what it serves does not make it old.
+    let tile = served
+        .log()
+        .snapshot()
+        .files
+        .keys()
+        .find(|path| path.starts_with("tile/entries/000"))
+        .unwrap()
+        .clone();
+    let heads = served.log().heads.len();
+    let bundle = served.log().heads[heads - 1]
+        .files
+        .get_mut(&tile)
+        .unwrap()
+        .clone();
+    let mut entries: Vec<Vec<u8>> = plainsight_specs::tile::parse_bundle(&bundle, 256)
+        .unwrap()
+        .into_iter()
+        .map(<[u8]>::to_vec)
+        .collect();
+    let last = entries.len() - 1;
+    entries[last] = entries[last - 1].clone();
+    let forged = plainsight_specs::tile::bundle_to_bytes(&entries).unwrap();
+    served.log().heads[heads - 1].files.insert(tile, forged);
+    let trust = TrustPolicy::parse(&TinyLog::policy(&served.url), Some(&rule(min_age_s))).unwrap();
+    let source = source(&served);
+    let mut reader = Reader::open(&source, &trust, None, later).await.unwrap();
+    let refused = release::verify(&mut reader, question()).await.unwrap_err();
+    assert_eq!(refused.step(), Some(Step::Logged), "{refused}");
+    assert_eq!(refused.verdict(), Verdict::Refuted);
+}
+
+#[tokio::test]
+async fn a_stream_is_listed_backwards_and_watched_from_where_it_was() {
+    let served = log();
+    let (source, trust) = (source(&served), trust(&served));
+    let mut reader = Reader::open(&source, &trust, None, now()).await.unwrap();
+    let stream = product(SERDE).stream();
+    let mut list = async |limit, after| {
+        streams::list(&mut reader, &stream, Purpose::Releases, limit, after).await
+    };
+    let seqs = |listed: &Listed| -> Vec<u32> {
+        let statements = listed.statements.iter();
+        statements.map(|statement| statement.seq().get()).collect()
+    };
+    let all = list(10, None).await.unwrap();
+    assert_eq!(seqs(&all), [1, 0]);
+    assert_eq!(seqs(&list(1, None).await.unwrap()), [1]);
+    assert!(seqs(&list(10, all.latest).await.unwrap()).is_empty());
+    served.log().yank(&product(SERDE), "1.0.0", b"serde one");
+    let new = list(10, all.latest).await.unwrap();
+    assert_eq!(seqs(&new), [2]);
+    let report = StreamReport {
+        name: "serde".into(),
+        listed: new,
+        watched: true,
+    };
+    assert_eq!(report.verdict(), Verdict::Refuted);
+    let text = report.lines().join("\n");
+    assert!(
+        text.contains("version 1.0.0 was taken back: it eats data"),
+        "{text}"
+    );
+    // What was proved once does not go away.
+    let ahead = Place {
+        seq: Seq::new(9),
+        leaf: sha256(b"anything"),
+    };
+    let refused = list(10, Some(ahead)).await.unwrap_err();
+    assert_eq!(refused.verdict(), Verdict::Refuted);
+}
+
+#[tokio::test]
+async fn who_was_refused_what_is_offered_has_a_file_to_show() {
+    let served = log();
+    served
+        .log()
+        .protect("e2e-backup", None, ProtectionState::Offered);
+    let found = protection(&served, "GB").await;
+    let bytes = found.refusal().unwrap();
+    let (source, trust) = (source(&served), trust(&served));
+    let reader = Reader::open(&source, &trust, None, now()).await.unwrap();
+    let genesis = &reader.memory().genesis;
+    assert!(refusal::is_refusal(&bytes));
+    let shown = refusal::check(&trust, genesis, &bytes).unwrap();
+    assert_eq!(shown.protection.state, ProtectionState::Offered);
+    assert_eq!(shown.refused, now());
+    let text = String::from_utf8(bytes).unwrap();
+    let broken = text.replacen("\"answer\":\"eyJ", "\"answer\":\"eyK", 1);
+    assert_ne!(broken, text);
+    assert!(refusal::check(&trust, genesis, broken.as_bytes()).is_err());
+    let nobody = TrustPolicy::parse(
+        &TinyLog::policy(&served.url).replace("2 w0 w1 w2", "3 w0 w1 w2"),
+        None,
+    )
+    .unwrap();
+    assert!(
+        refusal::check(&nobody, genesis, text.as_bytes()).is_ok(),
+        "all three cosigned"
+    );
+    served
+        .log()
+        .protect("e2e-backup", Some("GB"), ProtectionState::Withdrawn);
+    assert!(protection(&served, "GB").await.refusal().is_none());
 }

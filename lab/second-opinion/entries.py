@@ -26,6 +26,12 @@ def label(data):
         need(rest.count(b"@") == 1 and not rest.startswith(b"@") and not rest.endswith(b"@"), "label: e-mail")
     elif kind == 0x02:
         need(re.fullmatch(rb"[1-9][0-9]{6,14}", rest) is not None, "label: phone")
+    elif kind == 0x03:
+        need(all(c > 0x20 and c not in b"@\x7f" and not 0x41 <= c <= 0x5A for c in rest), "label: user name")
+        try:
+            rest.decode("utf-8")
+        except UnicodeDecodeError:
+            need(False, "label: user name")
     elif kind == 0x04:
         need(len(rest) == 16, "label: UUID")
     else:

@@ -66,6 +66,7 @@ pub struct VersionAnswer {
 pub struct History {
     head: Head,
     latest: Option<Version>,
+    rungs: Vec<Rung>,
     versions: Vec<LoggedVersion>,
     holes: Vec<Version>,
 }
@@ -160,11 +161,13 @@ impl HistoryAnswer {
             root: &head.epoch().index_root,
             listed: &listed,
         })?;
-        let rungs = looks.get(self.lookup.vrf.len()..).unwrap_or_default();
+        let (rungs, of_versions) = looks
+            .split_at_checked(self.lookup.vrf.len())
+            .unwrap_or_default();
         let versions = self
             .versions
             .iter()
-            .zip(rungs)
+            .zip(of_versions)
             .map(|(listed, rung)| listed.verify(trust.genesis, &request.label, rung, &head))
             .collect::<Result<Vec<_>, _>>()?;
         // SPEC(HISTORY-3)
@@ -172,6 +175,7 @@ impl HistoryAnswer {
         Ok(History {
             head,
             latest,
+            rungs: rungs.to_vec(),
             versions,
             holes,
         })
@@ -266,6 +270,11 @@ impl History {
     /// The latest version, by ladder.
     pub fn latest(&self) -> Option<Version> {
         self.latest
+    }
+
+    /// The ladder's looks, each at an index that is proved to be the label's.
+    pub fn rungs(&self) -> &[Rung] {
+        &self.rungs
     }
 
     /// The versions listed, ascending.

@@ -20,8 +20,8 @@ pub enum LabelError {
         /// The type byte.
         found: u8,
     },
-    /// Type 03. The kind exists, this version cannot judge whether such a label is canonical.
-    #[error("user names are not supported yet")]
+    /// Not a user name that could be canonical.
+    #[error("not a user name of UTF-8 without capitals, spaces, control characters and @")]
     UserName,
     /// Not a canonical e-mail address.
     #[error("not an e-mail address of printable ASCII with exactly one @, in lower case")]
@@ -36,7 +36,7 @@ pub enum LabelError {
     #[error("opaque: is not followed by hex")]
     Opaque,
     /// Typed text that looks like no kind of label.
-    #[error("neither an e-mail address, a phone number, a UUID nor opaque:hex")]
+    #[error("neither an e-mail address, a phone number, a UUID, user:name nor opaque:hex")]
     Unrecognised,
 }
 
@@ -49,8 +49,8 @@ impl LabelError {
             | Self::Email
             | Self::Phone
             | Self::Uuid
+            | Self::UserName
             | Self::Opaque => Blame::Malformed,
-            Self::UserName => Blame::Unavailable,
             Self::Unrecognised => Blame::Misuse,
         }
     }
@@ -63,6 +63,8 @@ pub enum LabelKind {
     Email,
     /// Type 02.
     Phone,
+    /// Type 03.
+    UserName,
     /// Type 04.
     Uuid,
     /// Type 7f: bytes that the application gives a meaning.
@@ -75,6 +77,7 @@ impl LabelKind {
         match self {
             Self::Email => 0x01,
             Self::Phone => 0x02,
+            Self::UserName => 0x03,
             Self::Uuid => 0x04,
             Self::Opaque => 0x7f,
         }
@@ -85,8 +88,7 @@ impl LabelKind {
         match byte {
             0x01 => Ok(Self::Email),
             0x02 => Ok(Self::Phone),
-            // SPEC(LABEL-5)
-            0x03 => Err(LabelError::UserName),
+            0x03 => Ok(Self::UserName),
             0x04 => Ok(Self::Uuid),
             0x7f => Ok(Self::Opaque),
             found => Err(LabelError::UnknownType { found }),
@@ -100,10 +102,12 @@ impl LabelKind {
             Self::Email if !is_email(bytes) => Err(LabelError::Email),
             // SPEC(LABEL-4)
             Self::Phone if !is_phone(bytes) => Err(LabelError::Phone),
+            // SPEC(LABEL-5)
+            Self::UserName if !is_user_name(bytes) => Err(LabelError::UserName),
             // SPEC(LABEL-6)
             Self::Uuid if bytes.len() != 16 => Err(LabelError::Uuid),
             // SPEC(LABEL-7)
-            Self::Email | Self::Phone | Self::Uuid | Self::Opaque => Ok(()),
+            Self::Email | Self::Phone | Self::UserName | Self::Uuid | Self::Opaque => Ok(()),
         }
     }
 }
@@ -114,6 +118,7 @@ impl std::fmt::Display for LabelKind {
         f.write_str(match self {
             Self::Email => "e-mail",
             Self::Phone => "phone",
+            Self::UserName => "user name",
             Self::Uuid => "UUID",
             Self::Opaque => "opaque",
         })
@@ -159,6 +164,11 @@ impl Label {
         Self::of(LabelKind::Phone, digits.as_bytes())
     }
 
+    /// A user name that a client has made canonical. Its tables of Unicode are not this crate's.
+    pub fn user_name(canonical: &str) -> Result<Self, LabelError> {
+        Self::of(LabelKind::UserName, canonical.as_bytes())
+    }
+
     /// A UUID as typed: 8-4-4-4-12 hex digits in either case.
     pub fn uuid(typed: &str) -> Result<Self, LabelError> {
         let groups: Vec<&str> = typed.split('-').collect();
@@ -174,14 +184,18 @@ impl Label {
         Self::of(LabelKind::Opaque, bytes)
     }
 
-    /// From what a person typed: an e-mail address, a phone number, a UUID, or `opaque:` and hex.
-    /// The kinds cannot be confused, since only an e-mail address has an `@`.
+    /// From what a person typed: an e-mail address, a phone number, a UUID, `opaque:` and hex, or
+    /// `user:` and a name that is canonical already. The kinds cannot be confused, since only an
+    /// e-mail address has an `@`.
     pub fn from_typed(text: &str) -> Result<Self, LabelError> {
         if text.contains('@') {
             return Self::email(text);
         }
         if let Some(digits) = text.strip_prefix("opaque:") {
             return Self::opaque(&hex::decode(digits).map_err(|_| LabelError::Opaque)?);
+        }
+        if let Some(name) = text.strip_prefix("user:") {
+            return Self::user_name(name);
         }
         if text.contains('-') && text.len() == 36 {
             return Self::uuid(text);
@@ -216,6 +230,8 @@ impl Label {
             // ASCII, as the invariant has it.
             LabelKind::Email => String::from_utf8_lossy(rest).into_owned(),
             LabelKind::Phone => format!("+{}", String::from_utf8_lossy(rest)),
+            // UTF-8, as the invariant has it.
+            LabelKind::UserName => format!("user:{}", String::from_utf8_lossy(rest)),
             LabelKind::Uuid => {
                 let mut text = hex::encode(rest);
                 for hyphen in [20, 16, 12, 8] {
@@ -243,6 +259,14 @@ impl std::fmt::Display for Label {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.kind {
             LabelKind::Opaque => f.write_str(&self.display()),
+            LabelKind::UserName => {
+                let name = self.display();
+                write!(
+                    f,
+                    "user name {}",
+                    name.strip_prefix("user:").unwrap_or(&name)
+                )
+            }
             kind => write!(f, "{kind} {}", self.display()),
         }
     }
@@ -312,6 +336,14 @@ fn is_email(bytes: &[u8]) -> bool {
         (Some([_, ..]), Some([_, ..]), None)
     );
     two_sides && bytes.iter().all(allowed)
+}
+
+/// UTF-8 without capitals of ASCII, `@`, spaces and control characters of ASCII.
+fn is_user_name(bytes: &[u8]) -> bool {
+    let allowed = |byte: &u8| {
+        !byte.is_ascii_uppercase() && !byte.is_ascii_control() && !matches!(byte, b' ' | b'@')
+    };
+    std::str::from_utf8(bytes).is_ok() && bytes.iter().all(allowed)
 }
 
 /// `[1-9][0-9]{6,14}`: an E.164 number without its `+`.

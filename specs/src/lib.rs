@@ -20,6 +20,7 @@ pub mod ladder;
 pub mod lookup;
 pub mod merkle;
 pub mod note;
+pub mod out_of_band;
 pub mod policy;
 pub mod publish;
 pub mod query;

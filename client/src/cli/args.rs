@@ -35,9 +35,12 @@ pub(crate) struct Places {
     /// Where pins, keys and remembered heads are kept
     #[arg(long, global = true, value_name = "DIR", env = "PLAINSIGHT_HOME")]
     pub(crate) home: Option<PathBuf>,
-    /// Print JSON
+    /// Print JSON, one object a line (its schema is client/output.schema.json)
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Print the verdict only, in one line
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +63,57 @@ pub(crate) enum Noun {
     /// The log itself
     #[command(subcommand)]
     Log(LogVerb),
+    /// Whom you trust, and what that withstands
+    #[command(subcommand)]
+    Policy(PolicyVerb),
+    /// Print completions for a shell
+    #[command(
+        after_help = "Example: plainsight completions bash > ~/.local/share/bash-completion/completions/plainsight"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page for each command
+    #[command(after_help = "Example: plainsight man ~/.local/share/man/man1")]
+    Man {
+        /// The folder for the pages
+        dir: PathBuf,
+    },
+}
+
+impl Noun {
+    /// Whether it may have verified a head.
+    pub(crate) fn asks_a_log(&self) -> bool {
+        matches!(
+            self,
+            Self::Contact(_)
+                | Self::Keys(_)
+                | Self::Release(_)
+                | Self::Protection(_)
+                | Self::Log(_)
+        )
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Draw the quorum, and say what each jurisdiction and organisation could do
+    #[command(after_help = "Example: plainsight policy show --compelled DE")]
+    Show {
+        /// What if everybody under this law is compelled
+        #[arg(long, value_name = "JURISDICTION")]
+        compelled: Vec<String>,
+        /// What if this organisation lies
+        #[arg(long, value_name = "ORGANISATION")]
+        lying: Vec<String>,
+    },
+    /// Warn of what is odd: exit code 1 if anything is
+    #[command(after_help = "Example: plainsight policy check")]
+    Check,
+    /// Rely on the policy as it is now, after it changed
+    #[command(after_help = "Example: plainsight policy accept")]
+    Accept,
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,15 +121,85 @@ pub(crate) enum ContactVerb {
     /// Verify the latest keys of a contact, and compare with what is pinned
     #[command(after_help = "Example: plainsight contact verify alice@example.org")]
     Verify {
-        /// An e-mail address, a phone number, a UUID, or opaque:HEX
+        /// An e-mail address, a phone number, a UUID, user:NAME, or opaque:HEX; - reads it from
+        /// standard input, where nobody else on this machine sees it
         label: String,
+        #[command(flatten)]
+        code: CodeArgs,
     },
     /// Rely on the changed keys that the last `verify` showed
     #[command(after_help = "Example: plainsight contact accept alice@example.org")]
     Accept {
         /// The contact
         label: String,
+        /// Even if the keys were reset and that is not confirmed by time yet
+        #[arg(long)]
+        unconfirmed: bool,
     },
+    /// The contacts that are pinned, and what each pin is worth
+    #[command(after_help = "Example: plainsight contact list")]
+    List,
+    /// The number that you and a contact compare, by voice or face to face
+    #[command(after_help = "Example: plainsight contact number alice@example.org --qr")]
+    Number {
+        /// The contact, verified before
+        label: String,
+        /// Your own label, if you have several
+        #[arg(long, value_name = "LABEL")]
+        me: Option<String>,
+        #[command(flatten)]
+        drawing: Drawing,
+    },
+    /// Rely on no keys of a contact any more
+    #[command(after_help = "Example: plainsight contact revoke alice@example.org")]
+    Revoke {
+        /// The contact
+        label: String,
+    },
+    /// Forget what is pinned for a contact
+    #[command(after_help = "Example: plainsight contact forget alice@example.org")]
+    Forget {
+        /// The contact
+        label: String,
+    },
+    /// Write all pins to a file, for another home of yours
+    #[command(after_help = "Example: plainsight contact export --out contacts.json")]
+    Export {
+        /// Where to write it
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Pin what a file from `export` has, and leave what is pinned already
+    #[command(after_help = "Example: plainsight contact import contacts.json")]
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// A code to compare.
+#[derive(Debug, Args)]
+pub(crate) struct CodeArgs {
+    /// A contact code (psk1...) or the 60 digits of a safety number, from the person
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    /// The code was compared face to face
+    #[arg(long, requires = "code")]
+    pub(crate) in_person: bool,
+    /// Your own label, for a safety number, if you have several
+    #[arg(long, value_name = "LABEL", requires = "code")]
+    pub(crate) me: Option<String>,
+}
+
+/// How to draw a code.
+#[derive(Debug, Args)]
+pub(crate) struct Drawing {
+    /// Draw it as a QR code
+    #[arg(long)]
+    pub(crate) qr: bool,
+    /// Write it as a QR code to an SVG file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -120,6 +244,12 @@ pub(crate) enum KeysVerb {
     Monitor {
         /// Your own label; all of yours if not given
         label: Option<String>,
+        /// Look again and again, with this many seconds between; for a service
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..))]
+        every: Option<u64>,
+        /// Run this by a shell when something new is wrong, with what is wrong on its input
+        #[arg(long, value_name = "COMMAND", requires = "every")]
+        on_alarm: Option<String>,
     },
     /// Ask at least two auditors to watch for versions that are not yours, and what they saw
     #[command(after_help = "Example: plainsight keys watch me@example.org")]
@@ -132,6 +262,14 @@ pub(crate) enum KeysVerb {
     History {
         /// Your own label
         label: String,
+    },
+    /// Your contact code, to be posted where the provider cannot change it
+    #[command(after_help = "Example: plainsight keys code me@example.org --svg card.svg")]
+    Code {
+        /// Your own label, if you have several
+        label: Option<String>,
+        #[command(flatten)]
+        drawing: Drawing,
     },
     /// Your current keys
     #[command(after_help = "Example: plainsight keys show me@example.org")]
@@ -163,6 +301,27 @@ pub(crate) struct FileArgs {
     pub(crate) arch: Option<String>,
 }
 
+/// A stream of releases.
+#[derive(Debug, Args)]
+pub(crate) struct StreamArgs {
+    /// The product, as a package URL
+    pub(crate) purl: String,
+    /// The stream's channel
+    #[arg(long, value_name = "C", default_value = "stable")]
+    pub(crate) channel: String,
+    /// The stream's architecture
+    #[arg(long, value_name = "A", default_value = "any")]
+    pub(crate) arch: String,
+}
+
+/// Whether to go on looking.
+#[derive(Debug, Args)]
+pub(crate) struct Again {
+    /// Look again and again, with this many seconds between; for a service
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..))]
+    pub(crate) every: Option<u64>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReleaseVerb {
     /// Verify that a file is byte for byte what the log has for its version
@@ -175,6 +334,30 @@ pub(crate) enum ReleaseVerb {
         /// Verify offline, with a bundle
         #[arg(long, value_name = "FILE")]
         bundle: Option<PathBuf>,
+        /// Show each check, in order
+        #[arg(long)]
+        explain: bool,
+    },
+    /// The releases of a stream, the latest first
+    #[command(
+        after_help = "Example: plainsight release list pkg:cargo/serde --channel stable --arch any"
+    )]
+    List {
+        #[command(flatten)]
+        stream: StreamArgs,
+        /// How many at the most
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+    },
+    /// What is new in a stream since the last look: exit code 1 if it is something to know about
+    #[command(
+        after_help = "Example: plainsight release watch pkg:cargo/serde --channel stable --arch any"
+    )]
+    Watch {
+        #[command(flatten)]
+        stream: StreamArgs,
+        #[command(flatten)]
+        again: Again,
     },
     /// Write a bundle with which a file can be verified offline
     #[command(
@@ -199,6 +382,20 @@ pub(crate) enum ProtectionVerb {
         /// The region, two capitals
         #[arg(long, value_name = "R")]
         region: String,
+        /// A device was refused it: write a file that shows what the log says all the same
+        #[arg(long, value_name = "FILE")]
+        refused: Option<PathBuf>,
+    },
+    /// What is new about a protection since the last look: exit code 1 if it is not offered any more
+    #[command(after_help = "Example: plainsight protection watch end-to-end-backup --region GB")]
+    Watch {
+        /// The feature
+        feature: String,
+        /// The region, two capitals
+        #[arg(long, value_name = "R")]
+        region: String,
+        #[command(flatten)]
+        again: Again,
     },
 }
 

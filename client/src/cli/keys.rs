@@ -1,17 +1,25 @@
 //! `plainsight keys`.
 
+use std::time::Duration;
+
 use plainsight_specs::label::Label;
+use plainsight_specs::out_of_band::ContactCode;
 
 use super::args::{KeysVerb, Places, Token};
+use super::contact::own_key_set;
+use super::draw::drawn;
 use super::keys_watch as watch;
+use super::monitor::Service;
 use super::output::Output;
-use super::session::{Session, label};
+use super::session::{Session, http, label};
 use super::stop::Stop;
-use crate::failure::Verdict;
-use crate::monitor;
+use crate::failure::{Failure, Verdict};
+use crate::http::BaseUrl;
+use crate::monitor::{self, Monitored, by_auditors};
 use crate::own::{DeviceChange, OwnKeys};
 use crate::publish;
-use crate::report::{KeysPublished, KeysShown, KeysStaged};
+use crate::reader::Reader;
+use crate::report::{CodeKind, CodeShown, KeysPublished, KeysShown, KeysStaged};
 
 pub(crate) async fn run(
     places: &Places,
@@ -54,9 +62,41 @@ pub(crate) async fn run(
             session.home.keep_own_keys(&session.origin, &own)?;
             publish(&session, own, &token, output).await
         }
-        KeysVerb::Monitor { label: typed } => {
+        KeysVerb::Monitor {
+            label: typed,
+            every: Some(seconds),
+            on_alarm,
+        } => {
             let typed = typed.as_deref().map(label).transpose()?;
-            monitor_all(&Session::open(places)?, typed, output).await
+            let service = Service {
+                label: typed,
+                every: Duration::from_secs(seconds),
+                on_alarm,
+            };
+            service.run(places, output).await
+        }
+        KeysVerb::Monitor { label: typed, .. } => {
+            let typed = typed.as_deref().map(label).transpose()?;
+            let looks = look_all(&Session::open(places)?, typed.as_ref()).await?;
+            let verdicts = looks.iter().map(|monitored| output.report(monitored));
+            let worst = verdicts.max_by_key(|verdict| *verdict == Verdict::Refuted);
+            Ok(worst.unwrap_or(Verdict::Verified))
+        }
+        KeysVerb::Code {
+            label: typed,
+            drawing,
+        } => {
+            let session = Session::open(places)?;
+            let own = own_key_set(&session, typed.as_deref())?;
+            let text = ContactCode::of(&session.origin, &own).to_string();
+            // Capitals make a smaller QR code, and are the same code.
+            let qr = drawn(&text.to_ascii_uppercase(), &drawing, output)?;
+            Ok(output.report(&CodeShown {
+                kind: CodeKind::Contact,
+                text,
+                qr,
+                about: vec![(own.label().clone(), own.version())],
+            }))
         }
         KeysVerb::Watch { label: typed } => {
             let label = label(&typed)?;
@@ -115,6 +155,7 @@ async fn publish(
     session.home.keep_own_keys(&session.origin, &own)?;
     let monitored = session.end(&reader, outcome)?;
     watch::renew(session, &own, output).await;
+    keep_records(session, &monitored)?;
     let version = own.newest().map(|newest| newest.key_set.version());
     Ok(output.report(&KeysPublished {
         version,
@@ -123,30 +164,60 @@ async fn publish(
     }))
 }
 
-async fn monitor_all(
+/// Looks at every label of one's own, or at one.
+pub(super) async fn look_all(
     session: &Session,
-    label: Option<Label>,
-    output: &mut Output,
-) -> Result<Verdict, Stop> {
+    label: Option<&Label>,
+) -> Result<Vec<Monitored>, Stop> {
     let labels = match label {
-        Some(label) => vec![label],
+        Some(label) => vec![label.clone()],
         None => session.home.own_labels(&session.origin)?,
     };
     if labels.is_empty() {
         return Err(Stop::Usage("no keys of your own are in this home".into()));
     }
     let mut reader = session.reader().await?;
-    let mut worst = Verdict::Verified;
+    let mut looks = Vec::new();
     for label in labels {
         let mut own = own(session, &label)?;
         let outcome = monitor::monitor(&mut reader, &mut own).await;
         session.home.keep_own_keys(&session.origin, &own)?;
-        let monitored = session.end(&reader, outcome)?;
-        if output.report(&monitored) != Verdict::Verified {
-            worst = Verdict::Refuted;
-        }
+        let monitored = match outcome {
+            Err(failure) if failure.is_outage() => {
+                look_by_auditors(session, &mut reader, &own, failure).await?
+            }
+            outcome => session.end(&reader, outcome)?,
+        };
+        keep_records(session, &monitored)?;
+        looks.push(monitored);
     }
-    Ok(worst)
+    Ok(looks)
+}
+
+/// Asks the auditors that have an address. The log's own failure is told if they do not help.
+async fn look_by_auditors(
+    session: &Session,
+    reader: &mut Reader<'_>,
+    own: &OwnKeys,
+    failure: Failure,
+) -> Result<Monitored, Stop> {
+    let named = session.trust.auditor_urls().into_iter();
+    let auditors: Vec<_> = named
+        .filter_map(|(name, url)| Some((name, BaseUrl::parse(&url).ok()?)))
+        .collect();
+    match by_auditors::look(&http()?, &auditors, reader, own).await {
+        Ok(monitored) => Ok(monitored),
+        // What is refuted is worth more than the log's silence.
+        Err(refuted) if refuted.is_refuted() => session.end(reader, Err(refuted)),
+        Err(_) => session.end(reader, Err(failure)),
+    }
+}
+
+fn keep_records(session: &Session, monitored: &Monitored) -> Result<(), Stop> {
+    for record in &monitored.records {
+        session.home.keep_evidence(&record.id, &record.bytes)?;
+    }
+    Ok(())
 }
 
 fn show(places: &Places, typed: &str, all: bool, output: &mut Output) -> Result<Verdict, Stop> {

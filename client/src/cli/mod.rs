@@ -3,15 +3,21 @@
 
 mod args;
 mod contact;
+mod draw;
 mod evidence;
 mod keys;
 mod keys_watch;
 mod log;
+mod monitor;
 mod output;
+mod policy;
 mod protection;
 mod release;
 mod session;
+mod shell;
 mod stop;
+mod submit;
+mod watch;
 
 use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -40,12 +46,21 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return verdict.code();
         }
     };
-    let mut output = Output::new(cli.places.json);
+    let mut output = Output::new(&cli.places);
+    let places = cli.places.clone();
+    let asks_a_log = cli.noun.asks_a_log();
     let verdict = match command(cli, &mut output).await {
         Ok(verdict) => verdict,
         Err(stop) => output.stop(&stop),
     };
-    verdict.code()
+    if !asks_a_log {
+        return verdict.code();
+    }
+    // The answer stands on standard output already; only a proved fork changes the exit code.
+    submit::verified_head(&places, &output)
+        .await
+        .unwrap_or(verdict)
+        .code()
 }
 
 async fn command(cli: Cli, output: &mut Output) -> Result<Verdict, Stop> {
@@ -54,8 +69,11 @@ async fn command(cli: Cli, output: &mut Output) -> Result<Verdict, Stop> {
         Noun::Keys(verb) => keys::run(&cli.places, verb, output).await,
         Noun::Release(verb) => release::run(&cli.places, verb, output).await,
         Noun::Protection(verb) => protection::run(&cli.places, verb, output).await,
-        Noun::Evidence(verb) => evidence::run(verb, output),
+        Noun::Evidence(verb) => evidence::run(&cli.places, verb, output).await,
         Noun::Log(verb) => log::run(&cli.places, verb, output).await,
+        Noun::Policy(verb) => policy::run(&cli.places, verb, output),
+        Noun::Completions { shell } => Ok(shell::completions(shell)),
+        Noun::Man { dir } => shell::man(&dir),
     }
 }
 

@@ -4,24 +4,37 @@ use std::io::{IsTerminal as _, Write};
 
 use serde_json::Value;
 
+use super::args::Places;
 use super::stop::Stop;
 use crate::failure::Verdict;
+use crate::qr::Colour;
 use crate::report::Report;
 
 /// Where results go, and in which form.
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
+    quiet: bool,
     colour: bool,
 }
 
 impl Output {
     /// Colour only for a person at a terminal who has not asked for none.
-    pub(crate) fn new(json: bool) -> Self {
+    pub(crate) fn new(places: &Places) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
-            json,
+            json: places.json,
+            quiet: places.quiet,
             colour: !no_colour && std::io::stdout().is_terminal(),
+        }
+    }
+
+    /// Whether a drawing may set colours.
+    pub(crate) fn colour(&self) -> Colour {
+        if self.colour {
+            Colour::Ansi
+        } else {
+            Colour::Plain
         }
     }
 
@@ -32,6 +45,9 @@ impl Output {
             print(&mut std::io::stdout(), &[report.json().to_string()]);
         } else {
             let mut lines = report.lines();
+            if self.quiet {
+                lines.truncate(1);
+            }
             if let Some(first) = lines.first_mut() {
                 *first = self.coloured(first, verdict);
             }
@@ -45,14 +61,29 @@ impl Output {
         if self.json {
             print(&mut std::io::stdout(), &[stop.json().to_string()]);
         } else {
-            print(&mut std::io::stderr(), &stop.lines());
+            let mut lines = stop.lines();
+            if self.quiet {
+                lines.truncate(1);
+            }
+            print(&mut std::io::stderr(), &lines);
         }
         stop.verdict()
     }
 
+    /// Prints what makes a result that was printed before worthless, to standard error in any form.
+    pub(crate) fn alarm(&self, report: &impl Report) -> Verdict {
+        let lines = if self.json {
+            vec![report.json().to_string()]
+        } else {
+            report.lines()
+        };
+        print(&mut std::io::stderr(), &lines);
+        report.verdict()
+    }
+
     /// Says something that is not the result.
     pub(crate) fn note(&self, text: &str) {
-        if !self.json {
+        if !self.json && !self.quiet {
             print(&mut std::io::stderr(), &[text.into()]);
         }
     }

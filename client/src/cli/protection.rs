@@ -1,25 +1,71 @@
 //! `plainsight protection`.
 
-use plainsight_specs::statement::{Name, Region};
+use plainsight_specs::hash::sha256;
+use plainsight_specs::statement::{Name, Place, Region, Stream};
 
 use super::args::{Places, ProtectionVerb};
 use super::output::Output;
-use super::session::Session;
+use super::session::{Session, absolute};
 use super::stop::Stop;
+use super::watch;
 use crate::failure::Verdict;
+use crate::home::file;
 use crate::protection;
+use crate::reader::Purpose;
+use crate::report::RefusalKept;
 
 pub(crate) async fn run(
     places: &Places,
     verb: ProtectionVerb,
     output: &mut Output,
 ) -> Result<Verdict, Stop> {
-    let ProtectionVerb::Status { feature, region } = verb;
+    match verb {
+        ProtectionVerb::Status {
+            feature,
+            region,
+            refused,
+        } => {
+            let (feature, region) = names(&feature, &region)?;
+            let session = Session::open(places)?;
+            let mut reader = session.reader().await?;
+            let outcome = protection::status(&mut reader, feature, region).await;
+            let found = session.end(&reader, outcome)?;
+            let Some(path) = refused else {
+                return Ok(output.report(&found));
+            };
+            let bytes = found.refusal().ok_or_else(|| {
+                Stop::Usage(
+                    "the log does not offer it, so that a refusal shows nothing; see \
+                     `plainsight protection status`"
+                        .into(),
+                )
+            })?;
+            file::replace(&absolute(&path)?, &bytes)?;
+            Ok(output.report(&RefusalKept {
+                path,
+                id: sha256(&bytes),
+                found,
+            }))
+        }
+        ProtectionVerb::Watch {
+            feature,
+            region,
+            again,
+        } => {
+            let (feature, region) = names(&feature, &region)?;
+            let here = Stream::protection(&feature, &Place::Region(region.clone()));
+            let everywhere = Stream::protection(&feature, &Place::Everywhere);
+            let streams = [
+                (format!("{feature} in {region}"), here),
+                (format!("{feature} everywhere"), everywhere),
+            ];
+            watch::run(places, &streams, Purpose::Contacts, &again, output).await
+        }
+    }
+}
+
+fn names(feature: &str, region: &str) -> Result<(Name, Region), Stop> {
     let refused = |error: plainsight_specs::statement::GrammarError| Stop::Usage(error.to_string());
-    let feature = Name::parse(&feature).map_err(refused)?;
-    let region = Region::parse(&region).map_err(refused)?;
-    let session = Session::open(places)?;
-    let mut reader = session.reader().await?;
-    let outcome = protection::status(&mut reader, feature, region).await;
-    Ok(output.report(&session.end(&reader, outcome)?))
+    let feature = Name::parse(feature).map_err(refused)?;
+    Ok((feature, Region::parse(region).map_err(refused)?))
 }

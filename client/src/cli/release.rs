@@ -6,18 +6,22 @@ use std::path::Path;
 
 use plainsight_specs::bundle::MAX_BUNDLE;
 use plainsight_specs::hash::Hash;
+use plainsight_specs::head::Step;
 use plainsight_specs::statement::{Name, Product, Purl, ReleaseVersion};
 use sha2::{Digest as _, Sha256};
 
-use super::args::{FileArgs, Places, ReleaseVerb};
+use super::args::{FileArgs, Places, ReleaseVerb, StreamArgs};
 use super::output::Output;
-use super::session::{Session, read_named};
+use super::session::{Session, absolute, read_named};
 use super::stop::Stop;
-use crate::failure::Verdict;
+use super::watch;
+use crate::failure::{Failure, Verdict};
 use crate::home::file;
 use crate::home::streams::StreamStanding;
+use crate::reader::Purpose;
 use crate::release::{self, FileFound, FileQuestion, FileState};
-use crate::report::FileReport;
+use crate::report::{FileReport, StreamReport};
+use crate::streams;
 
 pub(crate) async fn run(
     places: &Places,
@@ -25,29 +29,34 @@ pub(crate) async fn run(
     output: &mut Output,
 ) -> Result<Verdict, Stop> {
     match verb {
-        ReleaseVerb::Verify { file, bundle: None } => {
+        ReleaseVerb::Verify {
+            file,
+            bundle: None,
+            explain,
+        } => {
             let question = question(&file)?;
             let session = Session::open(places)?;
             let mut reader = session.reader().await?;
             let outcome = release::verify(&mut reader, question).await;
+            if explain && let Some(step) = outcome.as_ref().err().and_then(Failure::step) {
+                output.note(&explain_failure(step));
+            }
             let found = session.end(&reader, outcome)?;
-            report(&session, &file.file, found, output)
+            report(&session, &file.file, found, explain, output)
         }
         ReleaseVerb::Verify {
             file,
             bundle: Some(bundle),
+            explain,
         } => {
             let question = question(&file)?;
             let bundle = read_named(&bundle, MAX_BUNDLE)?;
             let session = Session::open(places)?;
             // The network is needed only if this log was never met before.
-            let genesis = match session.home.memory(&session.origin)? {
-                Some(memory) => memory.genesis,
-                None => session.reader().await?.memory().genesis.clone(),
-            };
+            let genesis = session.genesis().await?;
             let now = super::clock()?;
             let found = release::verify_bundle(&session.trust, &genesis, now, question, &bundle)?;
-            report(&session, &file.file, found, output)
+            report(&session, &file.file, found, explain, output)
         }
         ReleaseVerb::Bundle { file, out } => {
             let question = question(&file)?;
@@ -59,15 +68,69 @@ pub(crate) async fn run(
                 file::replace(&absolute(&out)?, &bundle)?;
                 output.note(&format!("Wrote {}.", out.display()));
             }
-            report(&session, &file.file, found, output)
+            report(&session, &file.file, found, false, output)
+        }
+        ReleaseVerb::List { stream, limit } => {
+            let product = asked_product(&stream)?;
+            let session = Session::open(places)?;
+            let mut reader = session.reader().await?;
+            let stream = product.stream();
+            let outcome = streams::list(&mut reader, &stream, Purpose::Releases, limit, None).await;
+            Ok(output.report(&StreamReport {
+                name: product_name(&product),
+                listed: session.end(&reader, outcome)?,
+                watched: false,
+            }))
+        }
+        ReleaseVerb::Watch { stream, again } => {
+            let product = asked_product(&stream)?;
+            let streams = [(product_name(&product), product.stream())];
+            watch::run(places, &streams, Purpose::Releases, &again, output).await
         }
     }
+}
+
+/// The steps before the one that failed, in a sentence.
+fn explain_failure(failed: Step) -> String {
+    let order = [
+        Step::Parse,
+        Step::LogSignature,
+        Step::Quorum,
+        Step::Freshness,
+        Step::Consistency,
+        Step::Epoch,
+        Step::Index,
+        Step::Ladder,
+        Step::Statement,
+    ];
+    let passed = order.iter().take_while(|step| **step != failed);
+    let passed: Vec<_> = passed.map(|step| format!("{step}: holds")).collect();
+    let mut words = passed.join("; ");
+    if !words.is_empty() {
+        words.push_str("; ");
+    }
+    format!("Checks: {words}{failed}: FAILED; what comes after was not looked at.")
+}
+
+fn asked_product(args: &StreamArgs) -> Result<Product, Stop> {
+    let (product, version) = product(&args.purl, &args.channel, &args.arch)?;
+    match version {
+        None => Ok(product),
+        Some(_) => Err(Stop::Usage(
+            "a stream has no version: leave @VERSION off".into(),
+        )),
+    }
+}
+
+fn product_name(product: &Product) -> String {
+    format!("{} ({}, {})", product.purl, product.channel, product.arch)
 }
 
 fn report(
     session: &Session,
     path: &Path,
     found: FileFound,
+    explain: bool,
     output: &mut Output,
 ) -> Result<Verdict, Stop> {
     let now = found.head.now;
@@ -82,6 +145,7 @@ fn report(
         path: path.into(),
         found,
         standing,
+        explain,
     };
     if let Some(product) = report.to_pin() {
         session.home.pin_stream(&session.origin, product, now)?;
@@ -143,11 +207,4 @@ fn hash_file(path: &Path) -> std::io::Result<(Hash, u64)> {
         size += u64::try_from(n).unwrap_or(u64::MAX);
     }
     Ok((Hash::from_bytes(hasher.finalize().into()), size))
-}
-
-fn absolute(path: &Path) -> Result<std::path::PathBuf, Stop> {
-    std::path::absolute(path).map_err(|error| Stop::File {
-        path: path.into(),
-        reason: error.to_string(),
-    })
 }

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plainsight_specs::checkpoint::Origin;
+use plainsight_specs::entry::Genesis;
 use plainsight_specs::label::Label;
 use plainsight_specs::policy::MAX_POLICY_BYTES;
+use plainsight_specs::time::Timestamp;
 
 use super::args::Places;
 use super::stop::Stop;
 use crate::failure::Failure;
 use crate::home::config::Config;
+use crate::home::policies::{PolicyPin, PolicyStanding};
 use crate::home::{Home, HomeError, default_dir, file};
 use crate::http::{BaseUrl, Http, Patience};
 use crate::reader::Reader;
@@ -28,13 +31,37 @@ pub(crate) struct Session {
     pub(crate) home: Home,
     pub(crate) origin: Origin,
     pub(crate) trust: TrustPolicy,
+    /// The policy file.
+    pub(crate) policy: PathBuf,
+    /// Since when what it says is pinned.
+    pub(crate) policy_since: Timestamp,
     config: Config,
     log: Option<Source>,
 }
 
 impl Session {
     /// Opens the home and reads the policy. Whether there is an address is asked only when needed.
+    /// A policy that is met for the first time is pinned; one that changed is an error.
     pub(crate) fn open(places: &Places) -> Result<Self, Stop> {
+        let (mut session, standing) = Self::open_with_any_policy(places)?;
+        match standing {
+            PolicyStanding::Changed(change) => {
+                let path = session.policy;
+                return Err(Stop::PolicyChanged { path, change });
+            }
+            PolicyStanding::Pinned(since) => session.policy_since = since,
+            PolicyStanding::New => session.home.pin_policy(&PolicyPin {
+                path: session.policy.clone(),
+                origin: session.origin.clone(),
+                essence: session.trust.essence(),
+                since: session.policy_since,
+            })?,
+        }
+        Ok(session)
+    }
+
+    /// The same for a person who is asked about the change.
+    pub(crate) fn open_with_any_policy(places: &Places) -> Result<(Self, PolicyStanding), Stop> {
         let home = open_home(places)?;
         let config = Config::load(home.dir())?;
         let not_configured = |missing| Stop::NotConfigured {
@@ -56,13 +83,24 @@ impl Session {
             None => None,
             Some(url) => Some(Source::new(http()?, BaseUrl::parse(&url)?)),
         };
-        Ok(Self {
+        let policy = absolute(path)?;
+        let pins = home.policies()?;
+        let standing = PolicyStanding::of(&policy, &origin, &trust.essence(), &pins);
+        let session = Self {
             home,
             origin,
             trust,
+            policy,
+            policy_since: super::clock()?,
             config,
             log,
-        })
+        };
+        Ok((session, standing))
+    }
+
+    /// The auditor that is handed verified heads, if one is configured.
+    pub(crate) fn submits_to(&self) -> Option<&str> {
+        self.config.submit_heads.as_deref()
     }
 
     /// The log.
@@ -93,6 +131,14 @@ impl Session {
         let reader = reader.map_err(|failure| self.failed(failure))?;
         self.home.remember(reader.memory())?;
         Ok(reader)
+    }
+
+    /// The log's genesis: as remembered, or from a first contact.
+    pub(crate) async fn genesis(&self) -> Result<Genesis, Stop> {
+        match self.home.memory(&self.origin)? {
+            Some(memory) => Ok(memory.genesis),
+            None => Ok(self.reader().await?.memory().genesis.clone()),
+        }
     }
 
     /// Ends a flow: remembers the head that passed every step, and keeps one that was refused.
@@ -138,9 +184,28 @@ pub(crate) fn http() -> Result<Http, Stop> {
     Ok(Http::new(Patience::default())?)
 }
 
-/// A label as typed.
+/// The longest label as typed, in bytes: a name may shrink when it is made canonical.
+const MAX_TYPED: u64 = 4096;
+
+/// A label as typed; `-` is the first line of standard input.
 pub(crate) fn label(typed: &str) -> Result<Label, Stop> {
-    Label::from_typed(typed).map_err(|error| Stop::Usage(error.to_string()))
+    let usage = |error: &dyn std::fmt::Display| Stop::Usage(error.to_string());
+    if typed != "-" {
+        return crate::label::typed(typed).map_err(|error| usage(&error));
+    }
+    let mut line = String::new();
+    let input = std::io::stdin().lock();
+    let mut input = std::io::Read::take(input, MAX_TYPED);
+    std::io::BufRead::read_line(&mut input, &mut line).map_err(|error| usage(&error))?;
+    crate::label::typed(line.trim_end_matches(['\r', '\n'])).map_err(|error| usage(&error))
+}
+
+/// A path to write to, whatever the working folder becomes.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Stop> {
+    std::path::absolute(path).map_err(|error| Stop::File {
+        path: path.into(),
+        reason: error.to_string(),
+    })
 }
 
 /// A file that was named and must be there.

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use plainsight_specs::Blame;
 use plainsight_specs::evidence::EvidenceError;
+use plainsight_specs::out_of_band::CodeError;
 use serde_json::{Value, json};
 
 use super::output::with_member;
 use crate::failure::{Failure, Verdict};
 use crate::home::HomeError;
+use crate::home::pins::AcceptError;
+use crate::home::policies::PolicyChange;
 use crate::http::HttpError;
 use crate::own::OwnError;
-use crate::report::{Report as _, blame_words, plain};
+use crate::report::{Report as _, blame_words, change_json, change_lines, plain};
 use crate::trust::TrustError;
 
 /// Why there is no result.
@@ -26,6 +29,8 @@ pub(crate) enum Stop {
     Home(HomeError),
     /// The policy or its annotations.
     Trust { path: PathBuf, error: TrustError },
+    /// The policy says something else than the one pinned.
+    PolicyChanged { path: PathBuf, change: PolicyChange },
     /// One's own keys.
     Own(OwnError),
     /// An evidence file that proves nothing.
@@ -35,6 +40,10 @@ pub(crate) enum Stop {
         missing: &'static str,
         config: PathBuf,
     },
+    /// A code that is none.
+    Code(CodeError),
+    /// A change of keys that is not accepted.
+    Accept(AcceptError),
     /// A file that was named.
     File { path: PathBuf, reason: String },
     /// Anything else that was asked wrongly.
@@ -49,6 +58,8 @@ impl Stop {
                 Blame::Malformed => Verdict::Undecided,
                 _ => Verdict::Refuted,
             },
+            Self::PolicyChanged { .. } => Verdict::PinChanged,
+            Self::Accept(AcceptError::Unconfirmed(_)) => Verdict::Undecided,
             _ => Verdict::Usage,
         }
     }
@@ -74,6 +85,15 @@ impl Stop {
                 format!("{}: {error}", path.display()),
                 "Mend the file; nothing is trusted until it is right.",
             ),
+            Self::PolicyChanged { path, change } => misuse(
+                format!(
+                    "{} is not the policy that you rely on since {}",
+                    path.display(),
+                    change.since
+                ),
+                "Nothing was asked. If it was you who changed it: plainsight policy accept. If \
+                 not, put the old one back, and find out who did.",
+            ),
             Self::Own(error) => misuse(error.to_string(), own_step(error)),
             Self::Evidence(error) => (
                 format!("the file proves nothing: {error}"),
@@ -87,6 +107,18 @@ impl Stop {
                      Or once for all, in {}: log = \"URL\" and policy = \"FILE\"",
                     config.display()
                 ),
+            ),
+            Self::Code(error) => misuse(
+                error.to_string(),
+                "Nothing was compared. Type or scan all of it.",
+            ),
+            Self::Accept(error @ AcceptError::NothingPending) => {
+                misuse(error.to_string(), "Run `plainsight contact verify` first.")
+            }
+            Self::Accept(error @ AcceptError::Unconfirmed(_)) => misuse(
+                error.to_string(),
+                "Wait, compare a code with `plainsight contact verify LABEL --code CODE`, or take \
+                 it upon yourself with --unconfirmed.",
             ),
             Self::File { path, reason } => {
                 misuse(format!("{}: {reason}", path.display()), "Check the file.")
@@ -106,6 +138,9 @@ impl Stop {
         }
         let (text, blame, next) = self.words();
         let mut lines = vec![format!("plainsight: {}.", plain(&text))];
+        if let Self::PolicyChanged { change, .. } = self {
+            lines.extend(change_lines(change));
+        }
         if !matches!(self, Self::NotConfigured { .. }) {
             lines.push(format!("Blame: {}.", blame_words(blame)));
         }
@@ -119,12 +154,20 @@ impl Stop {
             return with_member(failure.json(), "kept", json!(kept));
         }
         let (text, blame, next) = self.words();
-        json!({
+        let change = match self {
+            Self::PolicyChanged { change, .. } => Some(change_json(change)),
+            _ => None,
+        };
+        let stopped = json!({
             "verdict": self.verdict().as_str(),
             "error": plain(&text),
             "blame": blame.as_str(),
             "next": next,
-        })
+        });
+        match change {
+            None => stopped,
+            Some(change) => with_member(stopped, "change", change),
+        }
     }
 }
 
@@ -148,6 +191,18 @@ fn own_step(error: &OwnError) -> &'static str {
 impl From<HomeError> for Stop {
     fn from(error: HomeError) -> Self {
         Self::Home(error)
+    }
+}
+
+impl From<CodeError> for Stop {
+    fn from(error: CodeError) -> Self {
+        Self::Code(error)
+    }
+}
+
+impl From<AcceptError> for Stop {
+    fn from(error: AcceptError) -> Self {
+        Self::Accept(error)
     }
 }
 

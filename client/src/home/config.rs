@@ -19,6 +19,8 @@ pub struct Config {
     pub policy: Option<PathBuf>,
     /// A file with the token for publishing key sets.
     pub token_file: Option<PathBuf>,
+    /// The address of an auditor that is handed each verified head, after the answer is given.
+    pub submit_heads: Option<String>,
 }
 
 impl Config {

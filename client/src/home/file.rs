@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -82,6 +82,40 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     fs::rename(&beside, path).map_err(io)?;
     // The rename is durable only when the folder is.
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)
+}
+
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) -> Result<(), HomeError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(HomeError::Io {
+            path: path.into(),
+            source: error,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The files of JSON in a folder, in no order; none if there is no such folder.
+pub(crate) fn json_files(dir: &Path) -> Result<Vec<PathBuf>, HomeError> {
+    let io = |source| HomeError::Io {
+        path: dir.into(),
+        source,
+    };
+    let files = match fs::read_dir(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        files => files.map_err(io)?,
+    };
+    let mut found = Vec::new();
+    for file in files {
+        let path = file.map_err(io)?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
 /// Reads a file of JSON that this program wrote.

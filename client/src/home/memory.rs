@@ -4,6 +4,7 @@ use plainsight_specs::checkpoint::Origin;
 use plainsight_specs::codec::{base64_bytes, to_base64};
 use plainsight_specs::entry::{Entry, MAX_ENTRY};
 use plainsight_specs::hash::Hash;
+use plainsight_specs::head::MAX_CHECKPOINT;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,8 @@ struct Kept {
     genesis: String,
     size: u64,
     root: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<String>,
 }
 
 impl Home {
@@ -50,6 +53,7 @@ impl Home {
             genesis: to_base64(&memory.genesis.to_bytes()),
             size: given,
             root: memory.head.root.to_hex(),
+            checkpoint: memory.checkpoint.as_deref().map(to_base64),
         };
         file::replace_json(&self.log_dir(origin).join("memory.json"), &kept)
     }
@@ -64,9 +68,14 @@ impl Kept {
         let is_this_log = self.origin == origin.as_str() && genesis.origin() == origin;
         let size = TreeSize::new(self.size)?;
         let root = Hash::from_hex(&self.root).ok()?;
+        let checkpoint = match &self.checkpoint {
+            None => None,
+            Some(text) => Some(base64_bytes(text, MAX_CHECKPOINT).ok()?),
+        };
         is_this_log.then_some(Memory {
             genesis: *genesis,
             head: TreeHead { size, root },
+            checkpoint,
         })
     }
 }

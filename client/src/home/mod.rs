@@ -2,13 +2,17 @@
 //! pins, one's own keys and their secrets. One process at a time, files for their owner only,
 //! each replaced whole or not at all.
 
+pub mod address_book;
 pub mod config;
 pub mod file;
+pub mod heads;
 pub mod memory;
 pub mod own_keys;
 pub mod pins;
+pub mod policies;
 pub mod refused;
 pub mod streams;
+pub mod watched;
 pub mod watches;
 
 use std::fs::{File, TryLockError};

@@ -1,9 +1,12 @@
 //! One's own keys on disk: everything of a label in one file, so that a key set and the secrets
 //! behind it can never be apart.
 
+use std::collections::BTreeMap;
+
 use plainsight_specs::checkpoint::Origin;
 use plainsight_specs::codec::{base64_array, to_base64};
 use plainsight_specs::commitment::Opening;
+use plainsight_specs::index::IndexKey;
 use plainsight_specs::keyset::Role;
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::merkle::LeafIndex;
@@ -22,6 +25,8 @@ struct Kept {
     pending: Option<KeptPending>,
     secrets: Vec<KeptSecret>,
     checked: Option<u32>,
+    #[serde(default)]
+    indexes: BTreeMap<u32, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,20 +81,8 @@ impl Home {
     /// The labels of which one has keys, in order.
     pub fn own_labels(&self, origin: &Origin) -> Result<Vec<Label>, HomeError> {
         let dir = self.log_dir(origin).join("own");
-        let io = |source| HomeError::Io {
-            path: dir.clone(),
-            source,
-        };
-        let files = match std::fs::read_dir(&dir) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            files => files.map_err(io)?,
-        };
         let mut labels = Vec::new();
-        for file in files {
-            let path = file.map_err(io)?.path();
-            if path.extension().is_none_or(|extension| extension != "json") {
-                continue;
-            }
+        for path in file::json_files(&dir)? {
             let Some(kept) = file::read_json::<Kept>(&path)? else {
                 continue;
             };
@@ -127,6 +120,11 @@ impl Kept {
                 })
                 .collect(),
             checked: own.checked().map(Version::get),
+            indexes: own
+                .indexes()
+                .iter()
+                .map(|(version, index)| (version.get(), index.to_hex()))
+                .collect(),
         }
     }
 
@@ -165,13 +163,12 @@ impl Kept {
             })
             .collect::<Option<Vec<_>>>()?;
         let checked = self.checked.map(Version::new);
-        Some(OwnKeys::restore(
-            label.clone(),
-            published,
-            pending,
-            secrets,
-            checked,
-        ))
+        let indexes = self.indexes.iter().map(|(version, index)| {
+            Some((Version::new(*version), IndexKey::from_hex(index).ok()?))
+        });
+        let indexes = indexes.collect::<Option<_>>()?;
+        let own = OwnKeys::restore(label.clone(), published, pending, secrets, checked);
+        Some(own.with_indexes(indexes))
     }
 }
 

@@ -4,67 +4,218 @@ use plainsight_specs::keyset::{KeyRecord, KeySet, Role};
 use plainsight_specs::label::Label;
 use serde_json::{Value, json};
 
-use super::{Report, head_json, head_lines, not_checked_line, time_of_ms};
-use crate::contact::{Change, Contact, Standing};
+use super::{Report, head_json, log_line, silent_line, time_of_ms, voucher_words};
+use crate::contact::codes::Compared;
+use crate::contact::{Change, Contact, ContactKeys, Reset, Standing};
 use crate::failure::Verdict;
+use crate::home::pins::PinState;
 
-const NOT_CHECKED: [&str; 3] = [
-    "who holds these keys (compare a code with the person, not through the provider)",
-    "whether the owner made every earlier version (only the owner's `keys monitor` can tell)",
-    "the organisations and jurisdictions, which are your own notes",
-];
+const EARLIER_VERSIONS: &str =
+    "whether the owner made every earlier version (only the owner's `keys monitor` can tell)";
+const OWN_NOTES: &str = "the organisations and jurisdictions, which are your own notes";
+
+/// A look-up of a contact, with what the person brings to it.
+#[derive(Debug)]
+pub struct ContactReport {
+    /// What the log shows.
+    pub contact: Contact,
+    /// What a code said that the person compared.
+    pub compared: Option<Compared>,
+    /// What the pin is worth now.
+    pub state: Option<PinState>,
+}
 
 impl Report for Contact {
     fn verdict(&self) -> Verdict {
-        match (&self.standing, &self.found) {
+        View::bare(self).verdict()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        View::bare(self).lines()
+    }
+
+    fn json(&self) -> Value {
+        View::bare(self).json()
+    }
+}
+
+impl Report for ContactReport {
+    fn verdict(&self) -> Verdict {
+        self.view().verdict()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.view().lines()
+    }
+
+    fn json(&self) -> Value {
+        self.view().json()
+    }
+}
+
+impl ContactReport {
+    fn view(&self) -> View<'_> {
+        View {
+            contact: &self.contact,
+            compared: self.compared.as_ref(),
+            state: self.state,
+        }
+    }
+}
+
+struct View<'c> {
+    contact: &'c Contact,
+    compared: Option<&'c Compared>,
+    state: Option<PinState>,
+}
+
+impl<'c> View<'c> {
+    fn bare(contact: &'c Contact) -> Self {
+        Self {
+            contact,
+            compared: None,
+            state: None,
+        }
+    }
+
+    /// Whether the person vouches for these very keys.
+    fn vouched(&self) -> bool {
+        self.compared.is_some_and(Compared::holds)
+    }
+
+    fn verdict(&self) -> Verdict {
+        let contact = self.contact;
+        match (&contact.standing, &contact.found) {
             (_, None) => Verdict::NotFound,
+            _ if self.state == Some(PinState::Revoked) => Verdict::Refuted,
+            _ if self.compared.is_some_and(|compared| !compared.holds()) => Verdict::Refuted,
+            _ if self.vouched() => Verdict::Verified,
             (Standing::Changed(_), Some(_)) => Verdict::PinChanged,
+            _ if contact.is_unconfirmed() => Verdict::Undecided,
             (_, Some(_)) => Verdict::Verified,
         }
     }
 
     fn lines(&self) -> Vec<String> {
-        let label = &self.label;
-        let Some(found) = &self.found else {
+        let contact = self.contact;
+        let label = &contact.label;
+        let Some(found) = &contact.found else {
             let mut lines = vec![format!(
-                "NOT FOUND: {label} is proved to have no key set in this log."
+                "NOT FOUND: {label} is proved to have no key set in this log, by the word of {}.",
+                self.vouchers()
             )];
-            lines.extend(head_lines(&self.head));
+            lines.push(log_line(&contact.head));
+            lines.extend(silent_line(&contact.head));
             return lines;
         };
-        let version = found.key_set.version();
-        let mut lines = vec![match &self.standing {
-            Standing::New => {
-                format!("VERIFIED: version {version} is the latest key set of {label}; now pinned.")
-            }
-            Standing::Unchanged => format!(
-                "VERIFIED: version {version} is the latest key set of {label}, as pinned before."
-            ),
-            Standing::Changed(change) => format!(
-                "CHANGED: {label} has another key set than the one pinned, now version {version}. {}",
-                change_words(change)
-            ),
-        }];
+        let mut lines = vec![self.sentence(found)];
+        lines.extend(self.compared.map(compared_words));
+        if let Standing::Changed(change) = &contact.standing {
+            lines.push(change_words(change));
+        }
+        lines.extend(contact.reset.as_ref().map(reset_words));
         lines.push(format!("Keys: {}.", key_words(found.key_set.keys())));
         lines.extend(readers_line(&found.key_set));
         lines.push(format!(
-            "Logged at position {}, proved no later than {}.",
-            found.logged.position,
-            time_of_ms(found.logged.no_later_than_ms)
+            "{} Logged at position {}.",
+            log_line(&contact.head),
+            found.logged.position
         ));
-        lines.extend(head_lines(&self.head));
-        if matches!(self.standing, Standing::Changed(_)) {
-            lines.push(format!(
-                "Ask the person in another way. If it is right: plainsight contact accept {}",
-                label.display()
-            ));
-        }
-        lines.push(not_checked_line(&NOT_CHECKED));
+        lines.extend(silent_line(&contact.head));
+        lines.extend(self.next_step());
+        lines.push(format!("Not checked: {}.", self.not_checked().join("; ")));
         lines
     }
 
+    /// What was verified, since when it is logged, who vouches for it, and what was not checked.
+    fn sentence(&self, found: &ContactKeys) -> String {
+        let label = &self.contact.label;
+        let version = found.key_set.version();
+        let logged = time_of_ms(found.logged.no_later_than_ms);
+        let start = match self.verdict() {
+            Verdict::Refuted if self.state == Some(PinState::Revoked) => {
+                format!(
+                    "REVOKED: you have decided to rely on no keys of {label}; version {version} is the latest"
+                )
+            }
+            Verdict::Refuted => {
+                format!(
+                    "REFUTED: the code is not that of version {version}, the latest key set of {label}"
+                )
+            }
+            Verdict::PinChanged => format!(
+                "CHANGED: {label} has another key set than the one pinned, now version {version}"
+            ),
+            Verdict::Undecided => format!(
+                "UNCONFIRMED: version {version} is the latest key set of {label}, and came by a reset that is still young"
+            ),
+            _ => format!("VERIFIED: version {version} is the latest key set of {label}"),
+        };
+        let pinned = match (&self.contact.standing, self.verdict()) {
+            (Standing::Unchanged, Verdict::Verified) => ", as pinned before",
+            (_, Verdict::Verified) => ", now pinned",
+            (Standing::New, Verdict::Undecided) => ", not pinned",
+            _ => "",
+        };
+        let holder = if self.vouched() {
+            "who holds these keys, you have checked by the code"
+        } else {
+            "who holds these keys was not checked"
+        };
+        format!(
+            "{start}, logged no later than {logged} (proved), by the word of {}{pinned}; {holder}.",
+            self.vouchers()
+        )
+    }
+
+    fn vouchers(&self) -> String {
+        let head = &self.contact.head;
+        let names: Vec<_> = head.vouchers.iter().map(voucher_words).collect();
+        let all = names.len() + head.silent.len();
+        format!(
+            "{} of {all} auditors, {} s ago: {}",
+            names.len(),
+            head.now.since(head.fresh),
+            names.join("; ")
+        )
+    }
+
+    fn next_step(&self) -> Option<String> {
+        let label = self.contact.label.display();
+        if self.state == Some(PinState::Revoked) {
+            return Some(format!(
+                "To begin anew with this contact: plainsight contact forget {label}"
+            ));
+        }
+        if self.compared.is_some_and(|compared| !compared.holds()) {
+            return Some(
+                "Do not write to these keys. Compare again, both at the same time; if it differs \
+                 still, somebody may be in the middle."
+                    .into(),
+            );
+        }
+        match self.verdict() {
+            Verdict::PinChanged => Some(format!(
+                "Ask the person in another way. If it is right: plainsight contact accept {label}"
+            )),
+            Verdict::Undecided => Some(format!(
+                "Wait, or compare a code with the person: plainsight contact verify {label} --code CODE"
+            )),
+            _ => None,
+        }
+    }
+
+    fn not_checked(&self) -> Vec<&'static str> {
+        let holder =
+            "who holds these keys (compare a code with the person, not through the provider)";
+        let holder = (!self.vouched()).then_some(holder);
+        let rest = [EARLIER_VERSIONS, OWN_NOTES];
+        holder.into_iter().chain(rest).collect()
+    }
+
     fn json(&self) -> Value {
-        let found = self.found.as_ref().map(|found| {
+        let contact = self.contact;
+        let found = contact.found.as_ref().map(|found| {
             json!({
                 "version": found.key_set.version().get(),
                 "key_set": found.key_set.hash().to_hex(),
@@ -76,15 +227,18 @@ impl Report for Contact {
         });
         json!({
             "verdict": self.verdict().as_str(),
-            "label": self.label.display(),
-            "standing": standing_word(&self.standing),
-            "change": match &self.standing {
+            "label": contact.label.display(),
+            "standing": standing_word(&contact.standing),
+            "change": match &contact.standing {
                 Standing::Changed(change) => Some(change_json(change)),
                 _ => None,
             },
+            "reset": contact.reset.as_ref().map(reset_json),
+            "code": self.compared.map(compared_json),
+            "pin": self.state.map(PinState::as_str),
             "found": found,
-            "head": head_json(&self.head),
-            "not_checked": NOT_CHECKED,
+            "head": head_json(&contact.head),
+            "not_checked": self.not_checked(),
         })
     }
 }
@@ -119,8 +273,69 @@ fn change_json(change: &Change) -> Value {
     }
 }
 
+fn reset_words(reset: &Reset) -> String {
+    let Reset {
+        version, reason, ..
+    } = reset;
+    let logged = match reset.no_later_than_ms {
+        Some(ms) => format!("logged no later than {}", time_of_ms(ms)),
+        None => "logged at a time that is not proved".into(),
+    };
+    match reset.unconfirmed_until {
+        Some(until) => format!(
+            "The owner of the keys before did not sign version {version} ({reason}), {logged}: \
+             the provider or a new device set the keys, which is unconfirmed until {until}."
+        ),
+        None => format!(
+            "Version {version} was a reset too ({reason}), {logged}: old enough that the owner had \
+             time to notice."
+        ),
+    }
+}
+
+fn reset_json(reset: &Reset) -> Value {
+    json!({
+        "version": reset.version.get(),
+        "reason": reset.reason.to_string(),
+        "logged_no_later_than": reset.no_later_than_ms.map(time_of_ms),
+        "unconfirmed_until": reset.unconfirmed_until.map(|until| until.to_string()),
+    })
+}
+
+fn compared_words(compared: &Compared) -> String {
+    match compared {
+        Compared::Matches => "The code matches.".into(),
+        Compared::MatchesBySignatures { version } => format!(
+            "The code matches version {version}, and every version since is signed by the one before."
+        ),
+        Compared::ResetSince {
+            version,
+            reset,
+            reason,
+        } => format!(
+            "The code matches version {version}, but version {reset} is a reset ({reason}): the \
+             code says nothing about the keys since."
+        ),
+        Compared::LaterThanLatest { version } => {
+            format!("The code is of version {version}, which the log proves not to exist.")
+        }
+        Compared::Differs => "The code does not match.".into(),
+    }
+}
+
+fn compared_json(compared: &Compared) -> Value {
+    let (kind, version) = match compared {
+        Compared::Matches => ("matches", None),
+        Compared::MatchesBySignatures { version } => ("matches-by-signatures", Some(version)),
+        Compared::ResetSince { version, .. } => ("reset-since", Some(version)),
+        Compared::LaterThanLatest { version } => ("later-than-latest", Some(version)),
+        Compared::Differs => ("differs", None),
+    };
+    json!({ "kind": kind, "version": version.map(|version| version.get()) })
+}
+
 /// Keys that somebody else than the person may hold are always named.
-fn readers_line(key_set: &KeySet) -> Option<String> {
+pub(super) fn readers_line(key_set: &KeySet) -> Option<String> {
     let others: Vec<_> = key_set
         .keys()
         .iter()
@@ -157,26 +372,41 @@ pub(super) fn keys_json(keys: &[KeyRecord]) -> Value {
         .collect()
 }
 
-/// A changed key set that a person has accepted.
+/// A pin that a person has changed by their own word.
 #[derive(Debug)]
-pub struct Accepted {
+pub struct PinSet {
     /// Whose.
     pub label: Label,
     /// The key set that is pinned now.
     pub key_set: KeySet,
+    /// What it is worth.
+    pub state: PinState,
 }
 
-impl Report for Accepted {
+impl Report for PinSet {
     fn verdict(&self) -> Verdict {
         Verdict::Verified
     }
 
     fn lines(&self) -> Vec<String> {
-        vec![format!(
-            "ACCEPTED: version {} of {} is pinned now, by your word.",
-            self.key_set.version(),
-            self.label
-        )]
+        let (label, version) = (&self.label, self.key_set.version());
+        match self.state {
+            PinState::Revoked => vec![
+                format!("REVOKED: no keys of {label} are relied on any more, by your word."),
+                format!(
+                    "To begin anew: plainsight contact forget {}",
+                    label.display()
+                ),
+            ],
+            state => {
+                let mut lines = vec![format!(
+                    "ACCEPTED: version {version} of {label} is pinned now, by your word ({}).",
+                    state.as_str()
+                )];
+                lines.extend(readers_line(&self.key_set));
+                lines
+            }
+        }
     }
 
     fn json(&self) -> Value {
@@ -185,6 +415,7 @@ impl Report for Accepted {
             "label": self.label.display(),
             "version": self.key_set.version().get(),
             "key_set": self.key_set.hash().to_hex(),
+            "pin": self.state.as_str(),
         })
     }
 }

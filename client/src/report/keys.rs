@@ -1,5 +1,6 @@
 //! `keys new`, `publish`, `rotate`, `monitor`, `history` and `show`.
 
+use plainsight_specs::keyset::Continuity;
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::merkle::LeafIndex;
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use super::contact::{key_words, keys_json};
 use super::{Report, head_json, head_lines, not_checked_line, time_of_ms};
 use crate::failure::Verdict;
+use crate::monitor::record::RecordShown;
 use crate::monitor::{Alarm, Monitored};
 use crate::own::OwnKeys;
 
@@ -102,6 +104,11 @@ impl Report for Monitored {
         if self.alarms.is_empty() {
             lines.push(match self.latest {
                 None => format!("VERIFIED: the log has no key set of {label}."),
+                Some(latest) if !self.auditors.is_empty() => format!(
+                    "VERIFIED: nothing was logged for {label} after version {latest}, which is your \
+                     own. The log itself does not answer; {} proved it from its copy of the index.",
+                    self.auditors.join(" and ")
+                ),
                 Some(latest) => format!(
                     "VERIFIED: every version of {label} from {} to {latest} is your own ({} opened).",
                     self.from, self.confirmed
@@ -116,6 +123,13 @@ impl Report for Monitored {
                 }
             ));
             lines.extend(self.alarms.iter().map(alarm_words));
+            lines.extend(self.records.iter().map(|record| {
+                format!(
+                    "How to prove it: evidence/{}.json in your home; whoever has this log in their \
+                     policy can check it with `plainsight evidence verify FILE`.",
+                    record.id.to_hex()
+                )
+            }));
             lines.push(
                 "Warn your contacts in another way; rotate with `plainsight keys rotate` once the \
                  provider has explained itself in public. The log itself is the proof: anybody who \
@@ -139,6 +153,8 @@ impl Report for Monitored {
             "latest": self.latest.map(Version::get),
             "confirmed": self.confirmed,
             "waiting": self.waiting.map(Version::get),
+            "auditors": self.auditors,
+            "records": self.records.iter().map(|record| record.id.to_hex()).collect::<Vec<_>>(),
             "alarms": self.alarms.iter().map(alarm_json).collect::<Value>(),
             "head": head_json(&self.head),
             "not_checked": NOT_CHECKED,
@@ -190,6 +206,10 @@ fn alarm_words(alarm: &Alarm) -> String {
         Alarm::Hole { version } => {
             format!("Hole: the log does not list version {version} though a later one exists.")
         }
+        Alarm::Appeared { version, .. } => format!(
+            "Ghost: version {version} was logged, which is not yours; what is in it cannot be had \
+             while the log does not answer."
+        ),
         Alarm::Missing { version, position } => format!(
             "Missing: the log no longer shows your version {version}, which it took at position {position}."
         ),
@@ -225,9 +245,86 @@ fn alarm_json(alarm: &Alarm) -> Value {
             "logged_no_later_than": when(no_later_than_ms),
         }),
         Alarm::Hole { .. } => json!({ "kind": "hole", "version": version }),
+        Alarm::Appeared { entry, .. } => json!({
+            "kind": "appeared",
+            "version": version,
+            "entry": entry.to_hex(),
+        }),
         Alarm::Missing { position, .. } => {
             json!({ "kind": "missing", "version": version, "position": position.get() })
         }
+    }
+}
+
+impl Report for RecordShown {
+    fn verdict(&self) -> Verdict {
+        Verdict::Verified
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let label = &self.label;
+        let versions = self.history.versions();
+        let mut lines = vec![format!(
+            "PROVED: under your policy, the log committed to {} of {label}.",
+            match versions {
+                [one] => format!("version {} of the keys", one.version),
+                many => format!("these {} versions of the keys", many.len()),
+            }
+        )];
+        let mut before = None;
+        for listed in versions {
+            let version = listed.version;
+            let Some(key_set) = &listed.key_set else {
+                lines.push(format!(
+                    "Version {version} at position {}: logged, and not opened.",
+                    listed.position
+                ));
+                before = None;
+                continue;
+            };
+            let signed = match (key_set.continuity(before), before) {
+                (Continuity::Signed, _) => ", signed by the version before",
+                (Continuity::Reset(_), Some(_)) => ", NOT signed by the version before",
+                _ => "",
+            };
+            lines.push(format!(
+                "Version {version} at position {}{signed}: {}.",
+                listed.position,
+                key_words(key_set.keys())
+            ));
+            before = Some(key_set);
+        }
+        lines.extend(head_lines(&self.head));
+        lines.push(
+            "It does not show whose keys these are: only the owner can say which versions are not \
+             theirs. A log that publishes a key set breaks no rule of the log."
+                .into(),
+        );
+        lines.push(format!("Record {}.", self.id.to_hex()));
+        lines
+    }
+
+    fn json(&self) -> Value {
+        let versions: Value = self
+            .history
+            .versions()
+            .iter()
+            .map(|listed| {
+                json!({
+                    "version": listed.version.get(),
+                    "position": listed.position.get(),
+                    "key_set": listed.key_set.as_ref().map(|key_set| key_set.hash().to_hex()),
+                    "keys": listed.key_set.as_ref().map(|key_set| keys_json(key_set.keys())),
+                })
+            })
+            .collect();
+        json!({
+            "verdict": self.verdict().as_str(),
+            "record": self.id.to_hex(),
+            "label": self.label.display(),
+            "versions": versions,
+            "head": head_json(&self.head),
+        })
     }
 }
 

@@ -1,18 +1,28 @@
 //! What a flow found, for people and for programs: sentences, JSON and a verdict. Nothing is
 //! decided here that the flow has not decided.
 
+mod codes;
 mod contact;
 mod evidence;
 mod keys;
 mod log;
+mod pins;
+mod policy;
 mod protection;
 mod release;
+mod streams;
 mod watch;
 
-pub use contact::Accepted;
+pub use codes::{CodeKind, CodeShown};
+pub use contact::{ContactReport, PinSet};
 pub use evidence::Proved;
 pub use keys::{KeysPublished, KeysShown, KeysStaged};
+pub use pins::{PinForgotten, PinsListed, PinsMoved};
+pub use policy::{PolicyAccepted, PolicyChecked, PolicyShown, Supposition};
+pub(crate) use policy::{change_json, change_lines};
+pub use protection::{RefusalKept, RefusalShown};
 pub use release::FileReport;
+pub use streams::StreamReport;
 
 use plainsight_specs::time::Timestamp;
 use serde_json::{Value, json};
@@ -98,24 +108,32 @@ pub(crate) fn head_lines(head: &HeadSeen) -> Vec<String> {
     let names: Vec<_> = head.vouchers.iter().map(voucher_words).collect();
     let age = head.now.since(head.fresh);
     let mut lines = vec![
-        format!(
-            "Log {}, size {}, as of {}.",
-            head.origin,
-            head.head.size,
-            time_of_ms(head.epoch_ms)
-        ),
+        log_line(head),
         format!(
             "Vouched for by {count} of {all} auditors, the quorum {age} s ago: {}.",
             names.join("; ")
         ),
     ];
-    if !head.silent.is_empty() {
-        lines.push(format!("Not cosigned by: {}.", head.silent.join(", ")));
-    }
+    lines.extend(silent_line(head));
     lines
 }
 
-fn voucher_words(voucher: &Voucher) -> String {
+/// Which head of which log.
+pub(crate) fn log_line(head: &HeadSeen) -> String {
+    format!(
+        "Log {}, size {}, as of {}.",
+        head.origin,
+        head.head.size,
+        time_of_ms(head.epoch_ms)
+    )
+}
+
+/// The auditors that have not cosigned a head, if there are any.
+pub(crate) fn silent_line(head: &HeadSeen) -> Option<String> {
+    (!head.silent.is_empty()).then(|| format!("Not cosigned by: {}.", head.silent.join(", ")))
+}
+
+pub(crate) fn voucher_words(voucher: &Voucher) -> String {
     let notes: Vec<_> = [&voucher.organisation, &voucher.jurisdiction]
         .into_iter()
         .flatten()
@@ -151,6 +169,14 @@ pub(crate) fn head_json(head: &HeadSeen) -> Value {
         "auditors": auditors,
         "silent": head.silent,
     })
+}
+
+/// The members of two objects; those of the second stand.
+pub(crate) fn merged(mut json: Value, more: Value) -> Value {
+    if let (Some(members), Value::Object(more)) = (json.as_object_mut(), more) {
+        members.extend(more);
+    }
+    json
 }
 
 /// The sentence about what a verdict does not cover.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Report, head_json, head_lines, not_checked_line, plain};
 use crate::failure::Verdict;
 use crate::home::streams::StreamStanding;
-use crate::release::{FileFound, FileState, LoggedFile};
+use crate::release::{FileFound, FileState, LoggedFile, Unmet};
 
 const NOT_CHECKED: [&str; 2] = [
     "whether the file does what it should (the log shows that everybody is offered the same)",
@@ -24,6 +24,8 @@ pub struct FileReport {
     pub found: FileFound,
     /// How the release's stream stands to the pinned ones.
     pub standing: Option<StreamStanding>,
+    /// Whether each check is to be shown.
+    pub explain: bool,
 }
 
 impl FileReport {
@@ -54,6 +56,7 @@ impl Report for FileReport {
     fn verdict(&self) -> Verdict {
         match &self.found.state {
             FileState::Logged(_) if self.strange_stream().is_some() => Verdict::PinChanged,
+            FileState::Logged(logged) if !logged.unmet.is_empty() => Verdict::PolicyNotMet,
             FileState::Logged(_) => Verdict::Verified,
             FileState::Yanked { .. } | FileState::OtherFile { .. } => Verdict::Refuted,
             FileState::Absent => Verdict::NotFound,
@@ -101,6 +104,9 @@ impl Report for FileReport {
             self.found.question.size
         ));
         lines.extend(head_lines(&self.found.head));
+        if self.explain {
+            lines.extend(self.checks());
+        }
         lines.push(not_checked_line(&NOT_CHECKED));
         lines
     }
@@ -143,6 +149,15 @@ impl Report for FileReport {
                 FileState::Logged(logged) => logged.latest.map(Seq::get),
                 _ => None,
             },
+            "unmet": match &found.state {
+                FileState::Logged(logged) => logged
+                    .unmet
+                    .iter()
+                    .map(|unmet| unmet_words(*unmet, &logged.release))
+                    .collect(),
+                _ => Vec::new(),
+            },
+            "checks": if self.explain { Some(self.checks()) } else { None },
             "offline": found.offline,
             "head": head_json(&found.head),
             "not_checked": NOT_CHECKED,
@@ -151,6 +166,79 @@ impl Report for FileReport {
 }
 
 impl FileReport {
+    /// The checks in their order, with what each came to.
+    fn checks(&self) -> Vec<String> {
+        let found = &self.found;
+        let head = &found.head;
+        let count = head.vouchers.len();
+        let mut checks = vec![
+            format!("log signature: {} signed its head.", head.origin),
+            format!(
+                "quorum: {count} of {} auditors cosigned it, which meets your policy.",
+                count + head.silent.len()
+            ),
+            format!(
+                "freshness: the quorum did so {} s ago.",
+                head.now.since(head.fresh)
+            ),
+            if found.offline {
+                "consistency: not asked, since this is offline.".into()
+            } else {
+                "consistency: it extends the head seen last.".into()
+            },
+            format!(
+                "epoch: its last entry states the index, as of {}.",
+                super::time_of_ms(head.epoch_ms)
+            ),
+        ];
+        let (at_version, yank) = match &found.state {
+            FileState::Logged(_) => ("holds a release that lists the file", "absent"),
+            FileState::Yanked { .. } => ("holds a release that lists the file", "PRESENT"),
+            FileState::OtherFile { .. } => ("holds a release that does NOT list the file", "-"),
+            FileState::Absent => ("holds NOTHING for the file", "-"),
+        };
+        checks.push(format!(
+            "index: (stream, version) {at_version}; its yank is {yank}."
+        ));
+        if let FileState::Logged(logged) = &found.state {
+            checks.push(match logged.latest {
+                Some(latest) => format!(
+                    "ladder: number {latest} is proved the latest of the stream, this is {}.",
+                    logged.seq
+                ),
+                None => "ladder: not in the bundle.".into(),
+            });
+            checks.push(match (&self.standing, self.asked()) {
+                (_, true) => "stream: the one that you named.".into(),
+                (Some(StreamStanding::Pinned(_)), _) => "stream: pinned.".into(),
+                (Some(StreamStanding::Other(_)), _) => "stream: NOT the pinned one.".into(),
+                _ => "stream: met for the first time.".into(),
+            });
+            let unmet = |is: fn(&Unmet) -> bool| logged.unmet.iter().any(is);
+            let audience = unmet(|unmet| *unmet == Unmet::Audience);
+            checks.push(format!(
+                "audience: {}{}.",
+                logged.release.audience,
+                if audience {
+                    ", NOT what your policy asks for"
+                } else {
+                    ""
+                }
+            ));
+            let age = unmet(|unmet| *unmet != Unmet::Audience);
+            checks.push(if age {
+                "age: NOT shown to be what your policy asks for.".into()
+            } else {
+                "age: what your policy asks for.".into()
+            });
+        }
+        checks.push("rebuilds: not looked for.".into());
+        let numbered = (1..).zip(checks);
+        numbered
+            .map(|(number, check)| format!("{number}. {check}"))
+            .collect()
+    }
+
     fn logged_lines(&self, path: &str, logged: &LoggedFile) -> Vec<String> {
         let release = &logged.release;
         let words = release_words(release);
@@ -164,6 +252,16 @@ impl FileReport {
                 "If this stream is meant, name it: --stream {} --channel {} --arch {}",
                 release.product.purl, release.product.channel, release.product.arch
             ));
+        } else if !logged.unmet.is_empty() {
+            lines.push(format!(
+                "POLICY NOT MET: {path} is byte for byte {words}, but not what you install."
+            ));
+            lines.extend(
+                logged
+                    .unmet
+                    .iter()
+                    .map(|unmet| unmet_words(*unmet, release)),
+            );
         } else {
             lines.push(format!("VERIFIED: {path} is byte for byte {words}."));
             if !self.asked() {
@@ -184,7 +282,7 @@ impl FileReport {
             release.published,
             newer_words(logged)
         ));
-        if release.audience != Audience::All {
+        if release.audience != Audience::All && logged.unmet.is_empty() {
             lines.push(format!(
                 "Note: it is for {} only, not for everybody.",
                 release.audience
@@ -194,6 +292,22 @@ impl FileReport {
             lines.push("Note: it is marked as an emergency release.".into());
         }
         lines
+    }
+}
+
+fn unmet_words(unmet: Unmet, release: &Release) -> String {
+    match unmet {
+        Unmet::Audience => format!(
+            "It is for {} only, and your policy asks for releases that are for everybody.",
+            release.audience
+        ),
+        Unmet::TooYoung { min_age_s } => {
+            format!("It was logged less than {min_age_s} s ago, and your policy waits that long.")
+        }
+        Unmet::AgeNotShown { min_age_s } => format!(
+            "Your policy waits {min_age_s} s after a release is logged, and how old it is, is not \
+             shown here."
+        ),
     }
 }
 

@@ -51,6 +51,28 @@ impl TinyLog {
         answer.to_json()
     }
 
+    /// As an auditor that holds the same index.
+    pub(crate) fn index_proof(&self, question: &[u8], only: Option<usize>) -> Vec<u8> {
+        let question: serde_json::Value = serde_json::from_slice(question).unwrap();
+        let indexes = question["indexes"].as_array().unwrap().iter();
+        let indexes: Vec<IndexKey> = indexes
+            .map(|index| IndexKey::from_hex(index.as_str().unwrap()).unwrap())
+            .collect();
+        let mut block = self.head_block(None);
+        if let Some(only) = only {
+            // Text, blank line, the log's line, then the auditors'.
+            let note = String::from_utf8(block.checkpoint).unwrap();
+            let (head, lines) = note.split_once("\n\n").unwrap();
+            let lines: Vec<&str> = lines.lines().collect();
+            let (log, own) = (lines[0], lines[1 + only]);
+            block.checkpoint = format!("{head}\n\n{log}\n{own}\n").into_bytes();
+        }
+        let mut members = block.members();
+        let proof = self.snapshot().index.prove(&indexes);
+        members.insert("index".into(), proof.to_json());
+        serde_json::Value::Object(members).to_string().into_bytes()
+    }
+
     /// The versions of a label within the head that is served.
     fn versions(&self, label: &Label) -> u32 {
         let size = self.snapshot().head.size.get();

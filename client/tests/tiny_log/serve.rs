@@ -111,6 +111,10 @@ fn route(
             (401, problem("unauthorized"))
         }
         ("POST", "v1/publish") => (200, log.take(body)),
+        ("POST", "v1/index") => (200, log.index_proof(body, None)),
+        // One auditor each, that shows its own cosignature only.
+        ("POST", "auditor0/v1/index") => (200, log.index_proof(body, Some(0))),
+        ("POST", "auditor1/v1/index") => (200, log.index_proof(body, Some(1))),
         ("POST", "v1/checkpoint") => match &log.verdict {
             Some(verdict) => (200, verdict.clone().into_bytes()),
             None => (404, Vec::new()),

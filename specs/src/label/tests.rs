@@ -69,11 +69,26 @@ fn refuses_unknown_type_bytes() {
 }
 
 #[test]
-fn a_user_name_is_not_supported_rather_than_malformed() {
-    let error = parse(0x03, b"alice").unwrap_err();
-    assert_eq!(error, LabelError::UserName);
-    assert_eq!(error.blame(), Blame::Unavailable);
-    assert_eq!(LabelError::Email.blame(), Blame::Malformed);
+fn a_user_name_is_utf8_without_what_no_canonical_one_has() {
+    let label = Label::user_name("zo\u{eb}").unwrap();
+    assert_eq!(label.as_bytes(), b"\x03zo\xc3\xab");
+    assert_eq!(label.display(), "user:zo\u{eb}");
+    assert_eq!(Label::from_typed(&label.display()), Ok(label.clone()));
+    assert_eq!(label.to_string(), "user name zo\u{eb}");
+    for bad in [
+        b"Zoe".as_slice(),
+        b"a b",
+        b"a@b",
+        b"a\n",
+        b"\0a",
+        b"\x7f",
+        b"\xff",
+        b"\xc3",
+        b"\xed\xa0\x80",
+    ] {
+        assert_eq!(parse(0x03, bad), Err(LabelError::UserName), "{bad:?}");
+    }
+    assert_eq!(LabelError::UserName.blame(), Blame::Malformed);
 }
 
 #[test]

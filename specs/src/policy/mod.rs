@@ -5,6 +5,7 @@ mod file;
 mod quorum;
 #[cfg(test)]
 mod tests;
+mod worth;
 
 use crate::Blame;
 use crate::checkpoint::{CheckpointError, Origin, SignedCheckpoint, UnverifiedCheckpoint};
@@ -14,6 +15,7 @@ use crate::time::Timestamp;
 
 pub use checkpoint::{Checkpoint, ExtendError, StaleError};
 pub use file::{Group, LogEntry, MAX_OF_EACH, MAX_POLICY_BYTES, Member, Witness};
+pub use worth::{Fewest, MAX_PARTIES, fewest_parties};
 
 /// Why a policy file was refused, or why a checkpoint does not satisfy a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

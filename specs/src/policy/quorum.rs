@@ -29,28 +29,15 @@ impl Policy {
     /// group of `n` members that can be satisfied, each for one head for nothing, is satisfied
     /// for both once `2k - n` of them are satisfied for both; the cheapest are taken.
     pub fn liars_for_a_split(&self) -> Option<usize> {
-        let Some(quorum) = self.quorum() else {
-            return Some(0);
-        };
-        let witnesses: Vec<Option<usize>> = self
-            .witnesses()
-            .iter()
-            .map(|witness| witness.key.ed25519().map(|_| 1))
-            .collect();
-        let groups = self.fold_groups(&witnesses, |group, members| {
-            let mut costs: Vec<usize> = members.iter().filter_map(|cost| **cost).collect();
-            if costs.len() < group.threshold {
-                return None;
-            }
-            costs.sort_unstable();
-            let twice = (2 * group.threshold).saturating_sub(costs.len());
-            Some(costs.iter().take(twice).sum())
-        });
-        value_of(quorum, &witnesses, &groups).copied().flatten()
+        self.liars_for_a_split_beside(&[])
     }
 
     /// A value for each group, from those of its members, in the order of the file.
-    fn fold_groups<T>(&self, witnesses: &[T], value: impl Fn(&Group, &[&T]) -> T) -> Vec<T> {
+    pub(super) fn fold_groups<T>(
+        &self,
+        witnesses: &[T],
+        value: impl Fn(&Group, &[&T]) -> T,
+    ) -> Vec<T> {
         let mut groups: Vec<T> = Vec::new();
         for group in self.groups() {
             let members: Vec<&T> = group
@@ -65,7 +52,11 @@ impl Policy {
     }
 }
 
-fn value_of<'v, T>(member: Member, witnesses: &'v [T], groups: &'v [T]) -> Option<&'v T> {
+pub(super) fn value_of<'v, T>(
+    member: Member,
+    witnesses: &'v [T],
+    groups: &'v [T],
+) -> Option<&'v T> {
     match member {
         Member::Witness(place) => witnesses.get(place),
         Member::Group(place) => groups.get(place),

@@ -426,6 +426,45 @@ proptest! {
     }
 
     #[test]
+    fn beside_some_who_lie_anyway_the_others_are_counted(tree in trees(), lying in 0u32..64) {
+        let policy = policy(6, &tree);
+        let list = |set: u32| (0..6).map(|n| set >> n & 1 == 1).collect::<Vec<_>>();
+        let sets: Vec<u32> = (0u32..64).filter(|set| policy.satisfied_by(&list(*set))).collect();
+        let by_name: Vec<u32> = (0u32..64).filter(|set| {
+            policy.satisfied(|name| set >> name[1..].parse::<u32>().unwrap() & 1 == 1)
+        }).collect();
+        prop_assert_eq!(&sets, &by_name);
+        let others = |set: u32| (set & !lying).count_ones() as usize;
+        let forgers = sets.iter().map(|set| others(*set)).min();
+        prop_assert_eq!(policy.forgers_beside(&list(lying)), forgers);
+        let pairs = sets.iter().flat_map(|a| sets.iter().map(move |b| others(a & b)));
+        prop_assert_eq!(policy.liars_for_a_split_beside(&list(lying)), pairs.min());
+    }
+
+    #[test]
+    fn the_fewest_parties_are_the_fewest(tree in trees(), owners in prop::collection::vec(0usize..4, 6)) {
+        let policy = policy(6, &tree);
+        let parties: Vec<Vec<usize>> = (0..4)
+            .map(|party| (0..6).filter(|witness| owners[*witness] == party).collect())
+            .collect();
+        let holds = |have: &[bool]| policy.satisfied_by(have);
+        let together = |choice: u32| {
+            (0..6).map(|witness| choice >> owners[witness] & 1 == 1).collect::<Vec<_>>()
+        };
+        let naive = (0u32..16).filter(|choice| holds(&together(*choice))).map(u32::count_ones).min();
+        match fewest_parties(&parties, 6, holds) {
+            Fewest::Parties(chosen) => {
+                prop_assert_eq!(u32::try_from(chosen.len()).ok(), naive);
+                let chosen = chosen.iter().fold(0, |choice, party| choice | 1 << party);
+                prop_assert!(holds(&together(chosen)));
+            }
+            other => prop_assert_eq!((other, naive), (Fewest::NotEvenAll, None)),
+        }
+        let many = vec![Vec::new(); MAX_PARTIES + 1];
+        prop_assert_eq!(fewest_parties(&many, 6, holds), Fewest::TooMany);
+    }
+
+    #[test]
     fn more_cosignatures_never_unsatisfy(tree in trees(), set in 0u32..64, more in 0u32..64) {
         let policy = policy(6, &tree);
         let satisfied = |set: u32| policy.satisfied(|name| {

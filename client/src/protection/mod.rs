@@ -1,7 +1,12 @@
-//! What a log says about a protection in a region.
+//! What a log says about a protection in a region, and a file about it for whoever was refused
+//! what is offered.
+
+pub mod refusal;
 
 use plainsight_specs::query::{StreamAnswer, StreamRequest};
-use plainsight_specs::statement::{Body, Name, Place, Protection, Region, Seq, Stream};
+use plainsight_specs::statement::{
+    Body, Name, Place, Protection, ProtectionState, Region, Seq, Stream,
+};
 
 use crate::failure::Failure;
 use crate::reader::{HeadSeen, MAX_ANSWER, Purpose, Reader};
@@ -19,6 +24,8 @@ pub struct ProtectionFound {
     pub here: Option<ProtectionSaid>,
     /// The latest statement for everywhere.
     pub everywhere: Option<ProtectionSaid>,
+    /// The answer that shows what holds, as it came.
+    answer: Vec<u8>,
 }
 
 /// The latest statement of a stream of protections.
@@ -35,6 +42,16 @@ impl ProtectionFound {
     pub fn said(&self) -> Option<&ProtectionSaid> {
         self.here.as_ref().or(self.everywhere.as_ref())
     }
+
+    /// A file for whoever was refused it just now; `None` if it is not offered.
+    pub fn refusal(&self) -> Option<Vec<u8>> {
+        let said = self.said()?;
+        let offered = said.protection.state == ProtectionState::Offered;
+        let stream = said.protection.stream();
+        offered
+            .then(|| refusal::file(&stream, self.head.now, &self.answer))
+            .flatten()
+    }
 }
 
 /// Asks for the latest statements about a feature, for the region and for everywhere.
@@ -43,22 +60,37 @@ pub async fn status(
     feature: Name,
     region: Region,
 ) -> Result<ProtectionFound, Failure> {
-    let (_, here) = latest(reader, &feature, &Place::Region(region.clone())).await?;
-    let (head, everywhere) = latest(reader, &feature, &Place::Everywhere).await?;
+    let of_region = latest(reader, &feature, &Place::Region(region.clone())).await?;
+    let of_all = latest(reader, &feature, &Place::Everywhere).await?;
+    let holds = if of_region.said.is_some() {
+        &of_region
+    } else {
+        &of_all
+    };
+    let (answer, head) = (holds.answer.clone(), of_all.head.clone());
+    let (here, everywhere) = (of_region.said, of_all.said);
     Ok(ProtectionFound {
         feature,
         region,
         head,
         here,
         everywhere,
+        answer,
     })
+}
+
+/// The latest statement of a stream, with what shows it.
+struct LatestSaid {
+    head: HeadSeen,
+    said: Option<ProtectionSaid>,
+    answer: Vec<u8>,
 }
 
 async fn latest(
     reader: &mut Reader<'_>,
     feature: &Name,
     place: &Place,
-) -> Result<(HeadSeen, Option<ProtectionSaid>), Failure> {
+) -> Result<LatestSaid, Failure> {
     let request = StreamRequest {
         stream: Stream::protection(feature, place),
         since: Some(reader.since()),
@@ -82,5 +114,9 @@ async fn latest(
             }),
             _ => None,
         });
-    Ok((reader.accept(state.head()), said))
+    Ok(LatestSaid {
+        head: reader.accept(state.head()),
+        said,
+        answer: body,
+    })
 }

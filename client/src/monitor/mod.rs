@@ -1,16 +1,25 @@
 //! The owner's look: every version that the log ever showed for one's own label since the last
-//! look, opened with its proofs and compared with what one published oneself.
+//! look, opened with its proofs and compared with what one published oneself. Being offline for
+//! years loses nothing, since the log cannot take a version back.
+//!
+//! When the log does not answer, [`by_auditors`] asks those who hold its index too. What an alarm
+//! rests on is kept as a [`record`].
 
-use plainsight_specs::history::{History, HistoryAnswer, HistoryRequest, LoggedVersion};
+pub mod by_auditors;
+pub mod record;
+
+use plainsight_specs::hash::Hash;
+use plainsight_specs::history::{History, LoggedVersion};
 use plainsight_specs::keyset::{KeyRecord, KeySet};
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::merkle::{LeafIndex, TreeHead};
 
-use crate::contact::MAX_HISTORY;
+use crate::contact::page;
 use crate::failure::Failure;
 use crate::logged;
 use crate::own::OwnKeys;
-use crate::reader::{HeadSeen, Purpose, Reader};
+use crate::reader::{HeadSeen, Reader};
+use record::Record;
 
 /// What a monitor's look showed.
 #[derive(Debug, Clone)]
@@ -29,6 +38,10 @@ pub struct Monitored {
     pub waiting: Option<Version>,
     /// What must not be there, or must not be missing.
     pub alarms: Vec<Alarm>,
+    /// Files with which anybody can check what an alarm says, by their own policy.
+    pub records: Vec<Record>,
+    /// The auditors that answered instead of the log; none if the log did.
+    pub auditors: Vec<String>,
 }
 
 /// Something that ends in exit code 1.
@@ -61,6 +74,14 @@ pub enum Alarm {
         /// Which version.
         version: Version,
     },
+    /// A version that was logged after one's newest, as an auditor proves while the log does not
+    /// answer. What is in it cannot be had.
+    Appeared {
+        /// Which version: at the least so many there are.
+        version: Version,
+        /// The leaf hash of its entry.
+        entry: Hash,
+    },
     /// A version of one's own that the log does not show.
     Missing {
         /// Which version.
@@ -77,6 +98,7 @@ impl Alarm {
             Self::Ghost { version, .. }
             | Self::Withheld { version, .. }
             | Self::Hole { version }
+            | Self::Appeared { version, .. }
             | Self::Missing { version, .. } => *version,
         }
     }
@@ -90,17 +112,24 @@ pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monit
         own,
         confirmed: 0,
         alarms: Vec::new(),
+        records: Vec::new(),
     };
     let mut next = from;
     loop {
-        let history = page(reader, look.own.label(), next).await?;
+        let (history, body) = page(reader, look.own.label(), next).await?;
         let head = reader.accept(history.head());
+        let before = look.alarms.len();
+        look.own.note_indexes(history.rungs());
         for version in history.holes() {
             look.alarms.push(Alarm::Hole { version: *version });
         }
         for listed in history.versions() {
             look.compare(reader, &history.head().tree_head(), listed)
                 .await;
+        }
+        if look.alarms.len() > before {
+            let record = Record::of(reader, look.own.label(), next, &body);
+            look.records.extend(record);
         }
         let listed = history.versions().last().map(|listed| listed.version);
         let more = listed.filter(|listed| Some(*listed) < history.latest());
@@ -118,30 +147,17 @@ pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monit
             confirmed: look.confirmed,
             waiting,
             alarms: look.alarms,
+            records: look.records,
+            auditors: Vec::new(),
         });
     }
-}
-
-async fn page(reader: &Reader<'_>, label: &Label, from: Version) -> Result<History, Failure> {
-    let request = HistoryRequest {
-        label: label.clone(),
-        from,
-        since: Some(reader.since()),
-    };
-    let body = reader
-        .log()
-        .ask("v1/history", &request.to_json(), MAX_HISTORY)
-        .await?;
-    let answer = HistoryAnswer::parse(&body).map_err(Failure::refused)?;
-    answer
-        .verify(&reader.trust(Purpose::Contacts), &request)
-        .map_err(|error| reader.refuse(error, &answer.lookup.head.checkpoint))
 }
 
 struct Look<'o> {
     own: &'o mut OwnKeys,
     confirmed: usize,
     alarms: Vec<Alarm>,
+    records: Vec<Record>,
 }
 
 impl Look<'_> {

@@ -1,0 +1,102 @@
+//! A person who runs the binary: a home, a policy and a log in memory.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "it serves tests only")]
+
+mod schema;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use plainsight_specs::label::Label;
+use plainsight_specs::time::Timestamp;
+
+use crate::tiny_log::{Served, TOKEN, TinyLog, serve};
+
+pub(crate) fn clock() -> Timestamp {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    Timestamp::from_seconds(now).unwrap()
+}
+
+pub(crate) fn alice() -> Label {
+    Label::email("alice@example.org").unwrap()
+}
+
+/// A person with a home, a policy and a log.
+pub(crate) struct Person {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) served: Served,
+}
+
+impl Person {
+    pub(crate) fn new() -> Self {
+        Self::at(TinyLog::new(clock()))
+    }
+
+    /// A person at a log that has a past.
+    pub(crate) fn at(log: TinyLog) -> Self {
+        let served = serve(log);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("policy"), TinyLog::policy(&served.url)).unwrap();
+        std::fs::write(dir.path().join("policy.toml"), TinyLog::annotations()).unwrap();
+        std::fs::write(dir.path().join("token"), format!("{TOKEN}\n")).unwrap();
+        Self { dir, served }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = plainsight();
+        command
+            .args(args)
+            .args(["--log", &self.served.url])
+            .arg("--policy")
+            .arg(self.path("policy"))
+            .arg("--home")
+            .arg(self.path("home"));
+        command
+    }
+
+    /// Runs a command, and returns its exit code and what it printed.
+    pub(crate) fn run(&self, args: &[&str]) -> (i32, String) {
+        let output = self.command(args).output().unwrap();
+        if args.contains(&"--json") {
+            for line in std::str::from_utf8(&output.stdout).unwrap().lines() {
+                schema::check(line);
+            }
+        }
+        printed(&output)
+    }
+
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> String {
+        std::fs::write(self.path(name), bytes).unwrap();
+        self.path(name).display().to_string()
+    }
+}
+
+pub(crate) fn plainsight() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plainsight"));
+    for name in [
+        "PLAINSIGHT_LOG",
+        "PLAINSIGHT_POLICY",
+        "PLAINSIGHT_HOME",
+        "PLAINSIGHT_TOKEN_FILE",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+pub(crate) fn printed(output: &Output) -> (i32, String) {
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(text).unwrap(),
+    )
+}
