@@ -17,6 +17,9 @@ use plainsight_specs::note::{Algorithm, KeyName, NoteError, Signer, VerifierKey}
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::http::LimitConfig;
+use crate::peers::{MAX_PEERS, Peer, PeerConfig};
+
 /// The configuration file in an auditor's folder.
 pub const CONFIG_FILE: &str = "auditor.toml";
 /// The key file in an auditor's folder.
@@ -64,7 +67,15 @@ pub enum ConfigError {
         /// Why.
         reason: &'static str,
     },
-    /// A log's address.
+    /// A peer is not one that can be asked.
+    #[error("peer {name}: {reason}")]
+    Peer {
+        /// The name of its key.
+        name: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// An address.
     #[error(transparent)]
     Address(#[from] HttpError),
     /// The key file is not one.
@@ -97,6 +108,9 @@ pub struct Identity {
 pub struct LogConfig {
     /// The log's verifier key; its name is the log's origin.
     pub vkey: String,
+    /// Keys of the same name that it signed with before, or signs with beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_vkeys: Vec<String>,
     /// Where the log's objects are read.
     pub url: String,
 }
@@ -114,6 +128,14 @@ struct File {
     // An empty list would be printed as a value, to which no `[[log]]` can be added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     log: Vec<LogConfig>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    limits: LimitConfig,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    peer: Vec<PeerConfig>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn default_listen() -> SocketAddr {
@@ -137,6 +159,10 @@ pub struct Config {
     pub poll_interval_ms: u64,
     /// The logs.
     pub logs: Vec<FollowedLog>,
+    /// Other auditors to compare with.
+    pub peers: Vec<Peer>,
+    /// How much one client may ask.
+    pub limits: LimitConfig,
 }
 
 /// A log that can be followed.
@@ -144,31 +170,68 @@ pub struct Config {
 pub struct FollowedLog {
     /// Its origin.
     pub origin: Origin,
-    /// The key that signs its checkpoints.
+    /// The key that it is known by.
     pub key: VerifierKey,
+    /// All keys that sign its checkpoints, this one first.
+    pub keys: Vec<VerifierKey>,
     /// Where it is read.
     pub url: BaseUrl,
 }
 
+impl LogConfig {
+    /// A log with one key.
+    pub fn new(vkey: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            vkey: vkey.into(),
+            other_vkeys: Vec::new(),
+            url: url.into(),
+        }
+    }
+}
+
 impl FollowedLog {
-    /// Checks a log's key and address.
-    pub fn new(vkey: &str, url: &str) -> Result<Self, ConfigError> {
-        let key = VerifierKey::parse(vkey).map_err(|source| ConfigError::Key {
-            what: format!("log key {vkey:?}"),
-            source,
-        })?;
+    /// Checks a log's keys and address.
+    pub fn new(log: &LogConfig) -> Result<Self, ConfigError> {
+        let key = log_key(&log.vkey)?;
         let refused = |reason| ConfigError::Log {
             name: key.name().to_string(),
             reason,
         };
-        if key.algorithm() != Algorithm::Ed25519 {
-            return Err(refused("the key is not an Ed25519 log key (type 0x01)"));
-        }
         let origin = Origin::parse(key.name().as_str())
             .map_err(|_| refused("the key's name cannot be an origin"))?;
-        let url = BaseUrl::parse(url)?;
-        Ok(Self { origin, key, url })
+        let mut keys = vec![key.clone()];
+        for vkey in &log.other_vkeys {
+            let other = log_key(vkey)?;
+            if !origin.is_name_of(&other) {
+                return Err(refused("one of its keys has another name"));
+            }
+            if keys.contains(&other) {
+                return Err(refused("one of its keys is listed twice"));
+            }
+            keys.push(other);
+        }
+        let url = BaseUrl::parse(&log.url)?;
+        Ok(Self {
+            origin,
+            key,
+            keys,
+            url,
+        })
     }
+}
+
+fn log_key(vkey: &str) -> Result<VerifierKey, ConfigError> {
+    let key = VerifierKey::parse(vkey).map_err(|source| ConfigError::Key {
+        what: format!("log key {vkey:?}"),
+        source,
+    })?;
+    if key.algorithm() != Algorithm::Ed25519 {
+        return Err(ConfigError::Log {
+            name: key.name().to_string(),
+            reason: "the key is not an Ed25519 log key (type 0x01)",
+        });
+    }
+    Ok(key)
 }
 
 impl Config {
@@ -179,14 +242,18 @@ impl Config {
             path: path.clone(),
             source,
         })?;
-        let file: File = toml::from_str(&text).map_err(|error| ConfigError::Toml {
-            path,
+        Self::parse(dir, &text)
+    }
+
+    fn parse(dir: &Path, text: &str) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|error| ConfigError::Toml {
+            path: dir.join(CONFIG_FILE),
             reason: error.to_string(),
         })?;
         key_name(&file.name)?;
         let mut logs = Vec::new();
         for log in &file.log {
-            let log = FollowedLog::new(&log.vkey, &log.url)?;
+            let log = FollowedLog::new(log)?;
             let refused = |reason| ConfigError::Log {
                 name: log.origin.to_string(),
                 reason,
@@ -202,6 +269,7 @@ impl Config {
             }
             logs.push(log);
         }
+        let peers = peers(&file)?;
         Ok(Self {
             dir: dir.into(),
             identity: Identity {
@@ -212,6 +280,8 @@ impl Config {
             listen: file.listen,
             poll_interval_ms: file.poll_interval_ms.max(10),
             logs,
+            peers,
+            limits: file.limits,
         })
     }
 
@@ -258,6 +328,8 @@ pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError>
         listen: default_listen(),
         poll_interval_ms: default_poll(),
         log: Vec::new(),
+        limits: LimitConfig::default(),
+        peer: Vec::new(),
     })
     .map_err(|error| ConfigError::Toml {
         path: dir.join(CONFIG_FILE),
@@ -275,7 +347,7 @@ pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError>
 
 /// Adds a log to the folder's configuration; what people wrote there stays as it is.
 pub fn add_log(dir: &Path, log: &LogConfig) -> Result<Config, ConfigError> {
-    let added = FollowedLog::new(&log.vkey, &log.url)?;
+    let added = FollowedLog::new(log)?;
     let config = Config::load(dir)?;
     if config.logs.iter().any(|known| known.origin == added.origin) {
         return Err(ConfigError::Log {
@@ -283,22 +355,56 @@ pub fn add_log(dir: &Path, log: &LogConfig) -> Result<Config, ConfigError> {
             reason: "it is listed already",
         });
     }
+    append(dir, "log", log)
+}
+
+fn peers(file: &File) -> Result<Vec<Peer>, ConfigError> {
+    let mut peers: Vec<Peer> = Vec::new();
+    for peer in &file.peer {
+        let peer = Peer::new(peer)?;
+        let name = peer.key.name().to_string();
+        let refused = |reason| ConfigError::Peer {
+            name: name.clone(),
+            reason,
+        };
+        if name == file.name {
+            return Err(refused("it has the auditor's own name"));
+        }
+        if peers.iter().any(|other| other.key == peer.key) {
+            return Err(refused("it is listed twice"));
+        }
+        if peers.len() == MAX_PEERS {
+            return Err(refused("there are too many"));
+        }
+        peers.push(peer);
+    }
+    Ok(peers)
+}
+
+/// Adds another auditor to the folder's configuration.
+pub fn add_peer(dir: &Path, peer: &PeerConfig) -> Result<Config, ConfigError> {
+    Peer::new(peer)?;
+    append(dir, "peer", peer)
+}
+
+/// Adds a table to the folder's configuration, if what comes of it is one.
+fn append(dir: &Path, name: &str, table: &impl Serialize) -> Result<Config, ConfigError> {
     let path = dir.join(CONFIG_FILE);
     let file = |source| ConfigError::File {
         path: path.clone(),
         source,
     };
-    let mut text = fs::read_to_string(&path).map_err(file)?;
-    let table = toml::to_string(log).map_err(|error| ConfigError::Toml {
+    let text = fs::read_to_string(&path).map_err(file)?;
+    let table = toml::to_string(table).map_err(|error| ConfigError::Toml {
         path: path.clone(),
         reason: error.to_string(),
     })?;
-    text.push_str("\n[[log]]\n");
-    text.push_str(&table);
     let fresh = path.with_extension("toml.new");
-    fs::write(&fresh, text).map_err(file)?;
+    let added = format!("{text}\n[[{name}]]\n{table}");
+    let config = Config::parse(dir, &added)?;
+    fs::write(&fresh, added).map_err(file)?;
     fs::rename(&fresh, &path).map_err(file)?;
-    Config::load(dir)
+    Ok(config)
 }
 
 fn key_name(name: &str) -> Result<KeyName, ConfigError> {
@@ -423,10 +529,7 @@ mod tests {
         let path = dir.path().join(CONFIG_FILE);
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("# by hand\n{text}")).unwrap();
-        let log = LogConfig {
-            vkey: log_vkey("log.example"),
-            url: "http://127.0.0.1:1/".into(),
-        };
+        let log = LogConfig::new(log_vkey("log.example"), "http://127.0.0.1:1/");
         let config = add_log(dir.path(), &log).unwrap();
         assert_eq!(config.logs.len(), 1);
         assert_eq!(config.logs[0].origin.as_str(), "log.example");
@@ -441,8 +544,14 @@ mod tests {
     fn keys_that_sign_no_log_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let own = init(dir.path(), &identity("audit.example/a")).unwrap();
-        assert!(FollowedLog::new(&own.to_string(), "http://127.0.0.1:1").is_err());
-        assert!(FollowedLog::new("x", "http://127.0.0.1:1").is_err());
-        assert!(FollowedLog::new(&log_vkey("log.example"), "127.0.0.1:1").is_err());
+        let refused = |vkey: &str, url: &str| FollowedLog::new(&LogConfig::new(vkey, url)).is_err();
+        assert!(refused(&own.to_string(), "http://127.0.0.1:1"));
+        assert!(refused("x", "http://127.0.0.1:1"));
+        assert!(refused(&log_vkey("log.example"), "127.0.0.1:1"));
+        let mut log = LogConfig::new(log_vkey("log.example"), "http://127.0.0.1:1");
+        log.other_vkeys = vec![log_vkey("log.example/b")];
+        assert!(FollowedLog::new(&log).is_err(), "another name");
+        log.other_vkeys = vec![log.vkey.clone()];
+        assert!(FollowedLog::new(&log).is_err(), "twice");
     }
 }

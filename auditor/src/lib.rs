@@ -17,6 +17,8 @@ pub mod evidence;
 pub mod fetch;
 pub mod follow;
 pub mod mirror;
+pub mod peers;
+pub mod progress;
 pub mod replay;
 pub mod store;
 
@@ -26,5 +28,7 @@ mod http;
 mod node;
 
 pub use acknowledge::{AcknowledgeError, MAX_REASON, acknowledge};
-pub use config::{Config, ConfigError, FollowedLog, Identity, LogConfig, add_log, init};
+pub use clock::Clock;
+pub use config::{Config, ConfigError, FollowedLog, Identity, LogConfig, add_log, add_peer, init};
+pub use http::LimitConfig;
 pub use node::{Node, StartError};

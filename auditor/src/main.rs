@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use plainsight_auditor::audit::Break;
-use plainsight_auditor::{Config, Identity, LogConfig, Node, acknowledge, add_log, check, init};
+use plainsight_auditor::peers::PeerConfig;
+use plainsight_auditor::progress::Progress;
+use plainsight_auditor::{
+    Clock, Config, Identity, LogConfig, Node, acknowledge, add_log, add_peer, check, init,
+};
 use plainsight_specs::rules::Rule;
 
 /// An independent node that mirrors, replays and cosigns transparency logs.
@@ -45,6 +49,18 @@ enum Verb {
         #[arg(long)]
         url: String,
     },
+    /// Add another auditor, to compare heads with.
+    AddPeer {
+        /// The auditor's folder.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The verifier key of its cosignatures.
+        #[arg(long)]
+        vkey: String,
+        /// Where it answers.
+        #[arg(long)]
+        url: String,
+    },
     /// Follow, replay, cosign and answer.
     Serve {
         /// The auditor's folder.
@@ -79,11 +95,13 @@ enum Verb {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    let progress = Progress::to_stderr();
+    let writer = progress.clone();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || writer.writer())
         .init();
     match Cli::parse().verb {
         Verb::Init {
@@ -100,11 +118,15 @@ async fn main() -> anyhow::Result<()> {
             println!("{}", init(&dir, &identity)?);
         }
         Verb::AddLog { dir, vkey, url } => {
-            let config = add_log(&dir, &LogConfig { vkey, url })?;
+            let config = add_log(&dir, &LogConfig::new(vkey, url))?;
             println!("{} logs are followed", config.logs.len());
         }
-        Verb::Serve { dir } => serve(Config::load(&dir)?).await?,
-        Verb::Check { dir } => run_check(&Config::load(&dir)?).await?,
+        Verb::AddPeer { dir, vkey, url } => {
+            let config = add_peer(&dir, &PeerConfig { vkey, url })?;
+            println!("heads are compared with {} auditors", config.peers.len());
+        }
+        Verb::Serve { dir } => serve(Config::load(&dir)?, progress).await?,
+        Verb::Check { dir } => run_check(&Config::load(&dir)?, &progress).await?,
         Verb::Acknowledge {
             dir,
             log,
@@ -121,11 +143,11 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, progress: Progress) -> anyhow::Result<()> {
     if config.logs.is_empty() {
         tracing::warn!("no log is configured; `add-log` adds one");
     }
-    let node = Node::start(config).await?;
+    let node = Node::start_with(config, Clock::system(), progress).await?;
     println!(
         "{} listens at http://{}",
         node.verifier_key.name(),
@@ -152,9 +174,9 @@ async fn ended() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-async fn run_check(config: &Config) -> anyhow::Result<()> {
+async fn run_check(config: &Config, progress: &Progress) -> anyhow::Result<()> {
     let mut faults = 0;
-    for log in check::check(config).await? {
+    for log in check::check_showing(config, progress).await? {
         println!("{}: {} entries", log.origin, log.size);
         for fault in &log.faults {
             println!("  {fault}");

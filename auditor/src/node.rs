@@ -11,12 +11,17 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::desk::{self, Shared};
 use crate::evidence::Shelf;
 use crate::follow::Fatal;
-use crate::http::{Site, router};
+use crate::http::{Limits, Site, router};
+use crate::progress::Progress;
 use crate::store::{Store, StoreError};
+
+/// For one answer of another auditor.
+const PEER_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why an auditor does not start.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +63,15 @@ pub struct Node {
 impl Node {
     /// Opens everything and begins to follow, to cosign and to answer.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_with(config, Clock::system(), Progress::default()).await
+    }
+
+    /// The same by another clock, and showing long work.
+    pub async fn start_with(
+        config: Config,
+        clock: Clock,
+        progress: Progress,
+    ) -> Result<Self, StartError> {
         let signer = Arc::new(config.signer()?);
         let verifier_key = signer.verifier_key();
         let io = |what| move |source| StartError::Io { what, source };
@@ -68,6 +82,14 @@ impl Node {
             shelf: shelf.clone(),
             signer,
             http: Http::new(Patience::default())?,
+            clock,
+            progress,
+            peers: Arc::new(config.peers.clone()),
+            peer_http: Http::new(Patience {
+                answer: PEER_PATIENCE,
+                attempts: 1,
+                ..Patience::default()
+            })?,
             poll: Duration::from_millis(config.poll_interval_ms),
         };
         let listener = TcpListener::bind(config.listen)
@@ -87,13 +109,15 @@ impl Node {
             desks: Arc::new(desks),
             store: store.clone(),
             shelf,
+            limits: Limits::new(config.limits),
             vkey: verifier_key.to_string(),
             organisation: config.identity.organisation,
             jurisdiction: config.identity.jurisdiction,
         };
         let mut server_stop = stopped;
         tasks.push(tokio::spawn(async move {
-            let served = axum::serve(listener, router(site)).with_graceful_shutdown(async move {
+            let service = router(site).into_make_service_with_connect_info::<SocketAddr>();
+            let served = axum::serve(listener, service).with_graceful_shutdown(async move {
                 // An error means that the node is gone.
                 let _ = server_stop.wait_for(|stop| *stop).await;
             });

@@ -3,6 +3,8 @@
 //! Every body is bounded, every wait is bounded, and nobody is authenticated: whatever is asked
 //! is checked against a log's signature or answered from what is public anyway.
 
+mod heads;
+mod limit;
 mod mirror;
 mod problem;
 mod read;
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use plainsight_specs::witness::MAX_BODY_BYTES;
 use tower_http::cors::CorsLayer;
@@ -23,6 +26,9 @@ use crate::desk::Handle;
 use crate::evidence::Shelf;
 use crate::store::Store;
 
+pub use limit::LimitConfig;
+
+pub(crate) use limit::Limits;
 pub(crate) use problem::Problem;
 
 /// How long `add-checkpoint` waits for its own fetch and replay.
@@ -34,6 +40,7 @@ pub(crate) struct Site {
     pub(crate) desks: Arc<BTreeMap<String, Handle>>,
     pub(crate) store: Store,
     pub(crate) shelf: Shelf,
+    pub(crate) limits: Limits,
     /// For the front page.
     pub(crate) vkey: String,
     pub(crate) organisation: String,
@@ -56,11 +63,13 @@ impl Site {
 
 /// All routes.
 pub(crate) fn router(site: Site) -> Router {
+    let limits = from_fn_with_state(site.limits.clone(), limit::limit);
     Router::new()
         .route("/add-checkpoint", post(witness::add_checkpoint))
         .route("/v1/checkpoint", post(read::shown_checkpoint))
         .route("/v1/index", post(read::indexes))
         .route("/v1/logs", get(read::logs))
+        .route("/v1/heads", get(heads::heads))
         .route("/v1/evidence", get(read::evidence_list))
         .route("/v1/evidence/{id}", get(read::evidence))
         .route("/v1/alerts", get(read::alerts))
@@ -71,6 +80,7 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/{hash}/tile/{*rest}", get(mirror::tile))
         .fallback(|| async { Problem::not_found("there is nothing here") })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(limits)
         .layer(TimeoutLayer::with_status_code(
             axum::http::StatusCode::SERVICE_UNAVAILABLE,
             PATIENCE + Duration::from_secs(20),

@@ -27,9 +27,7 @@ pub(super) async fn add_checkpoint(Shared(site): Shared<Site>, body: Bytes) -> R
     let Some(desk) = site.desk(origin) else {
         return plain(StatusCode::NOT_FOUND, "this log is not followed here");
     };
-    let signed = request
-        .checkpoint
-        .verify_log(std::slice::from_ref(&desk.log.key));
+    let signed = request.checkpoint.verify_log(&desk.log.keys);
     let checkpoint = match signed {
         Ok(checkpoint) => checkpoint,
         Err(CheckpointError::EmptyTreeRoot) => return empty_tree(desk, request.old),

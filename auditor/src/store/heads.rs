@@ -35,6 +35,7 @@ impl Store {
         note: &[u8],
         time: u64,
     ) -> Result<(), StoreError> {
+        let _turn = self.turns.lock().await;
         // One statement, so check and write are one step whoever else is connected. The last
         // condition cannot fail if the caller is right.
         let moved = sqlx::query(

@@ -62,3 +62,21 @@ CREATE TABLE IF NOT EXISTS alerts (
 
 -- One alert for each fact, as long as it lasts.
 CREATE UNIQUE INDEX IF NOT EXISTS alerts_once ON alerts (log, code, subject) WHERE resolved IS NULL;
+
+-- Heads that others showed and how each fits: the newest of each peer, named by its verifier key,
+-- and of readers (no name) those that are not explained.
+CREATE TABLE IF NOT EXISTS shown (
+    log      INTEGER NOT NULL REFERENCES logs (id),
+    source   TEXT    NOT NULL,
+    size     INTEGER NOT NULL,
+    root     BLOB    NOT NULL,
+    note     BLOB    NOT NULL,
+    verdict  TEXT    NOT NULL,
+    detail   TEXT    NOT NULL,
+    evidence TEXT,
+    -- What it was held against.
+    own_size INTEGER NOT NULL,
+    own_root BLOB    NOT NULL,
+    time     INTEGER NOT NULL,
+    PRIMARY KEY (log, source, size, root)
+) STRICT;

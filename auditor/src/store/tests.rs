@@ -19,7 +19,7 @@ fn key(seed: u8) -> VerifierKey {
 async fn store(dir: &Path) -> (Store, LogRow) {
     let store = Store::open(&dir.join("test.sqlite3")).await.unwrap();
     let origin = Origin::parse("log.example").unwrap();
-    let row = store.log(&origin, &key(1)).await.unwrap();
+    let row = store.log(&origin, &[key(1)]).await.unwrap();
     (store, row)
 }
 
@@ -62,7 +62,7 @@ async fn of_two_that_swap_the_signed_head_one_loses() {
     );
     assert!(one.is_ok() != two.is_ok());
     let origin = Origin::parse("log.example").unwrap();
-    let kept = store.log(&origin, &key(1)).await.unwrap();
+    let kept = store.log(&origin, &[key(1)]).await.unwrap();
     let (signed, note) = if one.is_ok() {
         (mine, b"mine".as_slice())
     } else {
@@ -117,11 +117,12 @@ async fn a_chunk_follows_what_is_held_or_is_not_kept_at_all() {
 }
 
 #[tokio::test]
-async fn a_log_does_not_change_its_key() {
+async fn a_log_gains_keys_and_loses_none() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = store(dir.path()).await;
     let origin = Origin::parse("log.example").unwrap();
-    let other = store.log(&origin, &key(2)).await.unwrap_err();
+    store.log(&origin, &[key(2), key(1)]).await.unwrap();
+    let other = store.log(&origin, &[key(2)]).await.unwrap_err();
     assert!(matches!(other, StoreError::OtherKey { .. }));
     assert_eq!(other.blame(), Blame::Misuse);
 }

@@ -1,23 +1,13 @@
 //! An honest log: followed, cosigned, mirrored, and followed again after everything that can
 //! happen to an auditor.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::similar_names,
-    clippy::cast_possible_truncation,
-    reason = "a test that cannot go on has failed, and a log has both a size and a site"
-)]
-
-mod served;
-#[path = "../../specs/tests/tiny_log/mod.rs"]
-mod tiny_log;
-
+use crate::support::{Auditor, Site, epoch, folder, grow, now_ms};
+use crate::tiny_log::{PROTECTIONS, RELEASES, TinyLog, protection, release};
 use plainsight_auditor::check::check;
 use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 use plainsight_specs::cosignature::Cosignature;
-use plainsight_specs::entry::{Entry, KeyEntry};
-use plainsight_specs::hash::{Hash, sha256};
+use plainsight_specs::entry::Entry;
+use plainsight_specs::hash::sha256;
 use plainsight_specs::head::{HeadBlock, Trust};
 use plainsight_specs::index::{IndexKey, IndexProof};
 use plainsight_specs::json;
@@ -26,24 +16,6 @@ use plainsight_specs::policy::Policy;
 use plainsight_specs::statement::{Audience, Body, ProtectionState};
 use plainsight_specs::tile::{TilePath, parse_bundle};
 use plainsight_specs::time::Timestamp;
-use served::{Auditor, Site, epoch, folder, now_ms};
-use tiny_log::{PROTECTIONS, RELEASES, TinyLog, protection, release};
-
-fn key_entry(n: u64) -> Vec<u8> {
-    KeyEntry {
-        index: IndexKey::private(sha256(&n.to_be_bytes())),
-        commitment: Hash::ZERO,
-    }
-    .to_bytes()
-    .to_vec()
-}
-
-fn grow(log: &mut TinyLog, keys: std::ops::Range<u64>) {
-    for n in keys {
-        assert!(!log.push(key_entry(n)).is_void());
-    }
-    assert!(!epoch(log).is_void());
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn follows_cosigns_and_mirrors_an_honest_log() {

@@ -1,0 +1,1 @@
+//! A week of an honest log, at the speed of a test.
