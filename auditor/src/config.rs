@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::http::LimitConfig;
 use crate::peers::{MAX_PEERS, Peer, PeerConfig};
+use crate::plain::{PlainConfig, PlainLog, WITNESS_KEY_FILE};
 
 /// The configuration file in an auditor's folder.
 pub const CONFIG_FILE: &str = "auditor.toml";
@@ -75,6 +76,16 @@ pub enum ConfigError {
         /// Why.
         reason: &'static str,
     },
+    /// The plain witness has the auditor's name.
+    #[error(
+        "the plain witness needs a name of its own: who trusts the auditor must not take it for that"
+    )]
+    WitnessName,
+    /// The plain witness has the auditor's key.
+    #[error(
+        "the plain witness has the auditor's key; each needs its own, as a cosignature does not name its signer"
+    )]
+    WitnessKey,
     /// An address.
     #[error(transparent)]
     Address(#[from] HttpError),
@@ -132,6 +143,8 @@ struct File {
     limits: LimitConfig,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     peer: Vec<PeerConfig>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    witness: Option<PlainConfig>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -163,6 +176,17 @@ pub struct Config {
     pub peers: Vec<Peer>,
     /// How much one client may ask.
     pub limits: LimitConfig,
+    /// The plain witness, if there is one.
+    pub witness: Option<WitnessConfig>,
+}
+
+/// A plain witness that can run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessConfig {
+    /// The name of its key.
+    pub name: String,
+    /// The logs that it witnesses.
+    pub logs: Vec<PlainLog>,
 }
 
 /// A log that can be followed.
@@ -270,6 +294,20 @@ impl Config {
             logs.push(log);
         }
         let peers = peers(&file)?;
+        let mut taken: Vec<&str> = logs.iter().map(|log| log.origin.as_str()).collect();
+        taken.push(&file.name);
+        let witness = file.witness.as_ref().map(|witness| {
+            // SPEC(WIT-9)
+            if witness.name == file.name {
+                return Err(ConfigError::WitnessName);
+            }
+            key_name(&witness.name)?;
+            Ok(WitnessConfig {
+                name: witness.name.clone(),
+                logs: witness.logs(&taken)?,
+            })
+        });
+        let witness = witness.transpose()?;
         Ok(Self {
             dir: dir.into(),
             identity: Identity {
@@ -282,19 +320,33 @@ impl Config {
             logs,
             peers,
             limits: file.limits,
+            witness,
         })
     }
 
     /// The signer in the folder's key file.
     pub fn signer(&self) -> Result<Signer, ConfigError> {
-        let path = self.dir.join(KEY_FILE);
+        self.key_file(KEY_FILE, &self.identity.name)
+    }
+
+    /// The plain witness's signer, which has a key of its own.
+    pub fn witness_signer(&self, witness: &WitnessConfig) -> Result<Signer, ConfigError> {
+        let signer = self.key_file(WITNESS_KEY_FILE, &witness.name)?;
+        if signer.verifier_key().ed25519() == self.signer()?.verifier_key().ed25519() {
+            return Err(ConfigError::WitnessKey);
+        }
+        Ok(signer)
+    }
+
+    fn key_file(&self, file: &str, name: &str) -> Result<Signer, ConfigError> {
+        let path = self.dir.join(file);
         let text = fs::read_to_string(&path)
             .map(Zeroizing::new)
             .map_err(|source| ConfigError::File {
                 path: path.clone(),
                 source,
             })?;
-        let name = key_name(&self.identity.name)?;
+        let name = key_name(name)?;
         parse_key(text.trim_end(), &name).ok_or(ConfigError::KeyFile { path, name })
     }
 
@@ -312,11 +364,7 @@ impl Config {
 /// Makes an auditor's folder: its key and a configuration without logs. Gives the verifier key to
 /// hand out.
 pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError> {
-    let name = key_name(&identity.name)?;
-    let mut seed = Zeroizing::new([0u8; 32]);
-    getrandom::fill(seed.as_mut_slice()).map_err(|_| ConfigError::Randomness)?;
-    let signer = signer(&name, &seed)?;
-    let key = signer.verifier_key();
+    key_name(&identity.name)?;
     fs::create_dir_all(dir).map_err(|source| ConfigError::File {
         path: dir.into(),
         source,
@@ -330,18 +378,29 @@ pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError>
         log: Vec::new(),
         limits: LimitConfig::default(),
         peer: Vec::new(),
+        witness: None,
     })
     .map_err(|error| ConfigError::Toml {
         path: dir.join(CONFIG_FILE),
         reason: error.to_string(),
     })?;
+    // The key first: a folder with a configuration and no key would look finished.
+    let key = new_key(&dir.join(KEY_FILE), &identity.name)?;
+    write_new(&dir.join(CONFIG_FILE), config.as_bytes(), 0o644)?;
+    Ok(key)
+}
+
+/// Makes a cosigner's key file, and gives the verifier key to hand out.
+pub(crate) fn new_key(path: &Path, name: &str) -> Result<VerifierKey, ConfigError> {
+    let name = key_name(name)?;
+    let mut seed = Zeroizing::new([0u8; 32]);
+    getrandom::fill(seed.as_mut_slice()).map_err(|_| ConfigError::Randomness)?;
+    let key = signer(&name, &seed)?.verifier_key();
     let mut bytes = Zeroizing::new(vec![Algorithm::CosignatureV1.type_byte()]);
     bytes.extend_from_slice(seed.as_slice());
     let secret = Zeroizing::new(codec::to_base64(&bytes));
     let secret = Zeroizing::new(format!("{KEY_PREFIX}{name}+{}+{}\n", key.id(), *secret));
-    // The key first: a folder with a configuration and no key would look finished.
-    write_new(&dir.join(KEY_FILE), secret.as_bytes(), 0o600)?;
-    write_new(&dir.join(CONFIG_FILE), config.as_bytes(), 0o644)?;
+    write_new(path, secret.as_bytes(), 0o600)?;
     Ok(key)
 }
 

@@ -18,6 +18,7 @@ pub mod fetch;
 pub mod follow;
 pub mod mirror;
 pub mod peers;
+pub mod plain;
 pub mod progress;
 pub mod replay;
 pub mod store;
@@ -29,6 +30,8 @@ mod node;
 
 pub use acknowledge::{AcknowledgeError, MAX_REASON, acknowledge};
 pub use clock::Clock;
-pub use config::{Config, ConfigError, FollowedLog, Identity, LogConfig, add_log, add_peer, init};
+pub use config::{
+    Config, ConfigError, FollowedLog, Identity, LogConfig, WitnessConfig, add_log, add_peer, init,
+};
 pub use http::LimitConfig;
 pub use node::{Node, StartError};

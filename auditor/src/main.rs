@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
 use plainsight_auditor::audit::Break;
 use plainsight_auditor::peers::PeerConfig;
+use plainsight_auditor::plain::init_witness;
 use plainsight_auditor::progress::Progress;
 use plainsight_auditor::{
     Clock, Config, Identity, LogConfig, Node, acknowledge, add_log, add_peer, check, init,
@@ -48,6 +49,15 @@ enum Verb {
         /// Where the log is read.
         #[arg(long)]
         url: String,
+    },
+    /// Make a key for a plain witness of foreign logs, which the table `[witness]` runs.
+    InitWitness {
+        /// The auditor's folder.
+        #[arg(long)]
+        dir: PathBuf,
+        /// The name of its key: another than the auditor's.
+        #[arg(long)]
+        name: String,
     },
     /// Add another auditor, to compare heads with.
     AddPeer {
@@ -121,6 +131,7 @@ async fn main() -> anyhow::Result<()> {
             let config = add_log(&dir, &LogConfig::new(vkey, url))?;
             println!("{} logs are followed", config.logs.len());
         }
+        Verb::InitWitness { dir, name } => println!("{}", init_witness(&dir, &name)?),
         Verb::AddPeer { dir, vkey, url } => {
             let config = add_peer(&dir, &PeerConfig { vkey, url })?;
             println!("heads are compared with {} auditors", config.peers.len());

@@ -17,6 +17,7 @@ use crate::desk::{self, Shared};
 use crate::evidence::Shelf;
 use crate::follow::Fatal;
 use crate::http::{Limits, Site, router};
+use crate::plain::{Bench, Plain};
 use crate::progress::Progress;
 use crate::store::{Store, StoreError};
 
@@ -105,11 +106,28 @@ impl Node {
             desks.insert(log.origin.to_string(), handle);
             tasks.push(task);
         }
+        let plain = match &config.witness {
+            None => None,
+            Some(witness) => {
+                let bench = Bench {
+                    store: store.clone(),
+                    shelf: shelf.clone(),
+                    signer: Arc::new(config.witness_signer(witness)?),
+                    http: shared.http.clone(),
+                    clock: shared.clock.clone(),
+                    poll: shared.poll,
+                };
+                let (plain, looks) = Plain::open(bench, &witness.logs, &stopped).await?;
+                tasks.extend(looks);
+                Some(plain)
+            }
+        };
         let site = Site {
             desks: Arc::new(desks),
             store: store.clone(),
             shelf,
             limits: Limits::new(config.limits),
+            plain,
             vkey: verifier_key.to_string(),
             organisation: config.identity.organisation,
             jurisdiction: config.identity.jurisdiction,

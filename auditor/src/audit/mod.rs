@@ -231,6 +231,7 @@ impl State {
     }
 
     fn clear_if_all_was_looked_at(&mut self) {
+        // SPEC(WIT-7)
         if self.standing == Standing::Unchecked && self.published_seen && self.peers_asked {
             self.standing = Standing::Clear;
         }

@@ -307,6 +307,7 @@ impl Desk {
         size: u64,
     ) -> Result<String, Fatal> {
         let (store, log) = (&self.shared.store, self.known.mirror.log);
+        // SPEC(WIT-11)
         let earlier = store.conviction(log).await?;
         if let Some(id) = earlier.and_then(|earlier| earlier.evidence) {
             return Ok(id);

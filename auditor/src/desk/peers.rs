@@ -163,6 +163,7 @@ impl Desk {
         let now = self.shared.clock.now_s();
         let age = now.saturating_sub(cosignature.time.seconds());
         let mut evidence = None;
+        // SPEC(WIT-10)
         let (verdict, detail) = match found {
             Ok(Comparison::Same) => (HeadVerdict::Same, "the newest head held here".into()),
             Ok(Comparison::Ahead) => {
@@ -232,7 +233,7 @@ impl Desk {
             let (store, log) = (&self.shared.store, self.known.mirror.log);
             let time = self.shared.clock.now_s();
             store
-                .resolve_subject(log, "peer-unreachable", &subject, time)
+                .resolve_subject(Some(log), "peer-unreachable", &subject, time)
                 .await?;
         }
         watched.failures = 0;

@@ -101,6 +101,7 @@ pub(crate) async fn limit(State(limits): State<Limits>, request: Request, next: 
 }
 
 fn refusal(status: StatusCode, seconds: u64, text: &'static str) -> Response {
+    // SPEC(WIT-8)
     let headers = [(header::RETRY_AFTER, seconds.to_string())];
     (status, headers, text).into_response()
 }

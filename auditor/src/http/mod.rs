@@ -6,6 +6,7 @@
 mod heads;
 mod limit;
 mod mirror;
+mod plain;
 mod problem;
 mod read;
 mod witness;
@@ -24,6 +25,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::desk::Handle;
 use crate::evidence::Shelf;
+use crate::plain::Plain;
 use crate::store::Store;
 
 pub use limit::LimitConfig;
@@ -41,6 +43,7 @@ pub(crate) struct Site {
     pub(crate) store: Store,
     pub(crate) shelf: Shelf,
     pub(crate) limits: Limits,
+    pub(crate) plain: Option<Plain>,
     /// For the front page.
     pub(crate) vkey: String,
     pub(crate) organisation: String,
@@ -69,6 +72,9 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/v1/checkpoint", post(read::shown_checkpoint))
         .route("/v1/index", post(read::indexes))
         .route("/v1/logs", get(read::logs))
+        .route("/witness/add-checkpoint", post(plain::add_checkpoint))
+        .route("/witness/{hash}/checkpoint", get(plain::checkpoint))
+        .route("/v1/witness", get(plain::witness))
         .route("/v1/heads", get(heads::heads))
         .route("/v1/evidence", get(read::evidence_list))
         .route("/v1/evidence/{id}", get(read::evidence))

@@ -36,7 +36,7 @@ impl Store {
         time: u64,
     ) -> Result<(), StoreError> {
         let _turn = self.turns.lock().await;
-        // One statement, so check and write are one step whoever else is connected. The last
+        // SPEC(WIT-6): one statement, so check and write are one step whoever else is connected. The last
         // condition cannot fail if the caller is right.
         let moved = sqlx::query(
             "UPDATE logs SET signed_size = ?, signed_root = ?, signed_note = ?, signed_time = ?

@@ -12,6 +12,7 @@ mod heads;
 mod shown;
 #[cfg(test)]
 mod tests;
+mod witnessed;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use sqlx::sqlite::{
 pub use alerts::KeptAlert;
 pub use breaks::KeptBreak;
 pub use entries::Chunk;
+pub use witnessed::Witnessed;
 
 /// Why something was not stored or read.
 #[derive(Debug, thiserror::Error)]

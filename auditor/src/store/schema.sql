@@ -80,3 +80,17 @@ CREATE TABLE IF NOT EXISTS shown (
     time     INTEGER NOT NULL,
     PRIMARY KEY (log, source, size, root)
 ) STRICT;
+
+-- The plain witness: of each log the head cosigned last, swapped only against what was read.
+CREATE TABLE IF NOT EXISTS witnessed (
+    origin      TEXT    NOT NULL PRIMARY KEY,
+    size        INTEGER NOT NULL,
+    root        BLOB    NOT NULL,
+    note        BLOB,
+    time        INTEGER,
+    -- When an own cosignature was seen on a head that is not known here.
+    rolled_back INTEGER,
+    -- When the log contradicted itself, and the address of the evidence.
+    broken      INTEGER,
+    evidence    TEXT
+) STRICT;

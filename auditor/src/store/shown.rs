@@ -95,17 +95,17 @@ impl Store {
     /// Ends one fact that lasted.
     pub async fn resolve_subject(
         &self,
-        log: LogId,
+        log: Option<LogId>,
         code: &str,
         subject: &str,
         time: u64,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE alerts SET resolved = ?
-             WHERE log = ? AND code = ? AND subject = ? AND resolved IS NULL",
+             WHERE log IS ? AND code = ? AND subject = ? AND resolved IS NULL",
         )
         .bind(to_db(time))
-        .bind(log.0)
+        .bind(log.map(|log| log.0))
         .bind(code)
         .bind(subject)
         .execute(&self.pool)

@@ -13,6 +13,7 @@ mod honest;
 mod killed;
 mod liar;
 mod peers;
+mod plain;
 mod support;
 #[path = "../../../specs/tests/tiny_log/mod.rs"]
 mod tiny_log;
