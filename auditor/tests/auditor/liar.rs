@@ -129,7 +129,14 @@ async fn every_broken_rule_about_entries_stops_cosigning_with_evidence() {
         assert_eq!((answer.status, answer.body), (422, expected));
         let stopped = auditor.wait_stopped(rule.as_str()).await;
         assert_eq!(stopped["cosigned"]["size"], before);
+        // One fact, one alert, one file, whatever was asked how often.
+        let alerts = auditor.json("v1/alerts").await;
+        let told = alerts.as_array().unwrap().iter();
+        let told = told.filter(|alert| alert["severity"] == "tamper");
+        let facts = log.judged.iter().filter(|judged| judged.is_void()).count();
+        assert_eq!(told.count(), facts, "{rule}: {alerts:#}");
         auditor.stop().await;
+        assert_eq!(std::fs::read_dir(config.evidence()).unwrap().count(), facts);
         assert_eq!(
             check(&config).await.unwrap()[0].faults,
             Vec::<String>::new()
