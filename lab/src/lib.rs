@@ -1,10 +1,11 @@
-//! Where the parties meet: a whole network in one process, a dishonest log, and the story of what
-//! each lie comes to. Nothing depends on this crate.
+//! Where the parties meet: a whole network in one process, a dishonest log, the story of what each
+//! lie comes to, and load. Nothing depends on this crate.
 
 pub mod accounts;
 pub mod clock;
 pub mod crates;
 pub mod liar;
+pub mod load;
 pub mod network;
 pub mod populate;
 pub mod provider;

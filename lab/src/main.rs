@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use plainsight_lab::{story, up};
+use plainsight_lab::{load, story, up};
 
 /// A whole network in one process: a provider's log, three auditors, people, and lies.
 #[derive(Parser)]
@@ -23,6 +23,13 @@ enum Command {
     ///
     /// The exit code is 0 only if every honest step verified and every lie was caught.
     Story(story::StoryArgs),
+    /// Measure what a log server can take, over HTTP.
+    ///
+    /// The exit code is 0 only if every request came to what it should.
+    Load(Box<load::LoadArgs>),
+    /// A party of a network that `load` started.
+    #[command(name = load::CHILD, hide = true)]
+    LoadChild(load::ChildArgs),
     /// The `plainsight` command line, as the people of the story use it.
     #[command(disable_help_flag = true)]
     Plainsight {
@@ -44,6 +51,8 @@ async fn main() -> Result<ExitCode> {
     match cli.command {
         Command::Up(args) => up::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Story(args) => story::run(args).await,
+        Command::Load(args) => load::run(*args).await,
+        Command::LoadChild(args) => load::run_child(args).await.map(|()| ExitCode::SUCCESS),
         Command::Plainsight { args } => {
             let name = OsString::from("plainsight");
             let args = std::iter::once(name).chain(args);

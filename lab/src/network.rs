@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use plainsight_auditor::{Identity, LogConfig, Node};
 use plainsight_client::http::BaseUrl;
-use plainsight_log_server::store::{Store, TokenRole};
+use plainsight_log_server::store::{DatabaseAddress, Store, TokenRole};
 use plainsight_log_server::{InitOptions, Server};
 use serde_json::json;
 
@@ -42,6 +42,16 @@ pub struct Auditor {
     pub organisation: &'static str,
     /// Under whose law.
     pub jurisdiction: &'static str,
+}
+
+impl From<Auditor> for Identity {
+    fn from(auditor: Auditor) -> Self {
+        Self {
+            name: auditor.name.to_owned(),
+            organisation: auditor.organisation.to_owned(),
+            jurisdiction: auditor.jurisdiction.to_owned(),
+        }
+    }
 }
 
 /// The origin of the lab's honest log.
@@ -98,12 +108,7 @@ pub async fn start_auditor(
     listen: SocketAddr,
     log: &LogConfig,
 ) -> Result<RunningAuditor> {
-    let identity = Identity {
-        name: auditor.name.to_owned(),
-        organisation: auditor.organisation.to_owned(),
-        jurisdiction: auditor.jurisdiction.to_owned(),
-    };
-    plainsight_auditor::init(dir, &identity)?;
+    plainsight_auditor::init(dir, &Identity::from(auditor))?;
     let mut config = plainsight_auditor::add_log(dir, log)?;
     config.listen = listen;
     config.poll_interval_ms = 500;
@@ -124,6 +129,17 @@ impl RunningAuditor {
     }
 }
 
+/// An auditor as a policy names it.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Who runs it.
+    pub auditor: Auditor,
+    /// Where it answers.
+    pub url: BaseUrl,
+    /// The key that its cosignatures verify with.
+    pub vkey: String,
+}
+
 /// A policy that trusts one log and wants two of three auditors, with the reader's annotations.
 pub fn write_policy(
     path: &Path,
@@ -131,26 +147,44 @@ pub fn write_policy(
     log_url: &BaseUrl,
     auditors: &[RunningAuditor],
 ) -> Result<()> {
+    let member = |running: &RunningAuditor| Member {
+        auditor: running.auditor,
+        url: running.url.clone(),
+        vkey: running.vkey(),
+    };
+    let members: Vec<_> = auditors.iter().map(member).collect();
+    write_policy_of(path, log_vkey, log_url, &members)
+}
+
+/// A policy that trusts one log and wants a majority of these auditors, with the reader's
+/// annotations.
+pub fn write_policy_of(
+    path: &Path,
+    log_vkey: &str,
+    log_url: &BaseUrl,
+    members: &[Member],
+) -> Result<()> {
     let mut policy = format!("log {log_vkey} {log_url}\n");
     let mut names = Vec::new();
     let mut annotated = Vec::new();
-    for running in auditors {
+    for Member { auditor, url, vkey } in members {
         let Auditor {
             name,
             organisation,
             jurisdiction,
-        } = running.auditor;
-        writeln!(policy, "witness {name} {} {}", running.vkey(), running.url)?;
+        } = *auditor;
+        writeln!(policy, "witness {name} {vkey} {url}")?;
         annotated.push(json!({
             "name": name,
             "organisation": organisation,
             "jurisdiction": jurisdiction,
-            "url": running.url.as_str(),
+            "url": url.as_str(),
         }));
         names.push(name);
     }
-    let members = names.join(" ");
-    write!(policy, "group auditors 2 {members}\nquorum auditors\n")?;
+    let quorum = names.len() / 2 + 1;
+    let names = names.join(" ");
+    write!(policy, "group auditors {quorum} {names}\nquorum auditors\n")?;
     std::fs::write(path, policy)?;
     let annotations = json!({
         "max_age_contacts_s": 86_400,
@@ -313,7 +347,7 @@ impl Network {
     }
 }
 
-async fn add_tokens(database: &Path) -> Result<Tokens> {
+async fn add_tokens(database: &DatabaseAddress) -> Result<Tokens> {
     let store = Store::open(database, 1).await?;
     let add = async |name, role| plainsight_log_server::add_token(&store, name, role).await;
     let tokens = Tokens {

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::objects::ObjectsAddress;
+use crate::store::DatabaseAddress;
+
 /// The name of the file that `init` writes into the log's folder.
 pub const FILE_NAME: &str = "plainsight-log.toml";
 
@@ -23,10 +26,11 @@ pub struct Config {
     pub origin: String,
     /// Where HTTP is answered; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// The `SQLite` file with the log's private state.
-    pub database: PathBuf,
-    /// The folder of public objects: checkpoint, tiles, entry bundles.
-    pub objects: PathBuf,
+    /// The log's private state: a file for `SQLite`, or the URL of a `PostgreSQL` database.
+    pub database: DatabaseAddress,
+    /// Where the public objects are (checkpoint, tiles, entry bundles): a folder, or
+    /// `s3://bucket/prefix`, whose endpoint and credentials come from the environment.
+    pub objects: ObjectsAddress,
     /// The seed of the key that signs checkpoints.
     pub log_key: PathBuf,
     /// The seed of the VRF key.
@@ -41,6 +45,96 @@ pub struct Config {
     /// What is refused before work is done for it.
     #[serde(default)]
     pub limits: Limits,
+    /// How this replica of the log gets along with the others.
+    #[serde(default)]
+    pub replica: Replica,
+    /// When what nobody needs any more is removed.
+    #[serde(default)]
+    pub gc: Gc,
+}
+
+/// When what nobody needs any more is removed: partial objects, and segments of the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gc {
+    /// How long a partial object stays after its full one was written, in seconds.
+    pub grace_s: u64,
+    /// How often the objects are looked through, in seconds.
+    pub every_s: u64,
+    /// Whether segments whose bundles are full, published and read back are deleted from the
+    /// database: the bundles are then the only copy of the entries.
+    pub prune: bool,
+}
+
+impl Default for Gc {
+    fn default() -> Self {
+        Self {
+            grace_s: 3_600,
+            every_s: 3_600,
+            prune: false,
+        }
+    }
+}
+
+impl Gc {
+    /// [`Gc::grace_s`] as a duration.
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_s)
+    }
+
+    /// [`Gc::every_s`] as a duration.
+    pub fn every(&self) -> Duration {
+        Duration::from_secs(self.every_s)
+    }
+}
+
+/// How one replica of a log gets along with the others on the same database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Replica {
+    /// The URL at which the other replicas reach this one; by default `http://` and the address
+    /// that is listened on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertise: Option<String>,
+    /// Whether the database's advisory lock decides who writes. Only for peace: turn it off for
+    /// an engine that has none.
+    pub advisory_lock: bool,
+    /// How often the writer shows that it lives, in milliseconds.
+    pub beat_ms: u64,
+    /// How long nothing may be heard of the writer before another takes over, in milliseconds:
+    /// several times the beat.
+    pub stale_ms: u64,
+    /// How often the lease and the newest checkpoint are looked at, in milliseconds.
+    pub poll_ms: u64,
+}
+
+impl Default for Replica {
+    fn default() -> Self {
+        Self {
+            advertise: None,
+            advisory_lock: true,
+            beat_ms: 300,
+            stale_ms: 1_200,
+            poll_ms: 200,
+        }
+    }
+}
+
+impl Replica {
+    /// [`Replica::beat_ms`] as a duration.
+    pub fn beat(&self) -> Duration {
+        Duration::from_millis(self.beat_ms)
+    }
+
+    /// [`Replica::stale_ms`] as a duration.
+    pub fn stale(&self) -> Duration {
+        Duration::from_millis(self.stale_ms)
+    }
+
+    /// [`Replica::poll_ms`] as a duration.
+    pub fn poll(&self) -> Duration {
+        Duration::from_millis(self.poll_ms)
+    }
 }
 
 /// When and how checkpoints are published.
@@ -160,13 +254,15 @@ impl Config {
         Self {
             origin: origin.to_owned(),
             listen,
-            database: dir.join("log.db"),
-            objects: dir.join("public"),
+            database: dir.join("log.db").into(),
+            objects: dir.join("public").into(),
             log_key: dir.join("keys/log.key"),
             vrf_key: dir.join("keys/vrf.key"),
             policy: None,
             publication: Publication::default(),
             limits: Limits::default(),
+            replica: Replica::default(),
+            gc: Gc::default(),
         }
     }
 
@@ -186,12 +282,9 @@ impl Config {
             message: error.to_string(),
         })?;
         let dir = path.parent().unwrap_or(Path::new("."));
-        let members = [
-            &mut config.database,
-            &mut config.objects,
-            &mut config.log_key,
-            &mut config.vrf_key,
-        ];
+        config.database = config.database.in_folder(dir);
+        config.objects = config.objects.below(dir);
+        let members = [&mut config.log_key, &mut config.vrf_key];
         for member in members.into_iter().chain(config.policy.as_mut()) {
             *member = dir.join(&*member);
         }
@@ -202,12 +295,9 @@ impl Config {
     /// The TOML text. Paths inside `dir` are written relative to it, so that the folder can move.
     pub fn to_toml(&self, dir: &Path) -> Result<String, toml::ser::Error> {
         let mut config = self.clone();
-        let members = [
-            &mut config.database,
-            &mut config.objects,
-            &mut config.log_key,
-            &mut config.vrf_key,
-        ];
+        config.database = config.database.relative_to(dir);
+        config.objects = config.objects.relative_to(dir);
+        let members = [&mut config.log_key, &mut config.vrf_key];
         for member in members.into_iter().chain(config.policy.as_mut()) {
             if let Ok(inside) = member.strip_prefix(dir) {
                 *member = inside.to_owned();
@@ -225,6 +315,9 @@ impl Config {
             ),
             ("publication.round_ms", self.publication.round_ms),
             ("publication.retry_ms", self.publication.retry_ms),
+            ("replica.beat_ms", self.replica.beat_ms),
+            ("replica.stale_ms", self.replica.stale_ms),
+            ("replica.poll_ms", self.replica.poll_ms),
             ("limits.publish_bytes", self.limits.publish_bytes as u64),
             ("limits.pending_entries", self.limits.pending_entries as u64),
             ("limits.pending_bytes", self.limits.pending_bytes as u64),
@@ -233,6 +326,7 @@ impl Config {
                 self.limits.unpublished_entries,
             ),
             ("limits.wait_ms", self.limits.wait_ms),
+            ("gc.every_s", self.gc.every_s),
             (
                 "limits.read_connections",
                 u64::from(self.limits.read_connections),

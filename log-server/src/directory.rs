@@ -1,15 +1,17 @@
 //! Answers to readers: look-ups, histories, streams, artifacts and the genesis, each at one
 //! published head.
 //!
-//! [`Directory`] borrows the index at that head, the head's own parts, the VRF key and a source of
-//! rows and tiles, and knows of neither HTTP nor SQL. It answers what it is asked at exactly that
-//! head, never at what is sequenced beyond it.
+//! [`Directory`] borrows the index with its head, the VRF key and a source of rows and tiles, and
+//! knows of neither HTTP nor SQL. All that an answer takes from the index it takes at one moment;
+//! rows and tiles of what is published never change, and are read afterwards.
+
+use std::sync::Arc;
 
 use plainsight_specs::entry::Entry;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::head::{GenesisAnswer, HeadBlock};
 use plainsight_specs::history::{HistoryAnswer, HistoryRequest, MAX_VERSIONS, VersionAnswer};
-use plainsight_specs::index::{IndexKey, Tree};
+use plainsight_specs::index::{IndexKey, IndexProof, Tree};
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::ladder::{Ladder, LadderStep};
 use plainsight_specs::lookup::{FoundAnswer, LoggedAnswer, LookupAnswer, LookupRequest};
@@ -31,6 +33,9 @@ pub enum DirectoryError {
         /// The published size.
         size: TreeSize,
     },
+    /// There is no head yet.
+    #[error("nothing is published yet")]
+    NothingPublished,
     /// A part could not be had.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -72,15 +77,35 @@ impl PublishedHead {
     }
 }
 
-/// Answers at one published head.
+/// An index and the head that it belongs to, which change only together.
+pub trait Published: Sync {
+    /// Reads both as they are at one moment. `work` computes and does not wait.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Tree, &Arc<PublishedHead>) -> T,
+    ) -> Result<T, DirectoryError>;
+}
+
+/// Turns labels into indexes, with proofs.
+pub trait Prover: Sync {
+    /// The index of a version of a label, and the proof that it is.
+    fn prove(&self, label: &Label, version: Version) -> (vrf::Proof, IndexKey);
+}
+
+impl Prover for vrf::SecretKey {
+    fn prove(&self, label: &Label, version: Version) -> (vrf::Proof, IndexKey) {
+        let (proof, output) = Self::prove(self, &label.vrf_input(version));
+        (proof, output.index_key())
+    }
+}
+
+/// Answers at the newest published head: each answer at one, whatever is published meanwhile.
 #[derive(Debug)]
-pub struct Directory<'a, R> {
-    /// The head.
-    pub head: &'a PublishedHead,
-    /// The index at the head's epoch.
-    pub index: &'a Tree,
+pub struct Directory<'a, P, V, R> {
+    /// The index and its head.
+    pub published: &'a P,
     /// The key that turns labels into indexes.
-    pub vrf: &'a vrf::SecretKey,
+    pub vrf: &'a V,
     /// Rows and tiles.
     pub rows: &'a R,
 }
@@ -92,61 +117,79 @@ struct Climbed {
     latest: Option<Version>,
 }
 
-impl<R: Rows> Directory<'_, R> {
+/// What the index says about a stream.
+struct StreamFound {
+    head: Arc<PublishedHead>,
+    index: IndexProof,
+    entry: Option<Hash>,
+    yank: Option<Hash>,
+    latest: Option<(Seq, Option<Hash>)>,
+}
+
+impl<P: Published, V: Prover, R: Rows> Directory<'_, P, V, R> {
     /// The answer to `GET /v1/genesis`.
     pub async fn genesis(&self, since: Option<TreeSize>) -> Result<GenesisAnswer, DirectoryError> {
+        let head = self.head()?;
         let first = LeafIndex::default();
         Ok(GenesisAnswer {
-            head: self.head_block(since).await?,
-            entry: self.entry(first).await?,
-            inclusion: self.inclusion(first).await?,
+            entry: self.entry(&head, first).await?,
+            inclusion: self.inclusion(&head, first).await?,
+            head: self.head_block(&head, since).await?,
         })
     }
 
     /// The answer to `POST /v1/lookup`.
     pub async fn lookup(&self, request: &LookupRequest) -> Result<LookupAnswer, DirectoryError> {
-        let head = self.head_block(request.since).await?;
-        let climbed = self.climb(&request.label);
-        let found = self
-            .found(&request.label, climbed.latest, request.logged)
-            .await?;
+        let (head, climbed, index) = self.published.read(|index, head| {
+            let climbed = self.climb(index, &request.label);
+            let proof = index.prove(&climbed.searched);
+            (Arc::clone(head), climbed, proof)
+        })?;
+        let found = self.found(&head, &request.label, climbed.latest, request.logged);
         Ok(LookupAnswer {
-            head,
+            found: found.await?,
+            head: self.head_block(&head, request.since).await?,
             vrf: climbed.proofs,
-            index: self.index.prove(&climbed.searched),
-            found,
+            index,
         })
     }
 
     /// The answer to `POST /v1/history`.
     pub async fn history(&self, request: &HistoryRequest) -> Result<HistoryAnswer, DirectoryError> {
-        let head = self.head_block(request.since).await?;
         let label = &request.label;
-        let mut climbed = self.climb(label);
-        let mut versions = Vec::new();
-        let mut next = Some(request.from).filter(|from| Some(*from) <= climbed.latest);
-        while let Some(version) = next {
-            let (vrf, output) = self.vrf.prove(&label.vrf_input(version));
-            climbed.searched.push(output.index_key());
+        let (head, climbed, proved, index) = self.published.read(|index, head| {
+            let mut climbed = self.climb(index, label);
+            let mut proved = Vec::new();
+            let mut next = Some(request.from).filter(|from| Some(*from) <= climbed.latest);
+            while let Some(version) = next {
+                let (proof, key) = self.vrf.prove(label, version);
+                climbed.searched.push(key);
+                proved.push((version, proof));
+                next = version
+                    .next()
+                    .filter(|next| Some(*next) <= climbed.latest && proved.len() < MAX_VERSIONS);
+            }
+            let index = index.prove(&climbed.searched);
+            (Arc::clone(head), climbed, proved, index)
+        })?;
+        let mut versions = Vec::with_capacity(proved.len());
+        for (version, vrf) in proved {
             let key = self.open(label, version).await?;
             versions.push(VersionAnswer {
                 version,
                 vrf,
-                entry: self.entry(key.position).await?,
+                entry: self.entry(&head, key.position).await?,
                 opening: key.opening,
                 key_set: key.key_set,
                 position: key.position,
-                inclusion: self.inclusion(key.position).await?,
+                inclusion: self.inclusion(&head, key.position).await?,
             });
-            next = version
-                .next()
-                .filter(|next| Some(*next) <= climbed.latest && versions.len() < MAX_VERSIONS);
         }
-        let found = self.found(label, climbed.latest, false).await?;
+        let found = self.found(&head, label, climbed.latest, false).await?;
         let lookup = LookupAnswer {
-            head,
+            head: self.head_block(&head, request.since).await?,
             vrf: climbed.proofs,
-            index: self.index.prove(&climbed.searched),
+            index,
             found,
         };
         Ok(HistoryAnswer { lookup, versions })
@@ -154,39 +197,63 @@ impl<R: Rows> Directory<'_, R> {
 
     /// The answer to `POST /v1/stream`.
     pub async fn stream(&self, request: &StreamRequest) -> Result<StreamAnswer, DirectoryError> {
-        let head = self.head_block(request.since).await?;
         let stream = &request.stream;
-        // The version asked for, or that of the first release that shipped the file.
-        let (version, entry) = if let Some(version) = &request.version {
-            let entry = self.statement(&stream.version_index(version)).await?;
-            (Some(version.clone()), entry)
-        } else if let Some(digest) = &request.digest {
-            let entry = self.statement(&stream.digest_index(digest)).await?;
-            (entry.as_deref().and_then(release_version), entry)
-        } else {
-            (None, None)
+        let found = loop {
+            // The version asked for, or that of the first release that shipped the file. The
+            // index keeps a digest's first entry, so this goes round twice at the most.
+            let (version, shipped) = if let Some(version) = &request.version {
+                (Some(version.clone()), None)
+            } else if let Some(digest) = &request.digest {
+                let searched = stream.digest_index(digest);
+                let leaf = self.published.read(|index, _| index.value(&searched))?;
+                let version = match leaf {
+                    None => None,
+                    Some(leaf) => {
+                        let head = self.head()?;
+                        release_version(&self.statement(&head, &leaf).await?)
+                    }
+                };
+                (version, Some((searched, leaf)))
+            } else {
+                (None, None)
+            };
+            let found = self.published.read(|index, head| {
+                let entry = match (&shipped, &version) {
+                    (Some((searched, leaf)), _) if index.value(searched) == *leaf => *leaf,
+                    (Some(_), _) => return None,
+                    (None, Some(version)) => index.value(&stream.version_index(version)),
+                    (None, None) => None,
+                };
+                let yank = version
+                    .as_ref()
+                    .and_then(|v| index.value(&stream.yank_index(v)));
+                let seq = climb(|seq: Seq| index.value(&stream.seq_index(seq)).is_some());
+                Some(StreamFound {
+                    head: Arc::clone(head),
+                    index: index.prove(&request.searched(version.as_ref(), seq)),
+                    entry,
+                    yank,
+                    latest: seq.map(|seq| (seq, index.value(&stream.seq_index(seq)))),
+                })
+            })?;
+            if let Some(found) = found {
+                break found;
+            }
         };
-        let yank = match &version {
-            Some(version) => self.statement(&stream.yank_index(version)).await?,
+        let head = &found.head;
+        let latest = match found.latest {
             None => None,
-        };
-        let latest_seq = climb(|seq: Seq| self.index.value(&stream.seq_index(seq)).is_some());
-        let latest = match latest_seq {
-            None => None,
-            Some(seq) => Some(LatestAnswer {
+            Some((_, None)) => return Err(DirectoryError::Inconsistent("a statement")),
+            Some((seq, Some(leaf))) => Some(LatestAnswer {
                 seq,
-                entry: self
-                    .statement(&stream.seq_index(seq))
-                    .await?
-                    .ok_or(DirectoryError::Inconsistent("a statement"))?,
+                entry: self.statement(head, &leaf).await?,
             }),
         };
-        let searched = request.searched(version.as_ref(), latest_seq);
         Ok(StreamAnswer {
-            head,
-            index: self.index.prove(&searched),
-            entry,
-            yank,
+            head: self.head_block(head, request.since).await?,
+            index: found.index,
+            entry: self.statement_if_any(head, found.entry).await?,
+            yank: self.statement_if_any(head, found.yank).await?,
             latest,
         })
     }
@@ -198,16 +265,28 @@ impl<R: Rows> Directory<'_, R> {
         since: Option<TreeSize>,
     ) -> Result<ArtifactAnswer, DirectoryError> {
         let searched = artifact_index(digest);
+        let (head, leaf, index) = self.published.read(|index, head| {
+            let leaf = index.value(&searched);
+            (Arc::clone(head), leaf, index.prove(&[searched]))
+        })?;
         Ok(ArtifactAnswer {
-            head: self.head_block(since).await?,
-            index: self.index.prove(&[searched]),
-            entry: self.statement(&searched).await?,
+            head: self.head_block(&head, since).await?,
+            index,
+            entry: self.statement_if_any(&head, leaf).await?,
         })
     }
 
+    fn head(&self) -> Result<Arc<PublishedHead>, DirectoryError> {
+        self.published.read(|_, head| Arc::clone(head))
+    }
+
     /// The head, with a consistency proof if the reader remembers one.
-    pub async fn head_block(&self, since: Option<TreeSize>) -> Result<HeadBlock, DirectoryError> {
-        let size = self.head.tree.size;
+    pub async fn head_block(
+        &self,
+        head: &PublishedHead,
+        since: Option<TreeSize>,
+    ) -> Result<HeadBlock, DirectoryError> {
+        let size = head.tree.size;
         let consistency = match since {
             None => None,
             Some(since) if since > size => {
@@ -216,21 +295,20 @@ impl<R: Rows> Directory<'_, R> {
             Some(since) => Some(source::consistency(self.rows, since, size).await?),
         };
         Ok(HeadBlock {
-            checkpoint: self.head.note.clone(),
+            checkpoint: head.note.clone(),
             consistency,
-            epoch: self.head.epoch.clone(),
-            epoch_proof: self.head.epoch_proof.clone(),
+            epoch: head.epoch.clone(),
+            epoch_proof: head.epoch_proof.clone(),
         })
     }
 
-    fn climb(&self, label: &Label) -> Climbed {
+    fn climb(&self, index: &Tree, label: &Label) -> Climbed {
         let (mut proofs, mut searched) = (Vec::new(), Vec::new());
         let latest = climb(|version: Version| {
-            let (proof, output) = self.vrf.prove(&label.vrf_input(version));
-            let index = output.index_key();
+            let (proof, key) = self.vrf.prove(label, version);
             proofs.push(proof);
-            searched.push(index);
-            self.index.value(&index).is_some()
+            searched.push(key);
+            index.value(&key).is_some()
         });
         Climbed {
             proofs,
@@ -241,6 +319,7 @@ impl<R: Rows> Directory<'_, R> {
 
     async fn found(
         &self,
+        head: &PublishedHead,
         label: &Label,
         latest: Option<Version>,
         with_position: bool,
@@ -250,21 +329,25 @@ impl<R: Rows> Directory<'_, R> {
         };
         let key = self.open(label, version).await?;
         let logged = if with_position {
-            Some(self.logged(key.position).await?)
+            Some(self.logged(head, key.position).await?)
         } else {
             None
         };
         Ok(Some(FoundAnswer {
             version,
-            entry: self.entry(key.position).await?,
+            entry: self.entry(head, key.position).await?,
             opening: key.opening,
             key_set: key.key_set,
             logged,
         }))
     }
 
-    async fn logged(&self, position: LeafIndex) -> Result<LoggedAnswer, DirectoryError> {
-        let last = self.head.tree.size.last();
+    async fn logged(
+        &self,
+        head: &PublishedHead,
+        position: LeafIndex,
+    ) -> Result<LoggedAnswer, DirectoryError> {
+        let last = head.tree.size.last();
         let epoch_position = self
             .rows
             .epoch_after(position)
@@ -274,10 +357,10 @@ impl<R: Rows> Directory<'_, R> {
             .ok_or(DirectoryError::Inconsistent("an epoch"))?;
         Ok(LoggedAnswer {
             position,
-            inclusion: self.inclusion(position).await?,
-            epoch: self.entry(epoch_position).await?,
+            inclusion: self.inclusion(head, position).await?,
+            epoch: self.entry(head, epoch_position).await?,
             epoch_position,
-            epoch_inclusion: self.inclusion(epoch_position).await?,
+            epoch_inclusion: self.inclusion(head, epoch_position).await?,
         })
     }
 
@@ -290,22 +373,42 @@ impl<R: Rows> Directory<'_, R> {
         key.ok_or(DirectoryError::Inconsistent("a key entry"))
     }
 
-    /// The statement entry that the index holds at `index`.
-    async fn statement(&self, index: &IndexKey) -> Result<Option<Vec<u8>>, DirectoryError> {
-        let Some(leaf) = self.index.value(index) else {
-            return Ok(None);
-        };
-        let position = self.rows.statement(&leaf).await?;
+    /// The statement entry with this leaf hash.
+    async fn statement(
+        &self,
+        head: &PublishedHead,
+        leaf: &Hash,
+    ) -> Result<Vec<u8>, DirectoryError> {
+        let position = self.rows.statement(leaf).await?;
         let position = position.ok_or(DirectoryError::Inconsistent("a statement"))?;
-        Ok(Some(self.entry(position).await?))
+        self.entry(head, position).await
     }
 
-    async fn entry(&self, position: LeafIndex) -> Result<Vec<u8>, DirectoryError> {
-        Ok(source::entry(self.rows, position, self.head.tree.size).await?)
+    async fn statement_if_any(
+        &self,
+        head: &PublishedHead,
+        leaf: Option<Hash>,
+    ) -> Result<Option<Vec<u8>>, DirectoryError> {
+        match leaf {
+            None => Ok(None),
+            Some(leaf) => Ok(Some(self.statement(head, &leaf).await?)),
+        }
     }
 
-    async fn inclusion(&self, position: LeafIndex) -> Result<Vec<Hash>, DirectoryError> {
-        Ok(source::inclusion(self.rows, position, self.head.tree.size).await?)
+    async fn entry(
+        &self,
+        head: &PublishedHead,
+        position: LeafIndex,
+    ) -> Result<Vec<u8>, DirectoryError> {
+        Ok(source::entry(self.rows, position, head.tree.size).await?)
+    }
+
+    async fn inclusion(
+        &self,
+        head: &PublishedHead,
+        position: LeafIndex,
+    ) -> Result<Vec<Hash>, DirectoryError> {
+        Ok(source::inclusion(self.rows, position, head.tree.size).await?)
     }
 }
 

@@ -14,8 +14,9 @@ use plainsight_specs::note::VerifierKey;
 use plainsight_specs::vrf;
 
 use crate::config::{Config, FILE_NAME};
+use crate::objects::ObjectsAddress;
 use crate::signer::{KeyError, create_seed, log_signer};
-use crate::store::{NewLog, Store, StoreError, WriterLock, private_file};
+use crate::store::{DatabaseAddress, NewLog, Store, StoreError, WriterLock, private_file};
 
 /// What a log is made from.
 #[derive(Debug)]
@@ -40,6 +41,10 @@ pub struct InitOptions {
     pub heartbeat_s: u64,
     /// The log that this one continues.
     pub predecessor: Option<Predecessor>,
+    /// The database; if there is none, a file in the folder.
+    pub database: Option<DatabaseAddress>,
+    /// Where its public objects are; a folder in the folder without it.
+    pub objects: Option<ObjectsAddress>,
 }
 
 impl InitOptions {
@@ -56,6 +61,8 @@ impl InitOptions {
             max_clock_skew_ms: 60_000,
             heartbeat_s: 3_600,
             predecessor: None,
+            database: None,
+            objects: None,
         }
     }
 }
@@ -110,15 +117,30 @@ pub enum InitError {
 pub async fn init(options: &InitOptions) -> Result<Initialised, InitError> {
     let origin = Origin::parse(&options.origin)?;
     let dir = &options.dir;
-    let config = Config::in_folder(dir, origin.as_str(), options.listen);
+    let mut config = Config::in_folder(dir, origin.as_str(), options.listen);
+    if let Some(database) = &options.database {
+        config.database = database.clone();
+    }
+    if let Some(objects) = &options.objects {
+        config.objects = objects.clone();
+    }
     let config_path = dir.join(FILE_NAME);
     let keys = dir.join("keys");
-    for path in [&config_path, &config.database, &config.objects, &keys] {
+    let paths = [config_path.as_path(), &keys];
+    let others = config
+        .database
+        .file()
+        .into_iter()
+        .chain(config.objects.folder());
+    for path in paths.into_iter().chain(others) {
         if path.exists() {
-            return Err(InitError::Exists { path: path.clone() });
+            return Err(InitError::Exists {
+                path: path.to_owned(),
+            });
         }
     }
-    for folder in [dir, &keys, &config.objects] {
+    let folders = [dir.as_path(), &keys];
+    for folder in folders.into_iter().chain(config.objects.folder()) {
         std::fs::create_dir_all(folder).map_err(file_error(folder))?;
     }
     let lock = WriterLock::take(&config.database)?;

@@ -7,10 +7,12 @@
 //! | [`objects`] | public state: immutable objects and one checkpoint |
 //! | `publish`, `pool`, `sequencer` | from a request to a position in the log |
 //! | [`publication`] | from a sequenced head to a published checkpoint; [`cosigners`] asks auditors |
-//! | [`directory`], [`source`] | answers to readers |
+//! | `election`, `forward` | which of many replicas writes, and how publishers reach it |
+//! | [`directory`], [`source`], `view` | answers to readers |
 //! | `recovery` | start-up, and the same after any failed write |
 //! | `http` | who asks for what |
 //! | [`check`](mod@check) | verifies all of it |
+//! | [`gc`] | removes partial objects that nobody needs |
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,10 +26,18 @@
 //! # }
 //! ```
 
+// The tests' own parts name this crate as another would.
+#[cfg(test)]
+extern crate self as plainsight_log_server;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 pub mod check;
 pub mod config;
 pub mod cosigners;
 pub mod directory;
+pub mod gc;
 pub mod init;
 pub mod objects;
 pub mod publication;
@@ -37,6 +47,10 @@ pub mod store;
 pub mod token;
 
 mod clock;
+mod election;
+#[cfg(test)]
+mod fault_table;
+mod forward;
 mod http;
 mod materialise;
 mod pool;
@@ -45,6 +59,7 @@ mod recovery;
 mod sequencer;
 mod server;
 mod shared;
+mod view;
 
 pub use check::check;
 pub use config::Config;

@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use plainsight_log_server::store::{Store, TokenRole};
-use plainsight_log_server::{Config, InitOptions, Server, add_token, check, init};
+use plainsight_log_server::objects::{Objects, ObjectsAddress};
+use plainsight_log_server::store::{DatabaseAddress, Store, TokenRole};
+use plainsight_log_server::{Config, InitOptions, Server, add_token, check, gc, init};
 use plainsight_specs::codec;
 use plainsight_specs::ed25519::PublicKey;
 
@@ -39,6 +42,19 @@ enum Command {
     Check {
         #[command(flatten)]
         place: Place,
+        /// Write objects that are missing again, if the entries are proven to be what was
+        /// signed. Nothing that is there is changed.
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Remove partial tiles and bundles whose full ones are published.
+    Gc {
+        #[command(flatten)]
+        place: Place,
+        /// How long the full one must have been there, in seconds; else what the configuration
+        /// says.
+        #[arg(long)]
+        grace_s: Option<u64>,
     },
 }
 
@@ -97,6 +113,13 @@ struct InitArgs {
     /// A public key (base64) for protections and canaries; without one, a key is made.
     #[arg(long, value_parser = public_key)]
     protections: Vec<PublicKey>,
+    /// The database: a file, or `postgres://user@host/database`; without it, a file in the folder.
+    #[arg(long)]
+    database: Option<DatabaseAddress>,
+    /// The public objects: a folder, or `s3://bucket/prefix`, whose endpoint and credentials come
+    /// from the environment; without it, a folder in the folder.
+    #[arg(long)]
+    objects: Option<ObjectsAddress>,
     /// How many keys of each role must sign.
     #[arg(long, default_value_t = 1)]
     threshold: u8,
@@ -134,15 +157,48 @@ async fn main() -> Result<()> {
             store.close().await;
             Ok(())
         }
-        Command::Check { place } => {
-            let report = check(&place.load()?).await?;
-            println!("{report}");
-            if report.faults.is_empty() {
-                return Ok(());
-            }
-            bail!("{} faults", report.faults.len());
-        }
+        Command::Check { place, repair } => verify(&place.load()?, repair).await,
+        Command::Gc { place, grace_s } => collect(&place.load()?, grace_s).await,
     }
+}
+
+async fn verify(config: &Config, repair: bool) -> Result<()> {
+    // Drawn on a terminal only.
+    let bar = indicatif::ProgressBar::new(0);
+    let style = "{bar:40} {human_pos}/{human_len} entries, {eta} left";
+    bar.set_style(indicatif::ProgressStyle::with_template(style)?);
+    let drawn = bar.clone();
+    let options = check::Options {
+        progress: Some(Arc::new(move |done, of| {
+            drawn.set_length(of);
+            drawn.set_position(done);
+        })),
+    };
+    let report = if repair {
+        check::repair(config, &options).await
+    } else {
+        check::check_with(config, &options).await
+    };
+    bar.finish_and_clear();
+    let report = report?;
+    println!("{report}");
+    if report.is_well() {
+        return Ok(());
+    }
+    bail!("the log is not as it should be");
+}
+
+async fn collect(config: &Config, grace_s: Option<u64>) -> Result<()> {
+    let objects = Objects::open(&config.objects)?;
+    let Some(public) = objects.checkpoint().await? else {
+        println!("nothing is published yet");
+        return Ok(());
+    };
+    let grace = grace_s.map_or_else(|| config.gc.grace(), Duration::from_secs);
+    let size = public.head().size;
+    let collected = gc::collect(&objects, size, grace, SystemTime::now()).await?;
+    println!("{collected}");
+    Ok(())
 }
 
 async fn make(args: InitArgs) -> Result<()> {
@@ -157,6 +213,8 @@ async fn make(args: InitArgs) -> Result<()> {
         max_clock_skew_ms: args.max_clock_skew_ms,
         heartbeat_s: args.heartbeat_s,
         predecessor: None,
+        database: args.database,
+        objects: args.objects,
     })
     .await?;
     eprintln!("configuration: {}", made.config_path.display());

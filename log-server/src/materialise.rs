@@ -3,20 +3,18 @@
 //! Full ones as they fill up; partial ones only for sizes that are going to be signed, since
 //! readers may ask for those of every signed size and of no other.
 
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use bytes::Bytes;
 use plainsight_specs::hash::{Hash, leaf_hash};
 use plainsight_specs::merkle::build::tiles_for_root;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::tile::{Edge, TileError, TileKind, TilePath, bundle_to_bytes};
 
-use crate::recovery::{WriteError, entries, refuse};
+use crate::recovery::{WriteError, refuse};
 use crate::source::{self, LogSource, SourceError};
 use crate::store::StoreError;
 
-/// Entries read at a time: bounds the memory of a long catch-up.
-const CHUNK: u64 = 16_384;
-/// Objects written at a time: each waits for the disk.
-const WRITES: usize = 8;
+/// Entries read and written at a time: bounds the memory of a long catch-up.
+const CHUNK: u64 = 4_096;
 
 /// Writes objects from a size on.
 pub(crate) struct Materialiser {
@@ -35,11 +33,15 @@ impl Materialiser {
             }
             Err(error) => return Err(error.into()),
         };
+        let published = source.store.progress().await?.published;
+        source.objects.raise_published(published);
         Ok(Self { source, edge })
     }
 
-    /// Starts from nothing: objects that are there are compared.
-    pub(crate) fn from_nothing(source: LogSource) -> Self {
+    /// Starts from nothing, where `published` was public once: objects that are there are
+    /// compared.
+    pub(crate) fn from_nothing(source: LogSource, published: TreeSize) -> Self {
+        source.objects.raise_published(published);
         Self {
             source,
             edge: Edge::new(),
@@ -55,7 +57,7 @@ impl Materialiser {
             let to = size.get().min(from.saturating_add(CHUNK));
             // The bundle that the last size left partial is written again, wider.
             let bundles_from = from - from % 256;
-            let entries = entries(&self.source.store, bundles_from, to).await?;
+            let entries = self.source.entries(bundles_from, to).await?;
             let new = usize::try_from(from - bundles_from).unwrap_or(usize::MAX);
             let leaves: Vec<Hash> = entries
                 .iter()
@@ -63,6 +65,10 @@ impl Materialiser {
                 .map(|entry| leaf_hash(entry))
                 .collect();
             let mut objects = self.edge.append(&leaves).map_err(|error| corrupt(&error))?;
+            // Before any of it gets a final name.
+            if to == size.get() && self.edge.root() != head.root {
+                return refuse("the entries do not hash to the root that was sequenced");
+            }
             for (index, bundle) in (bundles_from / 256..).zip(entries.chunks(256)) {
                 let width = u16::try_from(bundle.len()).unwrap_or(u16::MAX);
                 if let Some(path) = TilePath::entries(index, width) {
@@ -74,20 +80,14 @@ impl Materialiser {
             }
             // A chunk's own right edge is no size that is signed.
             objects.retain(|(path, _)| path.is_full() || is_at_edge(path, size));
-            self.write(objects).await?;
+            let objects = objects
+                .into_iter()
+                .map(|(path, bytes)| (path, Bytes::from(bytes)));
+            self.source.objects.put(objects.collect()).await?;
         }
         if self.edge.root() != head.root {
             return refuse("the tiles do not hash to the root that was sequenced");
         }
-        Ok(())
-    }
-
-    async fn write(&self, objects: Vec<(TilePath, Vec<u8>)>) -> Result<(), WriteError> {
-        stream::iter(objects)
-            .map(|(path, bytes)| async move { self.source.objects.put(&path, bytes).await })
-            .buffer_unordered(WRITES)
-            .try_collect::<()>()
-            .await?;
         Ok(())
     }
 }

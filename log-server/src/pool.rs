@@ -78,6 +78,8 @@ pub(crate) struct Pool {
 struct Queue {
     waiting: VecDeque<Pending>,
     bytes: usize,
+    /// Whether there is a writer that takes from it.
+    is_open: bool,
 }
 
 impl Pool {
@@ -98,7 +100,8 @@ impl Pool {
         let bytes: usize = entries.iter().map(Pending::bytes).sum();
         {
             let mut queue = self.lock();
-            if queue.waiting.len() + entries.len() > self.max_entries
+            if !queue.is_open
+                || queue.waiting.len() + entries.len() > self.max_entries
                 || queue.bytes + bytes > self.max_bytes
             {
                 return Err(Full);
@@ -131,9 +134,15 @@ impl Pool {
         self.filled.notified().await;
     }
 
-    /// Drops all that waits: nobody is going to sequence it.
-    pub(crate) fn clear(&self) {
+    /// Lets entries in: there is a writer.
+    pub(crate) fn open(&self) {
+        self.lock().is_open = true;
+    }
+
+    /// Drops all that waits, and lets nothing in: nobody is going to sequence it.
+    pub(crate) fn close(&self) {
         let mut queue = self.lock();
+        queue.is_open = false;
         queue.waiting.clear();
         queue.bytes = 0;
     }
@@ -159,9 +168,26 @@ mod tests {
         }
     }
 
+    fn open(max_entries: usize, max_bytes: usize) -> Pool {
+        let pool = Pool::new(max_entries, max_bytes);
+        pool.open();
+        pool
+    }
+
+    #[test]
+    fn without_a_writer_nothing_waits() {
+        let pool = open(2, 1_000);
+        pool.submit(vec![pending(1)]).unwrap();
+        pool.close();
+        assert!(pool.take().is_empty());
+        assert_eq!(pool.submit(vec![pending(1)]), Err(Full));
+        pool.open();
+        pool.submit(vec![pending(1)]).unwrap();
+    }
+
     #[test]
     fn refuses_above_its_count_and_takes_none_of_it() {
-        let pool = Pool::new(2, 1_000);
+        let pool = open(2, 1_000);
         pool.submit(vec![pending(1)]).unwrap();
         assert_eq!(pool.submit(vec![pending(1), pending(1)]), Err(Full));
         pool.submit(vec![pending(1)]).unwrap();
@@ -171,7 +197,7 @@ mod tests {
 
     #[test]
     fn refuses_above_its_bytes_until_they_are_taken() {
-        let pool = Pool::new(100, 10);
+        let pool = open(100, 10);
         pool.submit(vec![pending(6)]).unwrap();
         assert_eq!(pool.submit(vec![pending(5)]), Err(Full));
         pool.take();
@@ -180,7 +206,7 @@ mod tests {
 
     #[test]
     fn one_commit_takes_a_bounded_batch_in_order() {
-        let pool = Pool::new(10_000, 1 << 30);
+        let pool = open(10_000, 1 << 30);
         pool.submit((0..5_000).map(|n| pending(n % 7 + 1)).collect())
             .unwrap();
         let first = pool.take();
@@ -194,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_queued_before_the_wait_wakes_it() {
-        let pool = Pool::new(10, 100);
+        let pool = open(10, 100);
         pool.submit(vec![pending(1)]).unwrap();
         pool.filled().await;
         assert_eq!(pool.take().len(), 1);

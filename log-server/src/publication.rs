@@ -25,10 +25,9 @@ use tokio::sync::{Mutex, watch};
 
 use crate::clock::now_ms;
 use crate::cosigners::Auditors;
-use crate::directory::PublishedHead;
 use crate::materialise::Materialiser;
 use crate::objects::ObjectError;
-use crate::recovery::{WriteError, advance, refuse};
+use crate::recovery::{Recovered, WriteError, refuse, show_published};
 use crate::sequencer::may_be_signed;
 use crate::shared::Shared;
 use crate::source::SourceError;
@@ -42,6 +41,8 @@ pub(crate) struct Publisher {
     materialiser: Option<Materialiser>,
     /// A note that was signed and not published.
     unpublished: Option<CheckpointRow>,
+    /// The size of the last one that was.
+    published: TreeSize,
     rebuild: bool,
 }
 
@@ -50,16 +51,16 @@ impl Publisher {
         shared: Arc<Shared>,
         writer: Arc<Mutex<Writer>>,
         auditors: Option<Auditors>,
-        unpublished: Option<CheckpointRow>,
-        rebuild: bool,
+        recovered: &Recovered,
     ) -> Self {
         Self {
             shared,
             writer,
             auditors,
             materialiser: None,
-            unpublished,
-            rebuild,
+            unpublished: recovered.unpublished.clone(),
+            published: recovered.published,
+            rebuild: recovered.rebuild,
         }
     }
 
@@ -69,7 +70,7 @@ impl Publisher {
         let mut epoch = self.shared.epoch.subscribe();
         loop {
             let due = *epoch.borrow_and_update();
-            let due = due.filter(|head| head.size > *self.shared.published.borrow());
+            let due = due.filter(|head| head.size > self.published);
             if due.is_none() && self.unpublished.is_none() && !self.rebuild {
                 if *stop.borrow() {
                     return Ok(());
@@ -82,7 +83,7 @@ impl Publisher {
             }
             match self.publish(due).await {
                 Ok(()) => {}
-                Err(WriteError::Objects(error)) if is_transient(&error) => {
+                Err(WriteError::Objects(error)) if error.is_transient() => {
                     tracing::error!(%error, "publication failed; trying again");
                     self.materialiser = None;
                     tokio::time::sleep(self.shared.config.publication.retry()).await;
@@ -115,7 +116,14 @@ impl Publisher {
             .published(row.tree.size, now_ms())
             .await?;
         self.unpublished = None;
-        self.show(note, row.tree).await
+        self.published = row.tree.size;
+        tracing::info!(size = row.tree.size.get(), "published");
+        self.shared.show(Some(CheckpointRow {
+            cosigned: Some(note),
+            published: true,
+            ..row
+        }));
+        Ok(())
     }
 
     /// P2 to P5.
@@ -220,14 +228,6 @@ impl Publisher {
         }
     }
 
-    /// P9, the second half.
-    async fn show(&self, note: Vec<u8>, tree: TreeHead) -> Result<(), WriteError> {
-        let head = PublishedHead::gather(note, tree, &self.shared.source).await?;
-        advance(&self.shared, head).await?;
-        tracing::info!(size = tree.size.get(), "published");
-        Ok(())
-    }
-
     /// Writes all public objects again, from the database.
     async fn rebuild(&mut self) -> Result<(), WriteError> {
         let source = self.shared.source.clone();
@@ -237,7 +237,7 @@ impl Publisher {
             return Err(StoreError::Corrupt("no note for what is published".into()).into());
         };
         let mut above = TreeSize::ZERO;
-        let mut materialiser = Materialiser::from_nothing(source.clone());
+        let mut materialiser = Materialiser::from_nothing(source.clone(), published);
         loop {
             let signed = source.store.checkpoints_above(above, 256).await?;
             for signed in &signed {
@@ -249,23 +249,15 @@ impl Publisher {
             }
         }
         self.materialiser = Some(materialiser);
-        let note = row.cosigned.unwrap_or(row.note);
-        source.objects.publish(&note).await?;
+        let note = row.cosigned.as_ref().unwrap_or(&row.note);
+        source.objects.publish(note).await?;
         tracing::warn!(
             size = published.get(),
             "the public objects were written again"
         );
-        self.show(note, row.tree).await
+        show_published(&self.shared, Some(row)).await?;
+        Ok(())
     }
-}
-
-/// Whether the same write may succeed later. Other bytes under a final name, or a checkpoint that
-/// is ahead, are not going away.
-fn is_transient(error: &ObjectError) -> bool {
-    matches!(
-        error,
-        ObjectError::Store(_) | ObjectError::File { .. } | ObjectError::Cancelled
-    )
 }
 
 impl From<reqwest::Error> for WriteError {
@@ -280,7 +272,9 @@ pub(crate) fn is_final(error: &WriteError) -> bool {
         WriteError::Refused(_)
         | WriteError::Source(SourceError::Tile { .. })
         | WriteError::Store(StoreError::Corrupt(_)) => true,
-        WriteError::Objects(error) => !is_transient(error),
+        // Another writer may have published it, which the next term finds out.
+        WriteError::Objects(ObjectError::Larger { .. }) => false,
+        WriteError::Objects(error) => !error.is_transient(),
         _ => false,
     }
 }

@@ -217,7 +217,7 @@ async fn queue_key(
         };
         return Ok(Step::Done(Err(error("version", &message))));
     }
-    let previous = latest.and_then(|row| KeySet::parse(&row.key_set).ok());
+    let previous = latest.and_then(|row| KeySet::parse(&row.key_set?).ok());
     if let Continuity::Reset(reason) = key_set.continuity(previous.as_ref()) {
         // Allowed: whoever lost their keys must be able to go on. Every reader will say so.
         tracing::info!(?reason, "a key set does not continue the one before it");
@@ -287,7 +287,8 @@ async fn logged(shared: &Shared, key: &Key) -> Result<Option<Published>, StoreEr
             None => return Ok(None),
             Some(row) => (
                 row.position,
-                row.key_set == *key_set && row.opening == opening,
+                row.key_set.as_ref() == Some(key_set)
+                    && row.opening.as_deref() == Some(opening.as_slice()),
             ),
         },
         Key::Seq { stream, seq, leaf } => match store.statement(stream, *seq).await? {

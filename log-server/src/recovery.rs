@@ -5,17 +5,20 @@
 //! unknown: what is in memory is then dropped, never patched. The refusals are the signs of a
 //! restored backup, of a lost commit or of another log's files.
 
+use std::sync::Arc;
+
+use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 use plainsight_specs::entry::Genesis;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::policy::PolicyError;
 use plainsight_specs::rules::Replay;
 
 use crate::clock::now_ms;
-use crate::directory::PublishedHead;
 use crate::objects::ObjectError;
-use crate::shared::{Shared, View};
+use crate::shared::Shared;
 use crate::source::SourceError;
-use crate::store::{CheckpointRow, Head, StoreError, Writer};
+use crate::store::{CheckpointRow, Head, LogRow, StoreError, Writer};
+use crate::view;
 
 /// Why the log is not, or no longer, written.
 #[derive(Debug, thiserror::Error)]
@@ -43,57 +46,39 @@ pub(crate) struct Recovered {
     pub(crate) head: Head,
     /// A checkpoint that was signed and not published: it goes first.
     pub(crate) unpublished: Option<CheckpointRow>,
+    /// The size of the newest checkpoint that was.
+    pub(crate) published: TreeSize,
     /// Objects that were public are missing: all are written again.
     pub(crate) rebuild: bool,
 }
 
-/// Reads everything back. Sets what readers are answered from on the way.
-pub(crate) async fn recover(shared: &Shared, writer: &mut Writer) -> Result<Recovered, WriteError> {
+/// Reads everything back: from what readers are answered from, which was compared when it was
+/// read, or else from the first entry.
+pub(crate) async fn recover(
+    shared: &Arc<Shared>,
+    writer: &mut Writer,
+) -> Result<Recovered, WriteError> {
     let (store, objects) = (&shared.source.store, &shared.source.objects);
-    let log = store.log().await?;
-    if log.origin != shared.origin.as_str() || log.vkey != shared.vkey.to_string() {
-        return refuse("the key or origin is not the one that this log was made with");
-    }
-    if log.vrf_key != shared.keys.vrf.public().as_bytes() {
-        return refuse("the VRF key is not the one that this log was made with");
-    }
+    let log = identity(shared).await?;
     let progress = store.progress().await?;
     let head = store.head().await?;
     let public = objects.checkpoint().await?;
-    let public_head = public
-        .as_ref()
-        .map(plainsight_specs::checkpoint::UnverifiedCheckpoint::head);
+    let public_head = public.as_ref().map(UnverifiedCheckpoint::head);
     if public_head.is_some_and(|public| public.size > head.tree.size) {
         return refuse("a larger checkpoint is published than the database knows of");
     }
+    let replayed = replay(shared, &head, public_head).await?;
 
     // Killed between publishing and noting it: what is public is published.
-    let published = match public_head {
-        Some(public) if public.size > progress.published => public.size,
-        _ => progress.published,
-    };
-    let replayed = replay(shared, &head, public_head, published).await?;
-    if let Some(at_published) = replayed.at_published {
-        let row = store.checkpoint(published).await?;
-        let row = row.ok_or_else(|| StoreError::Corrupt("no note for what is published".into()))?;
-        let note = match (&row.cosigned, &public) {
-            (Some(cosigned), _) => cosigned.clone(),
-            (None, Some(public)) if public.head() == row.tree => public.to_bytes(),
-            (None, _) => row.note.clone(),
-        };
-        if published > progress.published {
-            writer.cosigned(published, &note).await?;
-            writer.published(published, now_ms()).await?;
-        }
-        shared.set_signed(published);
-        let head = PublishedHead::gather(note, row.tree, &shared.source).await;
-        match head {
-            Ok(head) => show(shared, at_published, head).await,
-            Err(SourceError::Missing(path)) => {
-                tracing::warn!(path, "a public object is missing; all are written again");
-            }
-            Err(error) => return Err(error.into()),
-        }
+    let mut published = progress.published;
+    if let Some(public) = public.filter(|public| public.head().size > published) {
+        published = public.head().size;
+        writer.cosigned(published, &public.to_bytes()).await?;
+        writer.published(published, now_ms()).await?;
+    }
+    let row = store.published_checkpoint().await?;
+    if row.as_ref().map_or(TreeSize::ZERO, |row| row.tree.size) != published {
+        return Err(StoreError::Corrupt("no note for what is published".into()).into());
     }
     let newest = store.newest_checkpoint().await?;
     if let Some(newest) = &newest {
@@ -102,6 +87,7 @@ pub(crate) async fn recover(shared: &Shared, writer: &mut Writer) -> Result<Reco
     shared.set_sequenced(head.tree.size);
     shared.epoch.send_replace(replayed.at_epoch);
     // From here on readers are served, whether the log may be written or not.
+    let is_whole = show_published(shared, row).await?;
     if let Some(reason) = log.frozen {
         return refuse(&format!("the log is frozen: {reason}"));
     }
@@ -112,41 +98,78 @@ pub(crate) async fn recover(shared: &Shared, writer: &mut Writer) -> Result<Reco
     if now_ms().saturating_add(skew) < head.last_ms {
         return refuse("the clock is before the log's last epoch");
     }
-    let missing = public_head.map_or(TreeSize::ZERO, |public| public.size) < published
-        || (published > TreeSize::ZERO && shared.view.read().await.is_none());
+    let is_public = public_head.map_or(TreeSize::ZERO, |public| public.size) >= published;
     Ok(Recovered {
         replay: replayed.replay,
         head,
+        published,
         unpublished: newest.filter(|row| row.tree.size > published),
-        rebuild: missing,
+        rebuild: !(is_whole && is_public),
     })
+}
+
+/// Whether the keys and the origin are those that the log was made with.
+pub(crate) async fn identity(shared: &Shared) -> Result<LogRow, WriteError> {
+    let log = shared.source.store.log().await?;
+    if log.origin != shared.origin.as_str() || log.vkey != shared.vkey.to_string() {
+        return refuse("the key or origin is not the one that this log was made with");
+    }
+    if log.vrf_key != shared.keys.vrf.public().as_bytes() {
+        return refuse("the VRF key is not the one that this log was made with");
+    }
+    Ok(log)
+}
+
+/// Shows what is published, unless it is shown already. False if objects that it needs are
+/// missing.
+pub(crate) async fn show_published(
+    shared: &Arc<Shared>,
+    row: Option<CheckpointRow>,
+) -> Result<bool, WriteError> {
+    let shown = shared
+        .view
+        .head()
+        .map_or(TreeSize::ZERO, |head| head.tree.size);
+    let Some(row) = row.filter(|row| row.tree.size > shown) else {
+        return Ok(true);
+    };
+    match view::show(shared, row).await {
+        Ok(()) => Ok(true),
+        Err(WriteError::Source(SourceError::Missing(path))) => {
+            tracing::warn!(path, "a public object is missing; all are written again");
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 struct Replayed {
     replay: Replay,
-    at_published: Option<Replay>,
     at_epoch: Option<TreeHead>,
 }
 
-/// Replays every entry and compares the root at every size that was signed or published.
+/// Replays every entry that readers are not yet answered from, and compares the root at every
+/// size that was signed or published.
 async fn replay(
     shared: &Shared,
     head: &Head,
     public: Option<TreeHead>,
-    published: TreeSize,
 ) -> Result<Replayed, WriteError> {
-    let store = &shared.source.store;
-    let mut replay = Replay::new(shared.origin.clone());
-    let (mut at_published, mut at_epoch) = (None, None);
-    let mut signed = Signed::new();
+    let mut replay = match shared.view.replay() {
+        Some(shown) if shown.size() <= head.tree.size => shown,
+        _ => Replay::new(shared.origin.clone()),
+    };
+    let mut signed = Signed::above(replay.size());
+    let ends_at_epoch = |replay: &Replay| (replay.size() == head.epoch_size).then(|| replay.head());
+    let mut at_epoch = ends_at_epoch(&replay);
     while replay.size() < head.tree.size {
         let start = replay.size().get();
-        let segment = store.segment_at(start).await?;
-        let segment = segment
-            .filter(|segment| segment.start == start)
-            .ok_or_else(|| StoreError::Corrupt(format!("no segment begins at {start}")))?;
-        for entry in segment.entries()? {
-            if let Some(rule) = replay.step(entry).verdict() {
+        for entry in shared
+            .source
+            .entries_from(start, head.tree.size.get())
+            .await?
+        {
+            if let Some(rule) = replay.step(&entry).verdict() {
                 let at = replay.size();
                 return refuse(&format!("an entry before {at} breaks the rule {rule}"));
             }
@@ -159,32 +182,17 @@ async fn replay(
                     "what was signed at size {size} is not what the database holds"
                 ));
             }
-            if size == published {
-                at_published = Some(replay.clone());
-            }
-            if size == head.epoch_size {
-                at_epoch = Some(replay.head());
-            }
+            at_epoch = at_epoch.or_else(|| ends_at_epoch(&replay));
         }
     }
     if replay.head() != head.tree {
         return refuse("the segments do not hash to the head's root");
     }
-    if signed
-        .at(
-            shared,
-            TreeSize::new(i64::MAX.cast_unsigned()).unwrap_or_default(),
-        )
-        .await?
-        .is_some()
-    {
+    let largest = TreeSize::new(i64::MAX.cast_unsigned()).unwrap_or_default();
+    if signed.at(shared, largest).await?.is_some() {
         return refuse("a larger size was signed than the database holds");
     }
-    Ok(Replayed {
-        replay,
-        at_published,
-        at_epoch,
-    })
+    Ok(Replayed { replay, at_epoch })
 }
 
 /// The signed heads in order, read a page at a time.
@@ -197,10 +205,10 @@ struct Signed {
 impl Signed {
     const PAGE: u32 = 256;
 
-    fn new() -> Self {
+    fn above(above: TreeSize) -> Self {
         Self {
             page: std::collections::VecDeque::new(),
-            above: TreeSize::ZERO,
+            above,
             is_last: false,
         }
     }
@@ -227,80 +235,6 @@ impl Signed {
             _ => Ok(None),
         }
     }
-}
-
-/// Sets what readers are answered from.
-pub(crate) async fn show(shared: &Shared, replay: Replay, head: PublishedHead) {
-    let size = head.tree.size;
-    *shared.view.write().await = Some(View { replay, head });
-    shared.published.send_replace(size);
-}
-
-/// Moves what readers are answered from to a newer head.
-pub(crate) async fn advance(shared: &Shared, head: PublishedHead) -> Result<(), WriteError> {
-    let mut view = shared.view.write().await;
-    let replay = match view.take() {
-        Some(view) => view.replay,
-        None => Replay::new(shared.origin.clone()),
-    };
-    let replay = read_up_to(shared, replay, head.tree).await?;
-    let size = head.tree.size;
-    *view = Some(View { replay, head });
-    drop(view);
-    shared.published.send_replace(size);
-    Ok(())
-}
-
-async fn read_up_to(
-    shared: &Shared,
-    mut replay: Replay,
-    target: TreeHead,
-) -> Result<Replay, WriteError> {
-    while replay.size() < target.size {
-        let start = replay.size().get();
-        let segment = shared.source.store.segment_at(start).await?;
-        let segment =
-            segment.ok_or_else(|| StoreError::Corrupt(format!("entry {start} is not there")))?;
-        let skip = usize::try_from(start - segment.start).unwrap_or(usize::MAX);
-        for entry in segment.entries()?.into_iter().skip(skip) {
-            if replay.size() == target.size {
-                break;
-            }
-            replay.step(entry);
-        }
-    }
-    if replay.head() != target || replay.final_epoch().is_none() {
-        return refuse("what was published is not what the database holds");
-    }
-    Ok(replay)
-}
-
-/// The entries from `from` to before `to`, out of the segments.
-pub(crate) async fn entries(
-    store: &crate::store::Store,
-    from: u64,
-    to: u64,
-) -> Result<Vec<Vec<u8>>, StoreError> {
-    let mut found = Vec::new();
-    let mut next = from;
-    while next < to {
-        let segment = store.segment_at(next).await?;
-        let segment =
-            segment.ok_or_else(|| StoreError::Corrupt(format!("entry {next} is not there")))?;
-        let skip = usize::try_from(next - segment.start).unwrap_or(usize::MAX);
-        let wanted = usize::try_from(to - next).unwrap_or(usize::MAX);
-        let entries = segment.entries()?;
-        let before = found.len();
-        found.extend(
-            entries
-                .into_iter()
-                .skip(skip)
-                .take(wanted)
-                .map(<[u8]>::to_vec),
-        );
-        next += (found.len() - before) as u64;
-    }
-    Ok(found)
 }
 
 pub(crate) fn refuse<T>(why: &str) -> Result<T, WriteError> {

@@ -13,21 +13,26 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
-use crate::clock::now_ms;
 use crate::config::Config;
 use crate::cosigners::Auditors;
+use crate::election::Election;
+use crate::forward::Forwarder;
+use crate::gc::Collecting;
 use crate::http;
 use crate::objects::{ObjectError, Objects};
 use crate::publication::{Publisher, is_final};
-use crate::recovery::{Recovered, WriteError, recover};
+use crate::recovery::{Recovered, WriteError, identity, recover, show_published};
 use crate::sequencer::Sequencer;
 use crate::shared::{Shared, Status};
 use crate::signer::{KeyError, Keys};
 use crate::source::LogSource;
-use crate::store::{Store, StoreError, WriterLock};
+use crate::store::{Store, StoreError, Writer, WriterLock};
+use crate::view::follow;
 
 /// How long a stopping server goes on to publish what it has acknowledged.
 const FLUSH: Duration = Duration::from_secs(10);
+/// How much longer than its wait for publication a request may take that another replica answers.
+const FORWARD: Duration = Duration::from_secs(15);
 /// The pause before the log is read back after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -60,6 +65,9 @@ pub enum StartError {
     /// A witness of the policy counts and cannot be asked.
     #[error("the policy gives no address that would meet its quorum")]
     Unreachable,
+    /// No HTTP client could be made.
+    #[error("no HTTP client for the other replicas: {0}")]
+    Http(reqwest::Error),
     /// The address cannot be listened on.
     #[error("{address}: {source}")]
     Listen {
@@ -106,10 +114,7 @@ impl Server {
         let store = Store::open(&config.database, config.limits.read_connections).await?;
         let lock = WriterLock::take(&config.database)?;
         let objects = Objects::open(&config.objects)?;
-        let removed = objects.remove_leftovers().await?;
-        if removed > 0 {
-            tracing::info!(removed, "removed what an earlier run left unfinished");
-        }
+        objects.probe().await?;
         let listener = listen(config.listen).await?;
         let local_addr = listener.local_addr().map_err(|source| StartError::Listen {
             address: config.listen,
@@ -120,7 +125,10 @@ impl Server {
             store: store.clone(),
             objects,
         };
-        let shared = Arc::new(Shared::new(config, origin, keys, policy, source));
+        let wait = Duration::from_millis(config.limits.wait_ms) + FORWARD;
+        let forwarder = Forwarder::new(wait).map_err(StartError::Http)?;
+        let shared = Shared::new(config, origin, keys, policy, source, forwarder, local_addr);
+        let shared = Arc::new(shared);
         let (stop_http, stop_writing) = (watch::Sender::new(false), watch::Sender::new(false));
         let writing = tokio::spawn(supervise(
             Arc::clone(&shared),
@@ -152,6 +160,11 @@ impl Server {
             tasks: Tasks { http, writing },
             store,
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Where HTTP is answered.
@@ -243,85 +256,144 @@ fn load_policy(config: &Config) -> Result<Option<Policy>, StartError> {
     Ok(Some(policy))
 }
 
-/// One term after another until the server stops or a person is needed.
-async fn supervise(shared: Arc<Shared>, lock: WriterLock, stop: watch::Receiver<bool>) {
-    loop {
-        let ended = term(&shared, &lock, stop.clone()).await;
+/// One term after another until the server stops or a person is needed. Readers are answered all
+/// the while.
+async fn supervise(shared: Arc<Shared>, lock: WriterLock, mut stop: watch::Receiver<bool>) {
+    let _following = Ended(tokio::spawn(follow(Arc::clone(&shared))));
+    if let Err(error) = prepare(&shared).await {
+        tracing::error!(%error, "the log is read-only");
+        shared
+            .status
+            .send_replace(Status::ReadOnly(error.to_string()));
+        return;
+    }
+    let mut election = Election::new(&shared, &lock);
+    while let Some(writer) = election.win(&mut stop).await {
+        let ended = term(&shared, writer, &mut election, stop.clone()).await;
+        shared.pool.close();
+        election.end_term().await;
         let Err(error) = ended else { return };
-        let status = if is_final(&error) {
-            Status::ReadOnly(error.to_string())
-        } else {
-            Status::Starting
-        };
-        let is_over = status != Status::Starting;
-        shared.status.send_replace(status);
-        shared.pool.clear();
-        if is_over {
+        if is_final(&error) {
             tracing::error!(%error, "the log is read-only");
+            shared
+                .status
+                .send_replace(Status::ReadOnly(error.to_string()));
             return;
         }
         tracing::error!(%error, "the term ended; reading the log back");
+        shared.status.send_replace(Status::Starting);
         tokio::time::sleep(PAUSE).await;
-        if *stop.borrow() {
-            return;
-        }
     }
 }
 
-/// One term: take over, read back, write until told to stop or until a write fails.
+/// Before the first term: a replica with other keys never takes over, and one that does was
+/// already answering readers.
+async fn prepare(shared: &Arc<Shared>) -> Result<(), WriteError> {
+    loop {
+        let published = async {
+            identity(shared).await?;
+            let row = shared.source.store.published_checkpoint().await?;
+            show_published(shared, row).await
+        };
+        match published.await {
+            Ok(_) => return Ok(()),
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => tracing::error!(%error, "the log cannot be read; trying again"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// One term: read back, write until told to stop or until a write fails.
 async fn term(
     shared: &Arc<Shared>,
-    lock: &WriterLock,
+    mut writer: Writer,
+    election: &mut Election<'_>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), WriteError> {
-    let store = &shared.source.store;
-    let mut writer = store.take_over(lock, now_ms()).await?;
     let term = writer.term();
-    let Recovered {
-        replay,
-        head,
-        unpublished,
-        rebuild,
-    } = recover(shared, &mut writer).await?;
-    tracing::info!(term, size = head.tree.size.get(), "the log is read back");
+    let recovered = recover(shared, &mut writer).await?;
+    tracing::info!(
+        term,
+        size = recovered.head.tree.size.get(),
+        "the log is read back"
+    );
     let timeout = shared.config.publication.auditor_timeout();
     let auditors = match &shared.policy {
         Some(policy) => Some(Auditors::new(policy, timeout)?),
         None => None,
     };
     let writer = Arc::new(Mutex::new(writer));
-    let sequencer = Sequencer::new(Arc::clone(shared), Arc::clone(&writer), replay, head);
     let publisher = Publisher::new(
         Arc::clone(shared),
         Arc::clone(&writer),
         auditors,
-        unpublished,
-        rebuild,
+        &recovered,
     );
+    let removed = shared.source.objects.remove_leftovers().await?;
+    if removed > 0 {
+        tracing::info!(removed, "removed what an earlier writer left unfinished");
+    }
+    let collecting = Collecting::start(Arc::clone(shared), Arc::clone(&writer));
+    let Recovered { replay, head, .. } = recovered;
+    let sequencer = Sequencer::new(Arc::clone(shared), Arc::clone(&writer), replay, head);
+    shared.pool.open();
     shared.status.send_replace(Status::Writing);
     let stop_publishing = watch::Sender::new(false);
     let mut sequencing = Ended(tokio::spawn(sequencer.run(stop)));
     let mut publishing = Ended(tokio::spawn(publisher.run(stop_publishing.subscribe())));
-    let ended = tokio::select! {
-        ended = sequencing.wait() => match ended {
-            Ok(()) => {
-                stop_publishing.send_replace(true);
-                publishing.wait().await
-            }
-            Err(error) => Err(error),
-        },
-        ended = publishing.wait() => ended,
+    let work = async {
+        tokio::select! {
+            ended = sequencing.wait() => match ended {
+                Ok(()) => {
+                    stop_publishing.send_replace(true);
+                    publishing.wait().await
+                }
+                Err(error) => Err(error),
+            },
+            ended = publishing.wait() => ended,
+        }
     };
-    if let Err(WriteError::Objects(conflict @ ObjectError::Conflict { .. })) = &ended {
-        writer.lock().await.freeze(&conflict.to_string()).await?;
+    let ended = tokio::select! {
+        ended = work => ended,
+        error = live(shared, &writer, election) => Err(error.into()),
+    };
+    drop((sequencing, publishing));
+    collecting.end().await;
+    match &ended {
+        Ok(()) => {
+            if let Some(writer) = Arc::into_inner(writer) {
+                writer.into_inner().release().await?;
+            }
+        }
+        Err(WriteError::Objects(conflict @ ObjectError::Conflict { .. })) => {
+            writer.lock().await.freeze(&conflict.to_string()).await?;
+        }
+        Err(_) => {}
     }
     ended
 }
 
-/// A task that ends with what waits for it.
-struct Ended(JoinHandle<Result<(), WriteError>>);
+/// Shows that the writer lives, until that fails.
+async fn live(shared: &Shared, writer: &Mutex<Writer>, election: &mut Election<'_>) -> StoreError {
+    if !shared.source.store.is_shared() {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(shared.config.replica.beat()).await;
+        if let Err(error) = writer.lock().await.beat().await {
+            return error;
+        }
+        if let Err(error) = election.keep_lock().await {
+            return error;
+        }
+    }
+}
 
-impl Ended {
+/// A task that ends with what waits for it.
+struct Ended<T>(JoinHandle<T>);
+
+impl Ended<Result<(), WriteError>> {
     async fn wait(&mut self) -> Result<(), WriteError> {
         match (&mut self.0).await {
             Ok(ended) => ended,
@@ -331,7 +403,7 @@ impl Ended {
     }
 }
 
-impl Drop for Ended {
+impl<T> Drop for Ended<T> {
     fn drop(&mut self) {
         self.0.abort();
     }

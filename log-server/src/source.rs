@@ -93,6 +93,44 @@ pub struct LogSource {
     pub objects: Objects,
 }
 
+impl LogSource {
+    /// The entries from `from` to before `to`.
+    pub(crate) async fn entries(&self, from: u64, to: u64) -> Result<Vec<Vec<u8>>, SourceError> {
+        let mut found = Vec::new();
+        let mut next = from;
+        while next < to {
+            let more = self.entries_from(next, to).await?;
+            next += more.len() as u64;
+            found.extend(more);
+        }
+        Ok(found)
+    }
+
+    /// At least one entry from `from` on, and none from `to` on: what one segment holds, or one
+    /// bundle where the segment was deleted for it.
+    pub(crate) async fn entries_from(
+        &self,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<Vec<u8>>, SourceError> {
+        let wanted = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        let rest = |start: u64, entries: Vec<&[u8]>| -> Vec<Vec<u8>> {
+            let skip = usize::try_from(from - start).unwrap_or(usize::MAX);
+            let rest = entries.into_iter().skip(skip).take(wanted);
+            rest.map(<[u8]>::to_vec).collect()
+        };
+        if let Some(segment) = self.store.segment_at(from).await? {
+            return Ok(rest(segment.start, segment.entries()?));
+        }
+        let missing = || SourceError::Missing(format!("entry {from}"));
+        let path = TilePath::entries(from / 256, 256).ok_or_else(missing)?;
+        let bytes = self.tile(&path).await?.ok_or_else(missing)?;
+        let entries = parse_bundle(&bytes, path.width())
+            .map_err(|source| SourceError::Tile { path, source })?;
+        Ok(rest(from - from % 256, entries))
+    }
+}
+
 impl Tiles for LogSource {
     async fn tile(&self, path: &TilePath) -> Result<Option<Vec<u8>>, SourceError> {
         self.objects.tile(path).await
@@ -108,12 +146,13 @@ impl Rows for LogSource {
         let Some(row) = row else { return Ok(None) };
         let opening = row
             .opening
-            .try_into()
+            .map(<[u8; 16]>::try_from)
+            .transpose()
             .map_err(|_| StoreError::Corrupt("an opening is not 16 bytes".into()))?;
         Ok(Some(OpenKey {
             position: row.position,
-            opening: Some(Opening::from_bytes(opening)),
-            key_set: Some(row.key_set),
+            opening: opening.map(Opening::from_bytes),
+            key_set: row.key_set,
         }))
     }
 

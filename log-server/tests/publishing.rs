@@ -304,7 +304,7 @@ async fn an_older_database_beside_newer_objects_is_not_written() {
     let made = make().await;
     let server = made.start().await;
     server.shutdown().await;
-    let backup = std::fs::read(&made.config.database).unwrap();
+    let backup = std::fs::read(made.config.database.file().unwrap()).unwrap();
     let server = made.start().await;
     let client = Client::new(&server.url());
     client
@@ -317,9 +317,9 @@ async fn an_older_database_beside_newer_objects_is_not_written() {
     server.shutdown().await;
     // New files: a connection that is still closing writes into the old ones.
     for name in ["log.db", "log.db-wal", "log.db-shm"] {
-        let _ = std::fs::remove_file(made.config.database.with_file_name(name));
+        let _ = std::fs::remove_file(made.config.database.file().unwrap().with_file_name(name));
     }
-    std::fs::write(&made.config.database, backup).unwrap();
+    std::fs::write(made.config.database.file().unwrap(), backup).unwrap();
     let server = made.start().await;
     assert!(server.read_only().unwrap().contains("larger checkpoint"));
     let client = Client::new(&server.url());
@@ -345,8 +345,8 @@ async fn older_objects_beside_the_database_are_written_again() {
         client.publish_one(&made.tokens.keys, item).await.unwrap();
     }
     server.shutdown().await;
-    std::fs::remove_dir_all(&made.config.objects).unwrap();
-    std::fs::create_dir(&made.config.objects).unwrap();
+    std::fs::remove_dir_all(made.config.objects.folder().unwrap()).unwrap();
+    std::fs::create_dir(made.config.objects.folder().unwrap()).unwrap();
     let server = made.start().await;
     assert_eq!(server.read_only(), None);
     let client = Client::new(&server.url());
@@ -359,7 +359,12 @@ async fn older_objects_beside_the_database_are_written_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_bytes_under_a_final_name_freeze_the_log_for_good() {
     let made = make().await;
-    let entries = made.config.objects.join("tile/entries/000.p");
+    let entries = made
+        .config
+        .objects
+        .folder()
+        .unwrap()
+        .join("tile/entries/000.p");
     std::fs::create_dir_all(&entries).unwrap();
     std::fs::write(entries.join("2"), b"not the log's").unwrap();
     for _ in 0..2 {

@@ -18,6 +18,7 @@ use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::publish::{PublishAnswer, PublishItem, PublishRequest};
 use plainsight_specs::query::StreamRequest;
 use plainsight_specs::tile::TilePath;
+use plainsight_specs::vrf;
 use tokio::sync::RwLock;
 
 use super::state::{Liar, Lie};
@@ -45,18 +46,15 @@ struct Since {
 }
 
 /// The directory at the published head.
-fn directory<'a>(
-    liar: &'a Liar,
-    vrf: &'a plainsight_specs::vrf::SecretKey,
-) -> Result<Directory<'a, Liar>, StatusCode> {
-    let (head, index) = liar.published().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
-    Ok(Directory {
-        head,
-        index,
+fn directory<'a>(liar: &'a Liar, vrf: &'a vrf::SecretKey) -> LiarDirectory<'a> {
+    Directory {
+        published: liar,
         vrf,
         rows: liar,
-    })
+    }
 }
+
+type LiarDirectory<'a> = Directory<'a, Liar, vrf::SecretKey, Liar>;
 
 fn bad<E>(_: E) -> StatusCode {
     StatusCode::BAD_REQUEST
@@ -81,7 +79,7 @@ async fn tile(State(state): Shared, Path(path): Path<String>) -> Answer {
 async fn genesis(State(state): Shared) -> Answer {
     let liar = state.read().await;
     let vrf = liar.vrf();
-    Ok(directory(&liar, &vrf)?
+    Ok(directory(&liar, &vrf)
         .genesis(None)
         .await
         .map_err(bad)?
@@ -92,7 +90,7 @@ async fn stream(State(state): Shared, body: Bytes) -> Answer {
     let request = StreamRequest::parse(&body).map_err(bad)?;
     let liar = state.read().await;
     let vrf = liar.vrf();
-    Ok(directory(&liar, &vrf)?
+    Ok(directory(&liar, &vrf)
         .stream(&request)
         .await
         .map_err(bad)?
@@ -108,7 +106,7 @@ async fn artifact(
     let since = since.since.and_then(TreeSize::new);
     let liar = state.read().await;
     let vrf = liar.vrf();
-    Ok(directory(&liar, &vrf)?
+    Ok(directory(&liar, &vrf)
         .artifact(&digest, since)
         .await
         .map_err(bad)?
@@ -119,10 +117,7 @@ async fn lookup(State(state): Shared, body: Bytes) -> Answer {
     let request = LookupRequest::parse(&body).map_err(bad)?;
     let liar = state.read().await;
     let vrf = liar.vrf();
-    let mut answer = directory(&liar, &vrf)?
-        .lookup(&request)
-        .await
-        .map_err(bad)?;
+    let mut answer = directory(&liar, &vrf).lookup(&request).await.map_err(bad)?;
     bend_lookup(&liar, &request, &mut answer);
     Ok(answer.to_json())
 }
@@ -131,7 +126,7 @@ async fn history(State(state): Shared, body: Bytes) -> Answer {
     let request = HistoryRequest::parse(&body).map_err(bad)?;
     let liar = state.read().await;
     let vrf = liar.vrf();
-    let mut answer = directory(&liar, &vrf)?
+    let mut answer = directory(&liar, &vrf)
         .history(&request)
         .await
         .map_err(bad)?;

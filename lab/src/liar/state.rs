@@ -1,10 +1,11 @@
 //! What a dishonest log holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use plainsight_client::http::BaseUrl;
-use plainsight_log_server::directory::PublishedHead;
+use plainsight_log_server::directory::{DirectoryError, Published, PublishedHead};
 use plainsight_log_server::source::{OpenKey, Rows, SourceError, Tiles};
 use plainsight_specs::checkpoint::{Origin, SignedCheckpoint};
 use plainsight_specs::commitment::{Opening, commit};
@@ -45,8 +46,19 @@ pub struct Liar {
     pub auditors: Vec<BaseUrl>,
     /// What each auditor cosigned last, by its address.
     pub(super) cosigned: BTreeMap<String, TreeSize>,
-    published: Option<(PublishedHead, Tree)>,
+    published: Option<(Arc<PublishedHead>, Tree)>,
     pub(super) lie: Option<Lie>,
+}
+
+impl Published for Liar {
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Tree, &Arc<PublishedHead>) -> T,
+    ) -> Result<T, DirectoryError> {
+        let published = self.published.as_ref();
+        let (head, index) = published.ok_or(DirectoryError::NothingPublished)?;
+        Ok(work(index, head))
+    }
 }
 
 impl std::fmt::Debug for Liar {
@@ -303,11 +315,11 @@ impl Liar {
 
     /// Answers readers at this head from now on.
     pub(super) fn publish(&mut self, head: PublishedHead) {
-        self.published = Some((head, self.replay.index().clone()));
+        self.published = Some((Arc::new(head), self.replay.index().clone()));
     }
 
     /// The published head with its index.
-    pub(super) fn published(&self) -> Option<&(PublishedHead, Tree)> {
+    pub(super) fn published(&self) -> Option<&(Arc<PublishedHead>, Tree)> {
         self.published.as_ref()
     }
 

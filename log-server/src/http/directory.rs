@@ -13,23 +13,17 @@ use plainsight_specs::history::HistoryRequest;
 use plainsight_specs::lookup::LookupRequest;
 use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::query::StreamRequest;
-use tokio::sync::RwLockReadGuard;
+use plainsight_specs::vrf;
 
 use super::ApiError;
 use crate::directory::Directory;
-use crate::shared::{Shared, View};
+use crate::shared::Shared;
 use crate::source::LogSource;
+use crate::view::View;
 
-/// The view is held until the answer is built, so that the whole answer is of one head.
-async fn published(shared: &Shared) -> Result<RwLockReadGuard<'_, View>, ApiError> {
-    RwLockReadGuard::try_map(shared.view.read().await, Option::as_ref)
-        .map_err(|_| ApiError::Unavailable("nothing is published yet"))
-}
-
-fn directory<'a>(shared: &'a Shared, view: &'a View) -> Directory<'a, LogSource> {
+fn directory(shared: &Shared) -> Directory<'_, View, vrf::SecretKey, LogSource> {
     Directory {
-        head: &view.head,
-        index: view.replay.index(),
+        published: &shared.view,
         vrf: &shared.keys.vrf,
         rows: &shared.source,
     }
@@ -71,8 +65,7 @@ pub(super) async fn genesis(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let since = since(query.as_deref())?;
-    let view = published(&shared).await?;
-    let answer = directory(&shared, &view).genesis(since).await?;
+    let answer = directory(&shared).genesis(since).await?;
     Ok(json(answer.to_json()))
 }
 
@@ -81,8 +74,7 @@ pub(super) async fn lookup(
     request: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let request = LookupRequest::parse(&body(request)?).map_err(malformed)?;
-    let view = published(&shared).await?;
-    let answer = directory(&shared, &view).lookup(&request).await?;
+    let answer = directory(&shared).lookup(&request).await?;
     Ok(json(answer.to_json()))
 }
 
@@ -91,8 +83,7 @@ pub(super) async fn history(
     request: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let request = HistoryRequest::parse(&body(request)?).map_err(malformed)?;
-    let view = published(&shared).await?;
-    let answer = directory(&shared, &view).history(&request).await?;
+    let answer = directory(&shared).history(&request).await?;
     Ok(json(answer.to_json()))
 }
 
@@ -101,8 +92,7 @@ pub(super) async fn stream(
     request: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let request = StreamRequest::parse(&body(request)?).map_err(malformed)?;
-    let view = published(&shared).await?;
-    let answer = directory(&shared, &view).stream(&request).await?;
+    let answer = directory(&shared).stream(&request).await?;
     Ok(json(answer.to_json()))
 }
 
@@ -113,7 +103,6 @@ pub(super) async fn artifact(
 ) -> Result<Response, ApiError> {
     let digest = Hash::from_hex(&digest).map_err(malformed)?;
     let since = since(query.as_deref())?;
-    let view = published(&shared).await?;
-    let answer = directory(&shared, &view).artifact(&digest, since).await?;
+    let answer = directory(&shared).artifact(&digest, since).await?;
     Ok(json(answer.to_json()))
 }

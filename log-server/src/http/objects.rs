@@ -14,13 +14,12 @@ use super::ApiError;
 use crate::shared::Shared;
 
 pub(super) async fn checkpoint(State(shared): State<Arc<Shared>>) -> Result<Response, ApiError> {
-    let view = shared.view.read().await;
-    let view = view.as_ref().ok_or(ApiError::NotFound)?;
+    let head = shared.view.head().ok_or(ApiError::NotFound)?;
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, view.head.note.clone()).into_response())
+    Ok((headers, head.note.clone()).into_response())
 }
 
 pub(super) async fn tile(

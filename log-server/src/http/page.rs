@@ -41,8 +41,11 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let text = match &*shared.status.borrow() {
         Status::Starting => "starting".to_owned(),
         Status::ReadOnly(why) => format!("read-only: {why}"),
-        Status::Writing if shared.published.borrow().get() == 0 => "nothing is published".into(),
-        Status::Writing => return (TEXT, "ok\n").into_response(),
+        Status::Writing | Status::Following(_) if shared.published.borrow().get() == 0 => {
+            "nothing is published".into()
+        }
+        Status::Following(holder) if holder.is_empty() => "no replica writes".into(),
+        Status::Writing | Status::Following(_) => return (TEXT, "ok\n").into_response(),
     };
     (StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{text}\n")).into_response()
 }

@@ -125,6 +125,7 @@ impl From<DirectoryError> for ApiError {
     fn from(error: DirectoryError) -> Self {
         match error {
             DirectoryError::SizeAhead { .. } => Self::SizeAhead(error.to_string()),
+            DirectoryError::NothingPublished => Self::Unavailable("nothing is published yet"),
             DirectoryError::Source(error) => error.into(),
             DirectoryError::Inconsistent(_) => {
                 tracing::error!(%error, "the private rows are not whole");

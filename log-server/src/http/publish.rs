@@ -11,7 +11,7 @@ use plainsight_specs::publish::PublishRequest;
 
 use super::ApiError;
 use super::directory::body;
-use crate::shared::Shared;
+use crate::shared::{Shared, Status};
 
 pub(super) async fn publish(
     State(shared): State<Arc<Shared>>,
@@ -25,8 +25,16 @@ pub(super) async fn publish(
         .ok_or(ApiError::Unauthorized)?;
     let role = shared.tokens.role(&shared.source.store, token).await?;
     let role = role.ok_or(ApiError::Unauthorized)?;
-    let request = PublishRequest::parse(&body(request)?)
-        .map_err(|error| ApiError::Malformed(error.to_string()))?;
+    let request = body(request)?;
+    let following = match &*shared.status.borrow() {
+        Status::Following(holder) => Some(holder.clone()),
+        _ => None,
+    };
+    if let Some(holder) = following {
+        return shared.forwarder.publish(&holder, &headers, request).await;
+    }
+    let request =
+        PublishRequest::parse(&request).map_err(|error| ApiError::Malformed(error.to_string()))?;
     let answer = crate::publish::publish(&shared, role, request).await?;
     let headers = [
         (header::CONTENT_TYPE, "application/json"),

@@ -3,13 +3,53 @@
 use plainsight_specs::hash::{Hash, leaf_hash, sha256};
 use plainsight_specs::merkle::{Frontier, LeafIndex, TreeHead, TreeSize};
 
+use super::fault::Fault;
 use super::{
-    Batch, Head, NewKey, NewLog, NewStatement, Segment, Store, StoreError, TokenRole, Writer,
-    WriterLock,
+    Batch, DatabaseAddress, Head, NewKey, NewLog, NewStatement, Segment, Store, StoreError,
+    TokenRole, Writer, WriterLock,
 };
 
+macro_rules! on_both_engines {
+    ($($test:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(super::Fresh::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                if let Some(fresh) = super::Fresh::postgres().await {
+                    super::$test(fresh).await;
+                }
+            })*
+        }
+    };
+}
+
+on_both_engines! {
+    a_new_log_holds_its_genesis_and_nothing_else
+    refuses_a_schema_that_it_does_not_know
+    a_commit_is_all_or_nothing
+    a_stream_has_one_statement_for_each_seq
+    a_commit_on_another_head_changes_nothing
+    a_writer_that_was_replaced_can_change_nothing
+    one_root_is_signed_for_a_size_and_sizes_only_grow
+    progress_never_goes_back
+    readers_cannot_write
+    tokens_are_found_by_hash_and_names_are_used_once
+    of_many_that_take_over_one_succeeds
+    a_holder_that_moved_is_not_taken_over
+    a_holder_that_lets_go_leaves_no_name
+    what_was_erased_is_absent_and_its_row_stays
+    the_latest_versions_of_many_labels_in_one_question
+    segments_are_deleted_whole_and_from_the_oldest
+    a_write_that_failed_is_known_for_what_it_was_in_the_next_term
+}
+
 struct Fresh {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     store: Store,
     lock: WriterLock,
 }
@@ -25,22 +65,29 @@ fn new_log() -> NewLog<'static> {
     }
 }
 
-async fn fresh() -> Fresh {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("log.db");
-    let lock = WriterLock::take(&path).unwrap();
-    Store::create(&path, &new_log(), &lock).await.unwrap();
-    let store = Store::open(&path, 2).await.unwrap();
-    Fresh {
-        _dir: dir,
-        store,
-        lock,
-    }
-}
-
 impl Fresh {
+    async fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let address = dir.path().join("log.db").into();
+        Self::at(dir, address).await
+    }
+
+    async fn postgres() -> Option<Self> {
+        let address = crate::support::postgres::shared()?.database();
+        Some(Self::at(tempfile::tempdir().unwrap(), address).await)
+    }
+
+    async fn at(dir: tempfile::TempDir, address: DatabaseAddress) -> Self {
+        let lock = WriterLock::take(&address).unwrap();
+        Store::create(&address, &new_log(), &lock).await.unwrap();
+        let store = Store::open(&address, 2).await.unwrap();
+        Self { dir, store, lock }
+    }
+
     async fn writer(&self) -> Writer {
-        self.store.take_over(&self.lock, 1).await.unwrap()
+        let seen = self.store.lease().await.unwrap();
+        let taken = self.store.take_over(&self.lock, &seen, "http://a", 1).await;
+        taken.unwrap().unwrap()
     }
 }
 
@@ -89,9 +136,7 @@ fn key(position: u64, label: &[u8], version: u32) -> NewKey {
     }
 }
 
-#[tokio::test]
-async fn a_new_log_holds_its_genesis_and_nothing_else() {
-    let fresh = fresh().await;
+async fn a_new_log_holds_its_genesis_and_nothing_else(fresh: Fresh) {
     let store = &fresh.store;
     let mut frontier = Frontier::new();
     frontier.append(&leaf_hash(GENESIS));
@@ -107,45 +152,40 @@ async fn a_new_log_holds_its_genesis_and_nothing_else() {
 
 #[tokio::test]
 async fn a_log_is_made_once_and_never_by_opening_it() {
-    let fresh = fresh().await;
-    let again = Store::create(fresh.store.path(), &new_log(), &fresh.lock).await;
+    let fresh = Fresh::sqlite().await;
+    let again = Store::create(fresh.store.address(), &new_log(), &fresh.lock).await;
     assert!(matches!(again, Err(StoreError::File { .. })));
-    let nowhere = fresh.store.path().with_file_name("other.db");
-    assert!(matches!(
-        Store::open(&nowhere, 1).await,
-        Err(StoreError::Missing)
-    ));
+    let nowhere = fresh.dir.path().join("other.db");
+    let opened = Store::open(&nowhere.clone().into(), 1).await;
+    assert!(matches!(opened, Err(StoreError::Missing)));
     assert!(!nowhere.exists());
 }
 
 #[tokio::test]
 async fn a_second_writer_is_locked_out() {
-    let fresh = fresh().await;
-    let second = WriterLock::take(fresh.store.path());
+    let fresh = Fresh::sqlite().await;
+    let second = WriterLock::take(fresh.store.address());
     assert!(matches!(second, Err(StoreError::Locked { .. })));
-    let path = fresh.store.path().to_owned();
+    let address = fresh.store.address().clone();
     drop(fresh.lock);
-    WriterLock::take(&path).unwrap();
+    WriterLock::take(&address).unwrap();
 }
 
-#[tokio::test]
-async fn refuses_a_schema_that_it_does_not_know() {
-    let fresh = fresh().await;
-    let mut connection = super::connect(fresh.store.path()).await.unwrap();
+async fn refuses_a_schema_that_it_does_not_know(fresh: Fresh) {
+    let mut connection = fresh.store.address().connect().await.unwrap();
     sqlx::query(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (9999, 'newer', 1, x'00', 0)",
+         VALUES (9999, 'newer', TRUE, $1, 0)",
     )
+    .bind(b"checksum".as_slice())
     .execute(&mut connection)
     .await
     .unwrap();
-    let opened = Store::open(fresh.store.path(), 1).await;
+    let opened = Store::open(fresh.store.address(), 1).await;
     assert!(matches!(opened, Err(StoreError::Schema(_))));
 }
 
-#[tokio::test]
-async fn a_commit_is_all_or_nothing() {
-    let fresh = fresh().await;
+async fn a_commit_is_all_or_nothing(fresh: Fresh) {
     let mut writer = fresh.writer().await;
     let mut first = batch(1, b"ab");
     first.keys = vec![key(1, b"anna", 0), key(2, b"bert", 0)];
@@ -163,9 +203,7 @@ async fn a_commit_is_all_or_nothing() {
     assert!(carl.is_none());
 }
 
-#[tokio::test]
-async fn a_stream_has_one_statement_for_each_seq() {
-    let fresh = fresh().await;
+async fn a_stream_has_one_statement_for_each_seq(fresh: Fresh) {
     let statement = |position, seq, leaf: &[u8]| NewStatement {
         position: LeafIndex::new(position).unwrap(),
         leaf: sha256(leaf),
@@ -191,9 +229,7 @@ async fn a_stream_has_one_statement_for_each_seq() {
     assert!(writer.commit(&second).await.is_err());
 }
 
-#[tokio::test]
-async fn a_commit_on_another_head_changes_nothing() {
-    let fresh = fresh().await;
+async fn a_commit_on_another_head_changes_nothing(fresh: Fresh) {
     let mut writer = fresh.writer().await;
     for old in [0, 2] {
         let refused = writer.commit(&batch(old, b"a")).await;
@@ -202,9 +238,7 @@ async fn a_commit_on_another_head_changes_nothing() {
     assert_eq!(fresh.store.head().await.unwrap().tree.size, size(1));
 }
 
-#[tokio::test]
-async fn a_writer_that_was_replaced_can_change_nothing() {
-    let fresh = fresh().await;
+async fn a_writer_that_was_replaced_can_change_nothing(fresh: Fresh) {
     let mut old = fresh.writer().await;
     old.signed(&head(1, sha256(b"1")).tree, b"note", 1)
         .await
@@ -229,9 +263,7 @@ async fn a_writer_that_was_replaced_can_change_nothing() {
     assert_eq!(fresh.store.log().await.unwrap().frozen, None);
 }
 
-#[tokio::test]
-async fn one_root_is_signed_for_a_size_and_sizes_only_grow() {
-    let fresh = fresh().await;
+async fn one_root_is_signed_for_a_size_and_sizes_only_grow(fresh: Fresh) {
     let mut writer = fresh.writer().await;
     writer
         .signed(&head(4, sha256(b"4")).tree, b"note 4", 1)
@@ -252,9 +284,7 @@ async fn one_root_is_signed_for_a_size_and_sizes_only_grow() {
     assert_eq!(above[0].note, b"note 5");
 }
 
-#[tokio::test]
-async fn progress_never_goes_back() {
-    let fresh = fresh().await;
+async fn progress_never_goes_back(fresh: Fresh) {
     let mut writer = fresh.writer().await;
     for at in [2, 4] {
         writer
@@ -277,18 +307,14 @@ async fn progress_never_goes_back() {
     assert_eq!(published.tree.size, size(4));
 }
 
-#[tokio::test]
-async fn readers_cannot_write() {
-    let fresh = fresh().await;
+async fn readers_cannot_write(fresh: Fresh) {
     let written = sqlx::query("UPDATE head SET size = 99")
         .execute(&fresh.store.pool)
         .await;
     assert!(written.is_err());
 }
 
-#[tokio::test]
-async fn tokens_are_found_by_hash_and_names_are_used_once() {
-    let fresh = fresh().await;
+async fn tokens_are_found_by_hash_and_names_are_used_once(fresh: Fresh) {
     let store = &fresh.store;
     store
         .add_token(&sha256(b"one"), "ci", TokenRole::Releases, 1)
@@ -300,4 +326,86 @@ async fn tokens_are_found_by_hash_and_names_are_used_once() {
     assert!(again.is_err());
     let tokens = store.tokens().await.unwrap();
     assert_eq!(tokens, [(sha256(b"one"), TokenRole::Releases)]);
+}
+
+async fn of_many_that_take_over_one_succeeds(fresh: Fresh) {
+    let seen = fresh.store.lease().await.unwrap();
+    let takers = ["http://a", "http://b", "http://c", "http://d"];
+    let taken = futures::future::join_all(
+        takers.map(|holder| fresh.store.take_over(&fresh.lock, &seen, holder, 1)),
+    );
+    let mut writers = Vec::new();
+    for taken in taken.await {
+        writers.extend(taken.unwrap());
+    }
+    assert_eq!(writers.len(), 1);
+    let lease = fresh.store.lease().await.unwrap();
+    assert_eq!(lease.term, seen.term + 1);
+    assert!(takers.contains(&lease.holder.as_str()));
+}
+
+async fn a_holder_that_moved_is_not_taken_over(fresh: Fresh) {
+    let mut writer = fresh.writer().await;
+    let seen = fresh.store.lease().await.unwrap();
+    writer.beat().await.unwrap();
+    let taken = fresh
+        .store
+        .take_over(&fresh.lock, &seen, "http://b", 1)
+        .await;
+    assert!(taken.unwrap().is_none());
+    writer.commit(&batch(1, b"a")).await.unwrap();
+    assert!(fresh.store.lease().await.unwrap().beat > seen.beat + 1);
+}
+
+async fn a_holder_that_lets_go_leaves_no_name(fresh: Fresh) {
+    let writer = fresh.writer().await;
+    assert_eq!(fresh.store.lease().await.unwrap().holder, "http://a");
+    writer.release().await.unwrap();
+    assert_eq!(fresh.store.lease().await.unwrap().holder, "");
+}
+
+async fn what_was_erased_is_absent_and_its_row_stays(fresh: Fresh) {
+    let mut writer = fresh.writer().await;
+    let mut first = batch(1, b"ab");
+    first.keys = vec![key(1, b"anna", 0), key(2, b"anna", 1)];
+    writer.commit(&first).await.unwrap();
+    assert!(fresh.store.forget(&sha256(b"anna"), 0).await.unwrap());
+    assert!(!fresh.store.forget(&sha256(b"anna"), 2).await.unwrap());
+    let erased = fresh.store.key_version(&sha256(b"anna"), 0).await.unwrap();
+    let erased = erased.unwrap();
+    assert_eq!((erased.opening, erased.key_set), (None, None));
+    let kept = fresh.store.key_version(&sha256(b"anna"), 1).await.unwrap();
+    assert_eq!(kept.unwrap().opening, Some(vec![3; 16]));
+}
+
+async fn the_latest_versions_of_many_labels_in_one_question(fresh: Fresh) {
+    let mut writer = fresh.writer().await;
+    let mut first = batch(1, b"abc");
+    first.keys = vec![key(1, b"anna", 0), key(2, b"anna", 1), key(3, b"bert", 0)];
+    writer.commit(&first).await.unwrap();
+    let labels = [b"anna", b"bert", b"carl"].map(|label| sha256(label));
+    let found = fresh.store.latest_versions(&labels).await.unwrap();
+    assert_eq!(found, [(labels[0], 1), (labels[1], 0)].into());
+}
+
+async fn segments_are_deleted_whole_and_from_the_oldest(fresh: Fresh) {
+    let mut writer = fresh.writer().await;
+    writer.commit(&batch(1, b"ab")).await.unwrap();
+    writer.commit(&batch(3, b"cd")).await.unwrap();
+    assert_eq!(writer.delete_segments(size(4), 10).await.unwrap(), 2);
+    assert_eq!(fresh.store.segment_at(2).await.unwrap(), None);
+    let kept = fresh.store.segment_at(3).await.unwrap().unwrap();
+    assert_eq!((kept.start, kept.count), (3, 2));
+}
+
+async fn a_write_that_failed_is_known_for_what_it_was_in_the_next_term(fresh: Fresh) {
+    for (fault, expected) in [(Fault::Failed, 1), (Fault::FailedButPersisted, 2)] {
+        let mut writer = fresh.writer().await;
+        fresh.store.faults.plan("commit", fault);
+        assert!(writer.commit(&batch(1, b"a")).await.is_err());
+        assert!(fresh.store.faults.are_over());
+        let next = fresh.writer().await;
+        assert!(next.term() > writer.term());
+        assert_eq!(fresh.store.head().await.unwrap().tree.size, size(expected));
+    }
 }

@@ -5,32 +5,38 @@
 //! any more. A writer whose write failed, or whose result is unknown, is dropped; the next one
 //! bumps the term first, which ends any orphaned transaction, and reads what really is there.
 //!
-//! `SQLite`, with a write-ahead log and `synchronous=FULL`, both asserted: with less, a power cut
-//! may drop a commit that was already signed, and the log would fork. One log a database.
-//! Out of scope: public objects (see [`crate::objects`]).
+//! `SQLite` or `PostgreSQL`, by the address, with one text of SQL; also what speaks `PostgreSQL`'s
+//! protocol and shares that text. Settings that durability depends on are asserted: with less, a
+//! power cut may drop a commit that was already signed, and the log would fork. One log a database.
+//! Out of scope: public objects (see [`crate::objects`]), and who should write when (see
+//! `crate::election`): safety is here, by term and compare-and-swap alone.
 
+mod address;
 #[cfg(test)]
 mod conformance;
+mod connect;
 mod create;
+#[cfg(test)]
+pub(crate) mod fault;
+mod lease;
 mod read;
 mod rows;
 mod write;
 
+pub use address::{AddressError, DatabaseAddress};
 pub(crate) use create::private_file;
 pub use create::{NewLog, WriterLock};
+pub use lease::{AdvisoryLock, Lease};
+pub use read::MAX_LABELS;
 pub use rows::{
     Batch, CheckpointRow, Head, KeyRow, LogRow, NewKey, NewStatement, Progress, Segment,
     StatementRow, TokenRole,
 };
 pub use write::Writer;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row as _, SqlitePool};
-
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+use sqlx::{AnyPool, Connection as _};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +63,9 @@ pub enum StoreError {
         /// The term that is no longer in force.
         term: u64,
     },
+    /// The database did not answer in time. Whether a write took place is unknown.
+    #[error("the database does not answer")]
+    Timeout,
     /// Another process writes to this log.
     #[error("another process holds {path}")]
     Locked {
@@ -74,6 +83,9 @@ pub enum StoreError {
     /// Rows that no run of this program writes.
     #[error("the database contradicts itself: {0}")]
     Corrupt(String),
+    /// There is a log in this database already.
+    #[error("this database holds a log already; a log is never overwritten")]
+    Exists,
     /// There is no log in this database.
     #[error("no log was made here; run `plainsight-log init`")]
     Missing,
@@ -82,44 +94,54 @@ pub enum StoreError {
 /// Reads the private state of one log.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: SqlitePool,
-    path: PathBuf,
+    pool: AnyPool,
+    address: DatabaseAddress,
+    #[cfg(test)]
+    faults: fault::Faults,
 }
 
 impl Store {
     /// Opens the database of a log that [`Store::create`] made. Brings an older schema up to
     /// date; a newer or unknown one is refused.
-    pub async fn open(path: &Path, connections: u32) -> Result<Self, StoreError> {
-        if !path.is_file() {
-            return Err(StoreError::Missing);
-        }
-        MIGRATIONS.run(&mut connect(path).await?).await?;
-        Self::open_unmigrated(path, connections).await
+    pub async fn open(address: &DatabaseAddress, connections: u32) -> Result<Self, StoreError> {
+        address.must_exist()?;
+        let mut connection = address.connect().await?;
+        address.migrate(&mut connection).await?;
+        connection.close().await?;
+        Self::open_unmigrated(address, connections).await
     }
 
     /// Opens the database for reading only: nothing is created or brought up to date.
-    pub async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        if !path.is_file() {
-            return Err(StoreError::Missing);
-        }
-        Self::open_unmigrated(path, 1).await
+    pub async fn open_read_only(address: &DatabaseAddress) -> Result<Self, StoreError> {
+        address.must_exist()?;
+        Self::open_unmigrated(address, 1).await
     }
 
-    async fn open_unmigrated(path: &Path, connections: u32) -> Result<Self, StoreError> {
-        let pool = SqlitePoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options(path).pragma("query_only", "1"))
-            .await?;
+    async fn open_unmigrated(
+        address: &DatabaseAddress,
+        connections: u32,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
-            pool,
-            path: path.to_owned(),
+            pool: address.pool(connections).await?,
+            address: address.clone(),
+            #[cfg(test)]
+            faults: fault::Faults::default(),
         })
     }
 
-    /// The database file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    #[cfg(test)]
+    pub(crate) fn faults(&self) -> &fault::Faults {
+        &self.faults
+    }
+
+    /// Where the database is.
+    pub fn address(&self) -> &DatabaseAddress {
+        &self.address
+    }
+
+    /// Whether processes on several machines may use it at once.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.address, DatabaseAddress::Postgres(_))
     }
 
     /// Ends every connection of the pool.
@@ -128,43 +150,31 @@ impl Store {
     }
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(10))
-        .foreign_keys(true)
+impl DatabaseAddress {
+    fn must_exist(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(path) if !path.is_file() => Err(StoreError::Missing),
+            _ => Ok(()),
+        }
+    }
 }
 
-/// A connection that may write, after it was checked that its commits are durable.
-async fn connect(path: &Path) -> Result<sqlx::SqliteConnection, StoreError> {
-    use sqlx::ConnectOptions as _;
-    let mut connection = options(path).connect().await?;
-    let journal: String = sqlx::query("PRAGMA journal_mode")
-        .fetch_one(&mut connection)
-        .await?
-        .try_get(0)?;
-    if journal != "wal" {
-        return Err(StoreError::Setting {
-            setting: "journal_mode",
-            found: journal,
-            expected: "wal",
-        });
+/// `($1, $2), ($3, $4)` for two rows of two columns: both engines number their parameters.
+fn placeholders(rows: usize, columns: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(rows * (columns * 7 + 4));
+    let mut number = 0;
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            number += 1;
+            let comma = if column == 0 { "" } else { ", " };
+            // Writing to a string does not fail.
+            let _ = write!(text, "{comma}${number}");
+        }
+        text.push(')');
     }
-    let synchronous: i64 = sqlx::query("PRAGMA synchronous")
-        .fetch_one(&mut connection)
-        .await?
-        .try_get(0)?;
-    if synchronous != 2 {
-        return Err(StoreError::Setting {
-            setting: "synchronous",
-            found: synchronous.to_string(),
-            expected: "2 (FULL)",
-        });
-    }
-    Ok(connection)
+    text
 }
 
 /// SQL integers are signed; sizes and positions fit by the protocol's bound of 2^63 - 1.

@@ -1,14 +1,19 @@
 //! Reading. Each method is one statement, and so one consistent view.
 
+use std::collections::BTreeMap;
+
 use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::{LeafIndex, TreeHead, TreeSize};
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{
     CheckpointRow, Head, KeyRow, LogRow, Progress, Segment, StatementRow, Store, StoreError,
-    TokenRole, from_sql, to_sql,
+    TokenRole, from_sql, placeholders, to_sql,
 };
+
+/// The most labels of one question: each is a parameter.
+pub const MAX_LABELS: usize = 1_000;
 
 impl Store {
     /// What the log is.
@@ -43,7 +48,7 @@ impl Store {
     /// The segment that holds the entry at `position`, if it is sequenced.
     pub async fn segment_at(&self, position: u64) -> Result<Option<Segment>, StoreError> {
         let row = sqlx::query(
-            "SELECT start, entries, body FROM segment WHERE start <= ? ORDER BY start DESC LIMIT 1",
+            "SELECT start, entries, body FROM segment WHERE start <= $1 ORDER BY start DESC LIMIT 1",
         )
         .bind(to_sql(position)?)
         .fetch_optional(&self.pool)
@@ -56,6 +61,14 @@ impl Store {
         };
         let end = segment.start.saturating_add(segment.count);
         Ok((position < end).then_some(segment))
+    }
+
+    /// Where the oldest segment begins that was not deleted.
+    pub async fn oldest_segment(&self) -> Result<Option<u64>, StoreError> {
+        let row = sqlx::query("SELECT start FROM segment ORDER BY start LIMIT 1")
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| from_sql(row.try_get("start")?)).transpose()
     }
 
     /// The checkpoint with the largest size that was signed.
@@ -90,7 +103,7 @@ impl Store {
     ) -> Result<Vec<CheckpointRow>, StoreError> {
         sqlx::query(
             "SELECT size, root, note, cosigned, published_at FROM checkpoint \
-             WHERE size > ? ORDER BY size LIMIT ?",
+             WHERE size > $1 ORDER BY size LIMIT $2",
         )
         .bind(to_sql(above.get())?)
         .bind(i64::from(limit))
@@ -104,7 +117,7 @@ impl Store {
     /// The signed checkpoint of exactly this size.
     pub async fn checkpoint(&self, at: TreeSize) -> Result<Option<CheckpointRow>, StoreError> {
         sqlx::query(
-            "SELECT size, root, note, cosigned, published_at FROM checkpoint WHERE size = ?",
+            "SELECT size, root, note, cosigned, published_at FROM checkpoint WHERE size = $1",
         )
         .bind(to_sql(at.get())?)
         .fetch_optional(&self.pool)
@@ -134,7 +147,7 @@ impl Store {
     ) -> Result<Option<KeyRow>, StoreError> {
         sqlx::query(
             "SELECT position, label_hash, version, opening, key_set FROM key_version \
-             WHERE label_hash = ? AND version = ?",
+             WHERE label_hash = $1 AND version = $2",
         )
         .bind(label_hash.as_bytes().as_slice())
         .bind(i64::from(version))
@@ -149,7 +162,7 @@ impl Store {
     pub async fn latest_key(&self, label_hash: &Hash) -> Result<Option<KeyRow>, StoreError> {
         sqlx::query(
             "SELECT position, label_hash, version, opening, key_set FROM key_version \
-             WHERE label_hash = ? ORDER BY version DESC LIMIT 1",
+             WHERE label_hash = $1 ORDER BY version DESC LIMIT 1",
         )
         .bind(label_hash.as_bytes().as_slice())
         .fetch_optional(&self.pool)
@@ -159,11 +172,41 @@ impl Store {
         .transpose()
     }
 
+    /// The latest version of each of these labels that has any. At most [`MAX_LABELS`] at once.
+    pub async fn latest_versions(
+        &self,
+        label_hashes: &[Hash],
+    ) -> Result<BTreeMap<Hash, u32>, StoreError> {
+        if label_hashes.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let list = placeholders(1, label_hashes.len());
+        let sql = format!(
+            "SELECT label_hash, max(version) FROM key_version \
+             WHERE label_hash IN {list} GROUP BY label_hash"
+        );
+        let mut select = sqlx::query(AssertSqlSafe(sql));
+        for label_hash in label_hashes {
+            select = select.bind(label_hash.as_bytes().as_slice());
+        }
+        select
+            .fetch_all(&self.pool)
+            .await?
+            .iter()
+            .map(|row| {
+                let version: i64 = row.try_get(1)?;
+                let version = u32::try_from(version)
+                    .map_err(|_| StoreError::Corrupt(format!("version {version}")))?;
+                Ok((hash(row.try_get(0)?)?, version))
+            })
+            .collect()
+    }
+
     /// At most `limit` key rows from a position on, in the order of the log.
     pub async fn keys_from(&self, from: u64, limit: u32) -> Result<Vec<KeyRow>, StoreError> {
         sqlx::query(
             "SELECT position, label_hash, version, opening, key_set FROM key_version \
-             WHERE position >= ? ORDER BY position LIMIT ?",
+             WHERE position >= $1 ORDER BY position LIMIT $2",
         )
         .bind(to_sql(from)?)
         .bind(i64::from(limit))
@@ -181,7 +224,7 @@ impl Store {
         seq: u32,
     ) -> Result<Option<StatementRow>, StoreError> {
         sqlx::query(
-            "SELECT position, leaf, stream, seq FROM statement WHERE stream = ? AND seq = ?",
+            "SELECT position, leaf, stream, seq FROM statement WHERE stream = $1 AND seq = $2",
         )
         .bind(stream)
         .bind(i64::from(seq))
@@ -197,7 +240,7 @@ impl Store {
         &self,
         leaf: &Hash,
     ) -> Result<Option<StatementRow>, StoreError> {
-        sqlx::query("SELECT position, leaf, stream, seq FROM statement WHERE leaf = ?")
+        sqlx::query("SELECT position, leaf, stream, seq FROM statement WHERE leaf = $1")
             .bind(leaf.as_bytes().as_slice())
             .fetch_optional(&self.pool)
             .await?
@@ -214,7 +257,7 @@ impl Store {
     ) -> Result<Vec<StatementRow>, StoreError> {
         sqlx::query(
             "SELECT position, leaf, stream, seq FROM statement \
-             WHERE position >= ? ORDER BY position LIMIT ?",
+             WHERE position >= $1 ORDER BY position LIMIT $2",
         )
         .bind(to_sql(from)?)
         .bind(i64::from(limit))
@@ -227,7 +270,7 @@ impl Store {
 
     /// The size that an auditor last cosigned, as far as the log knows.
     pub async fn auditor_size(&self, vkey: &str) -> Result<TreeSize, StoreError> {
-        match sqlx::query("SELECT size FROM auditor WHERE vkey = ?")
+        match sqlx::query("SELECT size FROM auditor WHERE vkey = $1")
             .bind(vkey)
             .fetch_optional(&self.pool)
             .await?
@@ -240,10 +283,9 @@ impl Store {
     /// How many private rows there are for entries below `size`.
     pub async fn count_rows(&self, below: TreeSize) -> Result<u64, StoreError> {
         let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM key_version WHERE position < ?) \
-             + (SELECT count(*) FROM statement WHERE position < ?)",
+            "SELECT (SELECT count(*) FROM key_version WHERE position < $1) \
+             + (SELECT count(*) FROM statement WHERE position < $1)",
         )
-        .bind(to_sql(below.get())?)
         .bind(to_sql(below.get())?)
         .fetch_one(&self.pool)
         .await?;
@@ -275,24 +317,24 @@ fn size(value: i64) -> Result<TreeSize, StoreError> {
     TreeSize::new(from_sql(value)?).ok_or_else(|| StoreError::Corrupt("a tree size".into()))
 }
 
-fn position(row: &SqliteRow) -> Result<LeafIndex, StoreError> {
+fn position(row: &AnyRow) -> Result<LeafIndex, StoreError> {
     LeafIndex::new(from_sql(row.try_get("position")?)?)
         .ok_or_else(|| StoreError::Corrupt("a position".into()))
 }
 
-fn number(row: &SqliteRow, column: &str) -> Result<u32, StoreError> {
+fn number(row: &AnyRow, column: &str) -> Result<u32, StoreError> {
     let value: i64 = row.try_get(column)?;
     u32::try_from(value).map_err(|_| StoreError::Corrupt(format!("{column} {value}")))
 }
 
-fn tree_head(row: &SqliteRow) -> Result<TreeHead, StoreError> {
+fn tree_head(row: &AnyRow) -> Result<TreeHead, StoreError> {
     Ok(TreeHead {
         size: size(row.try_get("size")?)?,
         root: hash(row.try_get("root")?)?,
     })
 }
 
-fn checkpoint(row: &SqliteRow) -> Result<CheckpointRow, StoreError> {
+fn checkpoint(row: &AnyRow) -> Result<CheckpointRow, StoreError> {
     Ok(CheckpointRow {
         tree: tree_head(row)?,
         note: row.try_get("note")?,
@@ -301,7 +343,7 @@ fn checkpoint(row: &SqliteRow) -> Result<CheckpointRow, StoreError> {
     })
 }
 
-fn key_row(row: &SqliteRow) -> Result<KeyRow, StoreError> {
+fn key_row(row: &AnyRow) -> Result<KeyRow, StoreError> {
     Ok(KeyRow {
         position: position(row)?,
         label_hash: hash(row.try_get("label_hash")?)?,
@@ -311,7 +353,7 @@ fn key_row(row: &SqliteRow) -> Result<KeyRow, StoreError> {
     })
 }
 
-fn statement_row(row: &SqliteRow) -> Result<StatementRow, StoreError> {
+fn statement_row(row: &AnyRow) -> Result<StatementRow, StoreError> {
     Ok(StatementRow {
         position: position(row)?,
         leaf: hash(row.try_get("leaf")?)?,

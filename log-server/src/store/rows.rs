@@ -113,10 +113,10 @@ pub struct KeyRow {
     pub label_hash: Hash,
     /// The version.
     pub version: u32,
-    /// The opening of the commitment.
-    pub opening: Vec<u8>,
-    /// The key set, as its owner signed it.
-    pub key_set: Vec<u8>,
+    /// The opening of the commitment, unless it was erased.
+    pub opening: Option<Vec<u8>>,
+    /// The key set, as its owner signed it, unless it was erased.
+    pub key_set: Option<Vec<u8>>,
 }
 
 /// Where a logged statement is.

@@ -7,16 +7,19 @@
     reason = "each test file uses its own part"
 )]
 #![allow(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     reason = "a test that cannot go on fails"
 )]
 
 pub mod auditor;
+pub mod postgres;
+pub mod publisher;
 
 use std::path::Path;
 
-use plainsight_log_server::store::{Store, TokenRole};
+use plainsight_log_server::store::{DatabaseAddress, Store, TokenRole};
 use plainsight_log_server::{Config, InitOptions, Server, add_token, init};
 use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 use plainsight_specs::commitment::Opening;
@@ -73,11 +76,17 @@ impl Tokens {
 
 /// Makes a log that publishes quickly.
 pub async fn make() -> Made {
+    make_on(None).await
+}
+
+/// Makes such a log on a database of its own, or on a file.
+pub async fn make_on(database: Option<DatabaseAddress>) -> Made {
     let dir = tempfile::tempdir().unwrap();
     let mut options = InitOptions::new(&dir.path().join("log"), ORIGIN, ([127, 0, 0, 1], 0).into());
     options.root = vec![publisher().public()];
     options.releases = vec![publisher().public()];
     options.protections = vec![publisher().public()];
+    options.database = database;
     let made = init(&options).await.unwrap();
     let mut config = made.config;
     config.publication.tick_ms = 20;

@@ -1,5 +1,6 @@
 -- One log in one database. Every table with a single row says so by a check.
 -- Version of the schema: sqlx's own table of migrations; an unknown version is refused.
+-- The same tables as in ../postgres, with this engine's names for the types.
 
 CREATE TABLE log (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -10,17 +11,19 @@ CREATE TABLE log (
     reason TEXT NOT NULL
 ) STRICT;
 
--- The fencing token. Only ever grows.
+-- The fencing token. 'term' only ever grows; 'beat' moves with every write of the holder and
+-- while it is idle; an empty holder has let go.
 CREATE TABLE lease (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     term INTEGER NOT NULL,
+    beat INTEGER NOT NULL,
+    holder TEXT NOT NULL,
     taken_at INTEGER NOT NULL
 ) STRICT;
 
 -- The commit point: what is sequenced.
 CREATE TABLE head (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    term INTEGER NOT NULL,
     size INTEGER NOT NULL,
     root BLOB NOT NULL,
     epoch_size INTEGER NOT NULL,
@@ -45,13 +48,13 @@ CREATE TABLE checkpoint (
     published_at INTEGER
 ) STRICT;
 
--- What opens a key entry. The row's number is the entry's position.
+-- What opens a key entry. The row's number is the entry's position. Erased parts are NULL.
 CREATE TABLE key_version (
     position INTEGER PRIMARY KEY,
     label_hash BLOB NOT NULL,
     version INTEGER NOT NULL,
-    opening BLOB NOT NULL,
-    key_set BLOB NOT NULL,
+    opening BLOB,
+    key_set BLOB,
     UNIQUE (label_hash, version)
 ) STRICT;
 
@@ -82,5 +85,18 @@ CREATE TABLE token (
     hash BLOB PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     role TEXT NOT NULL CHECK (role IN ('keys', 'releases', 'protections', 'root')),
-    created INTEGER NOT NULL
+    created INTEGER NOT NULL,
+    expires INTEGER,
+    revoked INTEGER,
+    items_per_s INTEGER
+) STRICT;
+
+-- The first answer to a request with an idempotency key, stored with what it logged.
+CREATE TABLE idempotency (
+    token BLOB NOT NULL,
+    key TEXT NOT NULL,
+    request BLOB NOT NULL,
+    answer BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (token, key)
 ) STRICT;
