@@ -178,3 +178,81 @@ async fn one_alert_for_each_fact_as_long_as_it_lasts() {
     assert_eq!(alerts.len(), 2);
     assert_eq!((alerts[0].resolved, alerts[1].resolved), (None, Some(3)));
 }
+
+#[tokio::test]
+async fn one_head_of_a_peer_and_few_of_readers_are_kept() {
+    use crate::peers::{HeadVerdict, ShownHead};
+
+    let dir = tempfile::tempdir().unwrap();
+    let (store, row) = store(dir.path()).await;
+    let shown = |source: &str, size: u64| ShownHead {
+        source: source.into(),
+        head: head(size, b"root"),
+        note: b"note".to_vec(),
+        verdict: HeadVerdict::Unproven,
+        detail: "why".into(),
+        evidence: None,
+        own: head(1, b"own"),
+        time: size,
+    };
+    for size in 1..=200 {
+        store
+            .keep_shown(row.id, &shown("peer", size))
+            .await
+            .unwrap();
+        store.keep_shown(row.id, &shown("", size)).await.unwrap();
+    }
+    // The same one again takes no second place.
+    store.keep_shown(row.id, &shown("", 150)).await.unwrap();
+    let kept = store.shown(row.id).await.unwrap();
+    assert_eq!(kept[0], shown("peer", 200));
+    let readers = &kept[1..];
+    assert_eq!(readers.len(), 64);
+    assert_eq!(readers[0], shown("", 150), "the newest first");
+    // One that can be explained is there once more is held than it was held against.
+    let held = |size| TreeSize::new(size).unwrap();
+    assert_eq!(store.explicable(row.id, held(1)).await.unwrap(), None);
+    assert_eq!(store.explicable(row.id, held(136)).await.unwrap(), None);
+    let found = store.explicable(row.id, held(137)).await.unwrap().unwrap();
+    assert_eq!(found, shown("", 137), "the oldest that is kept");
+    store.forget_shown(row.id, found.head).await.unwrap();
+    assert_eq!(store.explicable(row.id, held(137)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_witnessed_head_is_swapped_and_a_broken_log_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = store(dir.path()).await;
+    store.add_witnessed("foreign").await.unwrap();
+    store.add_witnessed("foreign").await.unwrap();
+    let swap = |from, to| store.swap_witnessed("foreign", from, to, b"note", 1);
+    let (five, six) = (head(5, b"five"), head(6, b"six"));
+    swap(State::nothing_signed(), five).await.unwrap();
+    for (from, to) in [
+        (State::nothing_signed(), six),
+        (five, head(5, b"other")),
+        (five, head(4, b"four")),
+        (head(5, b"other"), six),
+    ] {
+        assert!(matches!(swap(from, to).await, Err(StoreError::Lost(_))));
+    }
+    swap(five, five).await.unwrap();
+    swap(five, six).await.unwrap();
+    let alert = crate::alert::Alert {
+        severity: crate::alert::Severity::Tamper,
+        code: "witnessed-fork",
+        subject: "foreign".into(),
+        text: "why".into(),
+    };
+    for time in [7, 8] {
+        store
+            .break_witnessed("foreign", Some("id"), &alert, time)
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.alerts(10).await.unwrap().len(), 1);
+    let kept = store.witnessed("foreign").await.unwrap();
+    assert_eq!((kept.head, kept.broken), (six, Some(7)));
+    assert!(matches!(swap(six, six).await, Err(StoreError::Lost(_))));
+    assert!(store.witnessed("unknown").await.is_err());
+}

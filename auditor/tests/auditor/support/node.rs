@@ -106,6 +106,19 @@ impl Auditor {
         );
     }
 
+    /// Waits until the page of all logs is as wanted.
+    pub async fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut logs = Value::Null;
+        for _ in 0..600 {
+            logs = self.json("v1/logs").await;
+            if wanted(&logs) {
+                return logs;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("waited in vain for {what}: {logs:#}");
+    }
+
     /// Waits until this size is cosigned and all is well.
     pub async fn wait_ok(&self, size: TreeSize) -> Value {
         self.wait(&format!("size {size} to be cosigned"), |log| {
