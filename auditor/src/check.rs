@@ -10,6 +10,7 @@ use plainsight_specs::tile::{Edge, TileKind};
 use crate::config::{Config, FollowedLog};
 use crate::follow::Fatal;
 use crate::mirror::Mirror;
+use crate::progress::Progress;
 use crate::replay::Replayed;
 use crate::store::{LogRow, Store};
 
@@ -27,31 +28,70 @@ pub struct Checked {
     pub faults: Vec<String>,
 }
 
+/// Faults of one log that are told; what follows is counted only.
+const MAX_FAULTS: usize = 1000;
+
 /// Checks every log of the configuration. The auditor should not be running, since what moves
 /// meanwhile looks like a fault.
 pub async fn check(config: &Config) -> Result<Vec<Checked>, Fatal> {
+    check_showing(config, &Progress::default()).await
+}
+
+/// The same, showing how far it has come. The memory it takes does not grow with the entries,
+/// but for the index, which is rebuilt.
+pub async fn check_showing(config: &Config, progress: &Progress) -> Result<Vec<Checked>, Fatal> {
     let store = Store::open(&config.database()).await?;
     let mut checked = Vec::new();
     for log in &config.logs {
-        let row = store.log(&log.origin, &log.key).await?;
-        let mut faults = Vec::new();
-        hash_up(&store, &row, &mut faults).await?;
-        replay(&store, log, &row, &mut faults).await?;
+        let row = store.log(&log.origin, &log.keys).await?;
+        let mut faults = Faults::default();
+        hash_up(&store, log, &row, progress, &mut faults).await?;
+        replay(&store, log, &row, progress, &mut faults).await?;
         check_heads(&store, log, &row, &mut faults).await?;
         checked.push(Checked {
             origin: log.origin.to_string(),
             size: row.frontier.size(),
-            faults,
+            faults: faults.told(),
         });
     }
     store.close().await;
     Ok(checked)
 }
 
+#[derive(Debug, Default)]
+struct Faults {
+    told: Vec<String>,
+    untold: u64,
+}
+
+impl Faults {
+    fn push(&mut self, fault: String) {
+        if self.told.len() < MAX_FAULTS {
+            self.told.push(fault);
+        } else {
+            self.untold = self.untold.saturating_add(1);
+        }
+    }
+
+    fn told(mut self) -> Vec<String> {
+        if self.untold > 0 {
+            self.told.push(format!("and {} more", self.untold));
+        }
+        self.told
+    }
+}
+
 /// Entries against tiles and the compact range.
-async fn hash_up(store: &Store, row: &LogRow, faults: &mut Vec<String>) -> Result<(), Fatal> {
+async fn hash_up(
+    store: &Store,
+    log: &FollowedLog,
+    row: &LogRow,
+    progress: &Progress,
+    faults: &mut Faults,
+) -> Result<(), Fatal> {
     let size = row.frontier.size().get();
     let mut edge = Edge::new();
+    let mut shown = progress.begin("hashing", log.origin.as_str(), 0, size);
     while edge.size().get() < size {
         let first = edge.size().get();
         let range = first..first.saturating_add(READ).min(size);
@@ -75,6 +115,7 @@ async fn hash_up(store: &Store, row: &LogRow, faults: &mut Vec<String>) -> Resul
                 faults.push(format!("{path} is missing or differs from the entries"));
             }
         }
+        shown.reach(edge.size().get());
     }
     if edge.root() != row.frontier.root() {
         faults.push("the entries do not hash to the compact range".into());
@@ -87,33 +128,40 @@ async fn replay(
     store: &Store,
     log: &FollowedLog,
     row: &LogRow,
-    faults: &mut Vec<String>,
+    progress: &Progress,
+    faults: &mut Faults,
 ) -> Result<(), Fatal> {
     let mirror = Mirror {
         store: store.clone(),
         log: row.id,
     };
     let size = row.frontier.size();
-    let replayed = Replayed::from_mirror(log.origin.clone(), &mirror, size).await;
-    let (_, verdicts) = match replayed {
-        Ok(replayed) => replayed,
-        Err(error) => {
-            faults.push(error.to_string());
-            return Ok(());
-        }
-    };
-    let kept = store.breaks(row.id, u32::MAX).await?;
-    let kept: BTreeSet<_> = kept.iter().map(|kept| kept.found).collect();
-    for found in &verdicts.breaks {
-        if !kept.contains(found) {
+    let mut shown = progress.begin("replaying", log.origin.as_str(), 0, size.get());
+    let mut replayed = Replayed::new(log.origin.clone());
+    while replayed.replay.size() < size {
+        let first = replayed.replay.size();
+        let (moved, verdicts) = match replayed.advance_from(&mirror, size).await {
+            Ok(moved) => moved,
+            Err(error) => {
+                faults.push(error.to_string());
+                return Ok(());
+            }
+        };
+        replayed = moved;
+        let reached = replayed.replay.size();
+        let kept = store.breaks_between(row.id, first, reached).await?;
+        let kept: BTreeSet<_> = kept
+            .into_iter()
+            .filter(|kept| !kept.is_about_head())
+            .collect();
+        let found: BTreeSet<_> = verdicts.breaks.into_iter().collect();
+        for found in found.difference(&kept) {
             faults.push(format!("{found} is not among the breaks that are kept"));
         }
-    }
-    let found: BTreeSet<_> = verdicts.breaks.into_iter().collect();
-    for kept in kept {
-        if !kept.is_about_head() && !found.contains(&kept) {
+        for kept in kept.difference(&found) {
             faults.push(format!("{kept} is kept, and no entry breaks it"));
         }
+        shown.reach(reached.get());
     }
     Ok(())
 }
@@ -123,7 +171,7 @@ async fn check_heads(
     store: &Store,
     log: &FollowedLog,
     row: &LogRow,
-    faults: &mut Vec<String>,
+    faults: &mut Faults,
 ) -> Result<(), Fatal> {
     let mirror = Mirror {
         store: store.clone(),
@@ -131,8 +179,7 @@ async fn check_heads(
     };
     for (what, note) in [("mirrored", &row.mirrored), ("cosigned", &row.signed_note)] {
         let Some(note) = note else { continue };
-        let signed = UnverifiedCheckpoint::parse(note)
-            .and_then(|note| note.verify_log(std::slice::from_ref(&log.key)));
+        let signed = UnverifiedCheckpoint::parse(note).and_then(|note| note.verify_log(&log.keys));
         let head = match signed {
             Ok(signed) => signed.head(),
             Err(error) => {

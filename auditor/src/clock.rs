@@ -1,23 +1,56 @@
-//! The one place where the clock is read.
+//! The one place where the system's clock is read. What decides gets a [`Clock`], so that a test
+//! can let a week pass in seconds.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use plainsight_specs::time::Timestamp;
 
-/// POSIX milliseconds; zero before 1970.
-pub(crate) fn now_ms() -> u64 {
+/// Tells the time. Clones tell the same.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl Clock {
+    /// The system's.
+    pub fn system() -> Self {
+        Self(Arc::new(now_ms))
+    }
+
+    /// Any other: POSIX milliseconds.
+    pub fn from_fn(now_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now_ms))
+    }
+
+    /// POSIX milliseconds; zero before 1970.
+    pub fn now_ms(&self) -> u64 {
+        (self.0)()
+    }
+
+    /// POSIX seconds.
+    pub fn now_s(&self) -> u64 {
+        self.now_ms() / 1000
+    }
+
+    /// Now, for signatures; `None` if the clock is beyond any time that can be signed.
+    pub fn now(&self) -> Option<Timestamp> {
+        Timestamp::from_seconds(self.now_s())
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Clock").finish_non_exhaustive()
+    }
+}
+
+fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     })
 }
 
-/// POSIX seconds.
+/// POSIX seconds by the system's clock, for commands that run and end.
 pub(crate) fn now_s() -> u64 {
     now_ms() / 1000
-}
-
-/// Now, for signatures; `None` if the clock is beyond any time that can be signed.
-pub(crate) fn now() -> Option<Timestamp> {
-    Timestamp::from_seconds(now_s())
 }

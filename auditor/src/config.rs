@@ -20,6 +20,10 @@ use plainsight_specs::note::{Algorithm, KeyName, NoteError, Signer, VerifierKey}
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::http::LimitConfig;
+use crate::peers::{MAX_PEERS, Peer, PeerConfig};
+use crate::plain::{PlainConfig, PlainLog, WITNESS_KEY_FILE};
+
 /// The configuration file in an auditor's folder.
 pub const CONFIG_FILE: &str = "auditor.toml";
 /// The key file in an auditor's folder.
@@ -71,7 +75,25 @@ pub enum ConfigError {
         /// Why.
         reason: &'static str,
     },
-    /// A log's address.
+    /// A peer is not one that can be asked.
+    #[error("peer {name}: {reason}")]
+    Peer {
+        /// The name of its key.
+        name: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The plain witness has the auditor's name.
+    #[error(
+        "the plain witness needs a name of its own: who trusts the auditor must not take it for that"
+    )]
+    WitnessName,
+    /// The plain witness has the auditor's key.
+    #[error(
+        "the plain witness has the auditor's key; each needs its own, as a cosignature does not name its signer"
+    )]
+    WitnessKey,
+    /// An address.
     #[error(transparent)]
     Address(#[from] HttpError),
     /// The key file is not one.
@@ -112,6 +134,9 @@ pub struct Identity {
 pub struct LogConfig {
     /// The log's verifier key; its name is the log's origin.
     pub vkey: String,
+    /// Keys of the same name that it signed with before, or signs with beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_vkeys: Vec<String>,
     /// Where the log's objects are read.
     pub url: String,
 }
@@ -154,6 +179,16 @@ struct File {
     heartbeat: Option<HeartbeatConfig>,
     #[serde(default, skip_serializing)]
     watch: WatchConfig,
+    #[serde(default, skip_serializing_if = "is_default")]
+    limits: LimitConfig,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    peer: Vec<PeerConfig>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    witness: Option<PlainConfig>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn default_listen() -> SocketAddr {
@@ -179,6 +214,21 @@ pub struct Config {
     pub logs: Vec<FollowedLog>,
     /// How the node is run.
     pub operations: Operations,
+    /// Other auditors to compare with.
+    pub peers: Vec<Peer>,
+    /// How much one client may ask.
+    pub limits: LimitConfig,
+    /// The plain witness, if there is one.
+    pub witness: Option<WitnessConfig>,
+}
+
+/// A plain witness that can run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessConfig {
+    /// The name of its key.
+    pub name: String,
+    /// The logs that it witnesses.
+    pub logs: Vec<PlainLog>,
 }
 
 /// A log that can be followed.
@@ -186,31 +236,68 @@ pub struct Config {
 pub struct FollowedLog {
     /// Its origin.
     pub origin: Origin,
-    /// The key that signs its checkpoints.
+    /// The key that it is known by.
     pub key: VerifierKey,
+    /// All keys that sign its checkpoints, this one first.
+    pub keys: Vec<VerifierKey>,
     /// Where it is read.
     pub url: BaseUrl,
 }
 
+impl LogConfig {
+    /// A log with one key.
+    pub fn new(vkey: impl Into<String>, url: impl Into<String>) -> Self {
+        Self {
+            vkey: vkey.into(),
+            other_vkeys: Vec::new(),
+            url: url.into(),
+        }
+    }
+}
+
 impl FollowedLog {
-    /// Checks a log's key and address.
-    pub fn new(vkey: &str, url: &str) -> Result<Self, ConfigError> {
-        let key = VerifierKey::parse(vkey).map_err(|source| ConfigError::Key {
-            what: format!("log key {vkey:?}"),
-            source,
-        })?;
+    /// Checks a log's keys and address.
+    pub fn new(log: &LogConfig) -> Result<Self, ConfigError> {
+        let key = log_key(&log.vkey)?;
         let refused = |reason| ConfigError::Log {
             name: key.name().to_string(),
             reason,
         };
-        if key.algorithm() != Algorithm::Ed25519 {
-            return Err(refused("the key is not an Ed25519 log key (type 0x01)"));
-        }
         let origin = Origin::parse(key.name().as_str())
             .map_err(|_| refused("the key's name cannot be an origin"))?;
-        let url = BaseUrl::parse(url)?;
-        Ok(Self { origin, key, url })
+        let mut keys = vec![key.clone()];
+        for vkey in &log.other_vkeys {
+            let other = log_key(vkey)?;
+            if !origin.is_name_of(&other) {
+                return Err(refused("one of its keys has another name"));
+            }
+            if keys.contains(&other) {
+                return Err(refused("one of its keys is listed twice"));
+            }
+            keys.push(other);
+        }
+        let url = BaseUrl::parse(&log.url)?;
+        Ok(Self {
+            origin,
+            key,
+            keys,
+            url,
+        })
     }
+}
+
+fn log_key(vkey: &str) -> Result<VerifierKey, ConfigError> {
+    let key = VerifierKey::parse(vkey).map_err(|source| ConfigError::Key {
+        what: format!("log key {vkey:?}"),
+        source,
+    })?;
+    if key.algorithm() != Algorithm::Ed25519 {
+        return Err(ConfigError::Log {
+            name: key.name().to_string(),
+            reason: "the key is not an Ed25519 log key (type 0x01)",
+        });
+    }
+    Ok(key)
 }
 
 impl Config {
@@ -230,15 +317,23 @@ impl Config {
             path: path.clone(),
             source,
         })?;
-        let mut file: File = toml::from_str(&text).map_err(|error| ConfigError::Toml {
-            path,
+        Self::parse(dir, &text, variable)
+    }
+
+    fn parse(
+        dir: &Path,
+        text: &str,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let mut file: File = toml::from_str(text).map_err(|error| ConfigError::Toml {
+            path: dir.join(CONFIG_FILE),
             reason: error.to_string(),
         })?;
         file.replace_by(variable)?;
         key_name(&file.name)?;
         let mut logs = Vec::new();
         for log in &file.log {
-            let log = FollowedLog::new(&log.vkey, &log.url)?;
+            let log = FollowedLog::new(log)?;
             let refused = |reason| ConfigError::Log {
                 name: log.origin.to_string(),
                 reason,
@@ -254,6 +349,21 @@ impl Config {
             }
             logs.push(log);
         }
+        let peers = peers(&file)?;
+        let mut taken: Vec<&str> = logs.iter().map(|log| log.origin.as_str()).collect();
+        taken.push(&file.name);
+        let witness = file.witness.as_ref().map(|witness| {
+            // SPEC(WIT-9)
+            if witness.name == file.name {
+                return Err(ConfigError::WitnessName);
+            }
+            key_name(&witness.name)?;
+            Ok(WitnessConfig {
+                name: witness.name.clone(),
+                logs: witness.logs(&taken)?,
+            })
+        });
+        let witness = witness.transpose()?;
         Ok(Self {
             dir: dir.into(),
             identity: Identity {
@@ -279,40 +389,52 @@ impl Config {
                 },
                 dir,
             )?,
+            peers,
+            limits: file.limits,
+            witness,
         })
     }
 
     /// The signer in the folder's key file.
     pub fn signer(&self) -> Result<Signer, ConfigError> {
-        let path = self.dir.join(KEY_FILE);
+        self.key_file(KEY_FILE, &self.identity.name, Algorithm::CosignatureV1)
+    }
+
+    /// The plain witness's signer, which has a key of its own.
+    pub fn witness_signer(&self, witness: &WitnessConfig) -> Result<Signer, ConfigError> {
+        let signer = self.key_file(WITNESS_KEY_FILE, &witness.name, Algorithm::CosignatureV1)?;
+        if signer.verifier_key().ed25519() == self.signer()?.verifier_key().ed25519() {
+            return Err(ConfigError::WitnessKey);
+        }
+        Ok(signer)
+    }
+
+    fn key_file(
+        &self,
+        file: &str,
+        name: &str,
+        algorithm: Algorithm,
+    ) -> Result<Signer, ConfigError> {
+        let path = self.dir.join(file);
         let text = fs::read_to_string(&path)
             .map(Zeroizing::new)
             .map_err(|source| ConfigError::File {
                 path: path.clone(),
                 source,
             })?;
-        let name = key_name(&self.identity.name)?;
-        parse_key(text.trim_end(), &name, Algorithm::CosignatureV1)
-            .ok_or(ConfigError::KeyFile { path, name })
+        let name = key_name(name)?;
+        parse_key(text.trim_end(), &name, algorithm).ok_or(ConfigError::KeyFile { path, name })
     }
 
     /// The signer of the answers of watches, under a name of its own. Its file is made at the first
     /// use if `init` did not make it.
     pub fn watch_signer(&self) -> Result<Signer, ConfigError> {
-        let name = key_name(&format!("{}{WATCH}", self.identity.name))?;
+        let name = format!("{}{WATCH}", self.identity.name);
         let path = self.dir.join(WATCH_KEY_FILE);
         if !path.exists() {
-            let key = Fresh::new(&name, Algorithm::Ed25519)?;
-            write_new(&path, key.file.as_bytes(), 0o600)?;
+            new_key(&path, &name, Algorithm::Ed25519)?;
         }
-        let text = fs::read_to_string(&path)
-            .map(Zeroizing::new)
-            .map_err(|source| ConfigError::File {
-                path: path.clone(),
-                source,
-            })?;
-        parse_key(text.trim_end(), &name, Algorithm::Ed25519)
-            .ok_or(ConfigError::KeyFile { path, name })
+        self.key_file(WATCH_KEY_FILE, &name, Algorithm::Ed25519)
     }
 
     /// The database file.
@@ -365,32 +487,12 @@ fn parsed<T: std::str::FromStr>(
         .transpose()
 }
 
-/// A key that was just made, and the file that holds it.
-struct Fresh {
-    key: VerifierKey,
-    file: Zeroizing<String>,
-}
-
-impl Fresh {
-    fn new(name: &KeyName, algorithm: Algorithm) -> Result<Self, ConfigError> {
-        let mut seed = Zeroizing::new([0u8; 32]);
-        getrandom::fill(seed.as_mut_slice()).map_err(|_| ConfigError::Randomness)?;
-        let key = signer(name, algorithm, &seed)?.verifier_key();
-        let mut bytes = Zeroizing::new(vec![algorithm.type_byte()]);
-        bytes.extend_from_slice(seed.as_slice());
-        let secret = Zeroizing::new(codec::to_base64(&bytes));
-        let file = Zeroizing::new(format!("{KEY_PREFIX}{name}+{}+{}\n", key.id(), *secret));
-        Ok(Self { key, file })
-    }
-}
-
 /// Makes an auditor's folder: its keys and a configuration without logs. Gives the verifier key to
 /// hand out.
 pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError> {
-    let name = key_name(&identity.name)?;
-    let cosigner = Fresh::new(&name, Algorithm::CosignatureV1)?;
-    let watch_name = key_name(&format!("{name}{WATCH}"))?;
-    let watch = Fresh::new(&watch_name, Algorithm::Ed25519)?;
+    let watch = format!("{}{WATCH}", identity.name);
+    key_name(&identity.name)?;
+    key_name(&watch)?;
     fs::create_dir_all(dir).map_err(|source| ConfigError::File {
         path: dir.into(),
         source,
@@ -412,6 +514,9 @@ pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError>
         webhook: Vec::new(),
         heartbeat: None,
         watch: WatchConfig::default(),
+        limits: LimitConfig::default(),
+        peer: Vec::new(),
+        witness: None,
     })
     .map_err(|error| ConfigError::Toml {
         path: dir.join(CONFIG_FILE),
@@ -419,15 +524,37 @@ pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError>
     })?;
     let config = format!("{config}{}", sections::EXAMPLE);
     // The key first: a folder with a configuration and no key would look finished.
-    write_new(&dir.join(KEY_FILE), cosigner.file.as_bytes(), 0o600)?;
-    write_new(&dir.join(WATCH_KEY_FILE), watch.file.as_bytes(), 0o600)?;
+    let key = new_key(
+        &dir.join(KEY_FILE),
+        &identity.name,
+        Algorithm::CosignatureV1,
+    )?;
+    new_key(&dir.join(WATCH_KEY_FILE), &watch, Algorithm::Ed25519)?;
     write_new(&dir.join(CONFIG_FILE), config.as_bytes(), 0o644)?;
-    Ok(cosigner.key)
+    Ok(key)
+}
+
+/// Makes a key file, and gives the verifier key to hand out.
+pub(crate) fn new_key(
+    path: &Path,
+    name: &str,
+    algorithm: Algorithm,
+) -> Result<VerifierKey, ConfigError> {
+    let name = key_name(name)?;
+    let mut seed = Zeroizing::new([0u8; 32]);
+    getrandom::fill(seed.as_mut_slice()).map_err(|_| ConfigError::Randomness)?;
+    let key = signer(&name, algorithm, &seed)?.verifier_key();
+    let mut bytes = Zeroizing::new(vec![algorithm.type_byte()]);
+    bytes.extend_from_slice(seed.as_slice());
+    let secret = Zeroizing::new(codec::to_base64(&bytes));
+    let secret = Zeroizing::new(format!("{KEY_PREFIX}{name}+{}+{}\n", key.id(), *secret));
+    write_new(path, secret.as_bytes(), 0o600)?;
+    Ok(key)
 }
 
 /// Adds a log to the folder's configuration; what people wrote there stays as it is.
 pub fn add_log(dir: &Path, log: &LogConfig) -> Result<Config, ConfigError> {
-    let added = FollowedLog::new(&log.vkey, &log.url)?;
+    let added = FollowedLog::new(log)?;
     let config = Config::load(dir)?;
     if config.logs.iter().any(|known| known.origin == added.origin) {
         return Err(ConfigError::Log {
@@ -435,22 +562,56 @@ pub fn add_log(dir: &Path, log: &LogConfig) -> Result<Config, ConfigError> {
             reason: "it is listed already",
         });
     }
+    append(dir, "log", log)
+}
+
+fn peers(file: &File) -> Result<Vec<Peer>, ConfigError> {
+    let mut peers: Vec<Peer> = Vec::new();
+    for peer in &file.peer {
+        let peer = Peer::new(peer)?;
+        let name = peer.key.name().to_string();
+        let refused = |reason| ConfigError::Peer {
+            name: name.clone(),
+            reason,
+        };
+        if name == file.name {
+            return Err(refused("it has the auditor's own name"));
+        }
+        if peers.iter().any(|other| other.key == peer.key) {
+            return Err(refused("it is listed twice"));
+        }
+        if peers.len() == MAX_PEERS {
+            return Err(refused("there are too many"));
+        }
+        peers.push(peer);
+    }
+    Ok(peers)
+}
+
+/// Adds another auditor to the folder's configuration.
+pub fn add_peer(dir: &Path, peer: &PeerConfig) -> Result<Config, ConfigError> {
+    Peer::new(peer)?;
+    append(dir, "peer", peer)
+}
+
+/// Adds a table to the folder's configuration, if what comes of it is one.
+fn append(dir: &Path, name: &str, table: &impl Serialize) -> Result<Config, ConfigError> {
     let path = dir.join(CONFIG_FILE);
     let file = |source| ConfigError::File {
         path: path.clone(),
         source,
     };
-    let mut text = fs::read_to_string(&path).map_err(file)?;
-    let table = toml::to_string(log).map_err(|error| ConfigError::Toml {
+    let text = fs::read_to_string(&path).map_err(file)?;
+    let table = toml::to_string(table).map_err(|error| ConfigError::Toml {
         path: path.clone(),
         reason: error.to_string(),
     })?;
-    text.push_str("\n[[log]]\n");
-    text.push_str(&table);
     let fresh = path.with_extension("toml.new");
-    fs::write(&fresh, text).map_err(file)?;
+    let added = format!("{text}\n[[{name}]]\n{table}");
+    let config = Config::parse(dir, &added, |_| None)?;
+    fs::write(&fresh, added).map_err(file)?;
     fs::rename(&fresh, &path).map_err(file)?;
-    Config::load(dir)
+    Ok(config)
 }
 
 fn key_name(name: &str) -> Result<KeyName, ConfigError> {
@@ -577,10 +738,7 @@ mod tests {
         let path = dir.path().join(CONFIG_FILE);
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("# by hand\n{text}")).unwrap();
-        let log = LogConfig {
-            vkey: log_vkey("log.example"),
-            url: "http://127.0.0.1:1/".into(),
-        };
+        let log = LogConfig::new(log_vkey("log.example"), "http://127.0.0.1:1/");
         let config = add_log(dir.path(), &log).unwrap();
         assert_eq!(config.logs.len(), 1);
         assert_eq!(config.logs[0].origin.as_str(), "log.example");
@@ -673,8 +831,14 @@ mod tests {
     fn keys_that_sign_no_log_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let own = init(dir.path(), &identity("audit.example/a")).unwrap();
-        assert!(FollowedLog::new(&own.to_string(), "http://127.0.0.1:1").is_err());
-        assert!(FollowedLog::new("x", "http://127.0.0.1:1").is_err());
-        assert!(FollowedLog::new(&log_vkey("log.example"), "127.0.0.1:1").is_err());
+        let refused = |vkey: &str, url: &str| FollowedLog::new(&LogConfig::new(vkey, url)).is_err();
+        assert!(refused(&own.to_string(), "http://127.0.0.1:1"));
+        assert!(refused("x", "http://127.0.0.1:1"));
+        assert!(refused(&log_vkey("log.example"), "127.0.0.1:1"));
+        let mut log = LogConfig::new(log_vkey("log.example"), "http://127.0.0.1:1");
+        log.other_vkeys = vec![log_vkey("log.example/b")];
+        assert!(FollowedLog::new(&log).is_err(), "another name");
+        log.other_vkeys = vec![log.vkey.clone()];
+        assert!(FollowedLog::new(&log).is_err(), "twice");
     }
 }

@@ -265,7 +265,7 @@ async fn look_into(config: &Config) -> Result<Vec<Line>, StoreError> {
 
 async fn cosigned(store: &Store, log: &FollowedLog) -> Result<Line, StoreError> {
     let what = format!("last cosignature of {}", log.origin);
-    let row = match store.log(&log.origin, &log.key).await {
+    let row = match store.log(&log.origin, &log.keys).await {
         Ok(row) => row,
         Err(error @ StoreError::OtherKey { .. }) => {
             return Ok(fail(
@@ -360,7 +360,7 @@ async fn reach(http: &Http, log: &FollowedLog) -> Vec<Line> {
         )),
         Ok(bytes) => {
             let signed = UnverifiedCheckpoint::parse(&bytes)
-                .and_then(|checkpoint| checkpoint.verify_log(std::slice::from_ref(&log.key)));
+                .and_then(|checkpoint| checkpoint.verify_log(&log.keys));
             lines.push(match signed {
                 Ok(signed) => ok(format!(
                     "{what}: size {} at {}",

@@ -9,14 +9,12 @@ use plainsight_specs::checkpoint::SignedCheckpoint;
 use plainsight_specs::evidence::Evidence;
 use plainsight_specs::merkle::build::tiles_for_root;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
-use plainsight_specs::tile::{Edge, TileSet};
+use plainsight_specs::tile::Edge;
 
-use crate::alert;
 use crate::audit::Break;
-use crate::clock;
 use crate::compare::{Comparison, Known};
 use crate::evidence::{self, AccuseError, Shelf};
-use crate::fetch::{self, FetchError};
+use crate::fetch::{FetchError, Fetched, Way};
 use crate::mirror::MirrorError;
 use crate::replay::{ReplayError, Replayed};
 use crate::store::{Chunk, LogRow, StoreError};
@@ -96,7 +94,8 @@ impl Follower {
             .tiles(mirror.log, &tiles_for_root(size))
             .await?;
         let edge = Edge::from_tiles(size, &tiles).map_err(MirrorError::from)?;
-        let (replayed, _) = Replayed::from_mirror(origin, mirror, size).await?;
+        let shown = (known.progress).begin("replaying", origin.as_str(), 0, size.get());
+        let replayed = Replayed::from_mirror(origin, mirror, size, shown).await?;
         let root = row.frontier.root();
         if replayed.replay.frontier() != &row.frontier || edge.root() != root {
             return Err(Fatal::Damaged);
@@ -141,14 +140,11 @@ impl Follower {
         store.keep_target(log, &target.to_bytes()).await?;
         known.target = Some(target.clone());
         let head = target.head();
-        let mut tiles = TileSet::new();
-        while self.edge.size() < head.size {
-            let source = &self.known.source;
-            match fetch::next_chunk(source, &self.edge, head, &mut tiles).await {
-                Ok(fetched) => self = self.keep(fetched).await?,
-                Err(error) => return Ok((self, withheld(&error))),
-            }
+        let (follower, failed) = self.walk(head).await?;
+        if let Some(error) = failed {
+            return Ok((follower, withheld(&error)));
         }
+        self = follower;
         if self.known.mirror.root(head.size).await? != head.root {
             // Entries from an earlier target that was never complete do not fit this one.
             let reason = "it does not cover the entries that an earlier head covered".into();
@@ -164,32 +160,50 @@ impl Follower {
         Ok((self, Followed::Complete))
     }
 
-    async fn keep(mut self, fetched: fetch::Fetched) -> Result<Self, Fatal> {
-        let first = self.edge.size();
-        let (replayed, verdicts, entries) = self.replayed.advance(fetched.entries).await?;
-        self.replayed = replayed;
-        let frontier = self.replayed.replay.frontier().clone();
-        let reached = TreeHead {
-            size: fetched.edge.size(),
-            root: fetched.edge.root(),
-        };
-        // Two ways to hash the same leaves; if they differ, nothing here can be trusted.
-        if self.replayed.replay.head() != reached {
-            return Err(Fatal::Damaged);
+    /// Fetches, replays and stores up to `head`: while one chunk is stored, the next is replayed and
+    /// the one after that fetched. Gives what went wrong with the log, if anything did; what came
+    /// before is kept.
+    async fn walk(mut self, head: TreeHead) -> Result<(Self, Option<FetchError>), Fatal> {
+        let (store, log) = (self.known.mirror.store.clone(), self.known.mirror.log);
+        let from = self.edge.size().get();
+        let origin = self.replayed.replay.origin().to_string();
+        let mut shown = (self.known.progress).begin("following", &origin, from, head.size.get());
+        let mut way = Way::new(self.known.source.clone(), self.edge.clone(), head);
+        let mut failed = None;
+        let (mut fetched, mut judged): (Option<Fetched>, Option<(Chunk, Edge)>) = (None, None);
+        loop {
+            let fetches = failed.is_none() && !way.is_at_end();
+            if !fetches && fetched.is_none() && judged.is_none() {
+                return Ok((self, failed));
+            }
+            let fetching = async {
+                if fetches {
+                    Some(way.next_chunk().await)
+                } else {
+                    None
+                }
+            };
+            let storing = async {
+                match &judged {
+                    Some((chunk, _)) => store.keep_chunk(log, chunk).await,
+                    None => Ok(()),
+                }
+            };
+            let time = self.known.clock.now_s();
+            let judging = judge(self.replayed, fetched.take(), time);
+            let (arrived, moved, stored) = tokio::join!(fetching, judging, storing);
+            stored?;
+            if let Some((_, edge)) = judged.take() {
+                shown.reach(edge.size().get());
+                self.edge = edge;
+            }
+            (self.replayed, judged) = moved?;
+            match arrived {
+                Some(Ok(chunk)) => fetched = Some(chunk),
+                Some(Err(error)) => failed = Some(error),
+                None => {}
+            }
         }
-        let chunk = Chunk {
-            first,
-            entries,
-            tiles: fetched.tiles,
-            frontier,
-            breaks: verdicts.breaks,
-            alerts: verdicts.alerts,
-            time: clock::now_s(),
-        };
-        let mirror = &self.known.mirror;
-        mirror.store.keep_chunk(mirror.log, &chunk).await?;
-        self.edge = fetched.edge;
-        Ok(self)
     }
 
     /// Makes the evidence that is still missing, all of it from what is held.
@@ -207,6 +221,37 @@ impl Follower {
     }
 }
 
+/// Replays a chunk that was fetched, if there is one.
+async fn judge(
+    replayed: Replayed,
+    fetched: Option<Fetched>,
+    time: u64,
+) -> Result<(Replayed, Option<(Chunk, Edge)>), Fatal> {
+    let Some(fetched) = fetched else {
+        return Ok((replayed, None));
+    };
+    let first = replayed.replay.size();
+    let (replayed, verdicts, entries) = replayed.advance(fetched.entries).await?;
+    let reached = TreeHead {
+        size: fetched.edge.size(),
+        root: fetched.edge.root(),
+    };
+    // Two ways to hash the same leaves; if they differ, nothing here can be trusted.
+    if replayed.replay.head() != reached {
+        return Err(Fatal::Damaged);
+    }
+    let chunk = Chunk {
+        first,
+        entries,
+        tiles: fetched.tiles,
+        frontier: replayed.replay.frontier().clone(),
+        breaks: verdicts.breaks,
+        alerts: verdicts.alerts,
+        time,
+    };
+    Ok((replayed, Some((chunk, fetched.edge))))
+}
+
 /// A head that does not end at an epoch breaks a rule, whatever its entries are.
 pub async fn judge_end(
     known: &Known,
@@ -221,6 +266,10 @@ pub async fn judge_end(
     let Some(found) = Replayed::end_broken(last.as_deref(), size) else {
         return Ok(());
     };
+    let (store, log) = (&known.mirror.store, known.mirror.log);
+    if store.kept_break(log, &found).await?.is_some() {
+        return Ok(());
+    }
     prove(known, shelf, checkpoint, &found).await
 }
 
@@ -230,44 +279,41 @@ async fn prove(
     checkpoint: &SignedCheckpoint,
     found: &Break,
 ) -> Result<(), Fatal> {
-    let evidence = evidence::of_break(&known.mirror, &known.key, checkpoint, found).await;
-    match evidence {
+    let Some(key) = known.key_of(&[checkpoint]) else {
+        // Whatever is stored was verified with one of them.
+        return Err(Fatal::Damaged);
+    };
+    match evidence::of_break(&known.mirror, key, checkpoint, found).await {
         Ok(evidence) => keep_conviction(known, shelf, &evidence, found)
             .await
             .map(|_| ()),
         Err(error @ (AccuseError::Evidence(_) | AccuseError::Long(_))) => {
             // The break stands, for this auditor; others are not asked to believe it.
-            let mirror = &known.mirror;
-            let reason = error.to_string();
-            let time = clock::now_s();
-            mirror
-                .store
-                .keep_break(mirror.log, found, Err(&reason), time)
-                .await?;
-            let alert = alert::broken(found);
-            mirror.store.raise(Some(mirror.log), &alert, time).await?;
+            let (store, log) = (&known.mirror.store, known.mirror.log);
+            let (reason, time) = (error.to_string(), known.clock.now_s());
+            store.keep_break(log, found, Err(&reason), time).await?;
             Ok(())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Keeps evidence, then the break that it proves, then tells; gives the file's address.
+/// Keeps evidence, then the break that it proves, which tells of it; gives the file's address. A break
+/// that has evidence keeps it, and no second file is made.
 pub async fn keep_conviction(
     known: &Known,
     shelf: &Shelf,
     evidence: &Evidence,
     found: &Break,
 ) -> Result<String, Fatal> {
+    let (store, log) = (&known.mirror.store, known.mirror.log);
+    let kept = store.kept_break(log, found).await?;
+    if let Some(id) = kept.and_then(|kept| kept.evidence) {
+        return Ok(id);
+    }
     let id = shelf.keep(evidence)?.to_hex();
-    let mirror = &known.mirror;
-    let time = clock::now_s();
-    mirror
-        .store
-        .keep_break(mirror.log, found, Ok(&id), time)
-        .await?;
-    let alert = alert::broken(found);
-    mirror.store.raise(Some(mirror.log), &alert, time).await?;
+    let time = known.clock.now_s();
+    store.keep_break(log, found, Ok(&id), time).await?;
     Ok(id)
 }
 

@@ -19,6 +19,9 @@ pub mod fetch;
 pub mod follow;
 pub mod metrics;
 pub mod mirror;
+pub mod peers;
+pub mod plain;
+pub mod progress;
 pub mod pulse;
 pub mod replay;
 pub mod store;
@@ -31,5 +34,9 @@ mod http;
 mod node;
 
 pub use acknowledge::{AcknowledgeError, MAX_REASON, acknowledge, acknowledge_alert};
-pub use config::{Config, ConfigError, FollowedLog, Identity, LogConfig, add_log, init};
+pub use clock::Clock;
+pub use config::{
+    Config, ConfigError, FollowedLog, Identity, LogConfig, WitnessConfig, add_log, add_peer, init,
+};
+pub use http::LimitConfig;
 pub use node::{Node, StartError};

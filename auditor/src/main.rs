@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use plainsight_auditor::Config;
+use plainsight_auditor::progress::Progress;
 
 /// An independent node that mirrors, replays and cosigns transparency logs.
 #[derive(Debug, Parser)]
@@ -58,6 +59,25 @@ enum Verb {
         #[arg(long)]
         vkey: String,
         /// Where the log is read
+        #[arg(long)]
+        url: String,
+    },
+    /// Make a key for a plain witness of foreign logs, which the table `[witness]` runs
+    InitWitness {
+        #[command(flatten)]
+        folder: Folder,
+        /// The name of its key: another than the auditor's
+        #[arg(long)]
+        name: String,
+    },
+    /// Add another auditor, to compare heads with
+    AddPeer {
+        #[command(flatten)]
+        folder: Folder,
+        /// The verifier key of its cosignatures
+        #[arg(long)]
+        vkey: String,
+        /// Where it answers
         #[arg(long)]
         url: String,
     },
@@ -148,11 +168,13 @@ enum AlertVerb {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
+    let progress = Progress::to_stderr();
+    let writer = progress.clone();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || writer.writer())
         .init();
     match Cli::parse().verb {
         Verb::Init {
@@ -169,8 +191,10 @@ async fn main() -> anyhow::Result<ExitCode> {
             verbs::init(&folder.dir, &identity)?;
         }
         Verb::AddLog { folder, vkey, url } => verbs::add_log(&folder.dir, vkey, url)?,
-        Verb::Serve { folder } => verbs::serve(folder.config()?).await?,
-        Verb::Check { folder } => verbs::check(&folder.config()?).await?,
+        Verb::InitWitness { folder, name } => verbs::init_witness(&folder.dir, &name)?,
+        Verb::AddPeer { folder, vkey, url } => verbs::add_peer(&folder.dir, vkey, url)?,
+        Verb::Serve { folder } => verbs::serve(folder.config()?, progress).await?,
+        Verb::Check { folder } => verbs::check(&folder.config()?, &progress).await?,
         Verb::Doctor { folder } => return verbs::doctor(&folder.config()?).await,
         Verb::Config(ConfigVerb::Check { folder }) => verbs::config_check(&folder.config()?)?,
         Verb::Alert(AlertVerb::List { folder, all }) => {

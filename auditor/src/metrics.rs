@@ -88,7 +88,7 @@ pub async fn text<'d>(
         let status = desk.status.borrow().clone();
         logs.push(Measured {
             status,
-            row: store.log(&desk.log.origin, &desk.log.key).await?,
+            row: store.log(&desk.log.origin, &desk.log.keys).await?,
             breaks: store.breaks(desk.id, u32::MAX).await?,
         });
     }

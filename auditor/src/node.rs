@@ -14,17 +14,22 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::alert::Sender;
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::desk::{self, Shared};
 use crate::evidence::Shelf;
 use crate::follow::Fatal;
-use crate::http::{Site, admin, router};
+use crate::http::{self, Site, admin, router};
+use crate::plain::{Bench, Plain};
+use crate::progress::Progress;
 use crate::pulse::Disk;
 use crate::store::{Store, StoreError};
 use crate::watch::{Limits, Watches};
 
 use tasks::Tasks;
+
+/// For one answer of another auditor.
+const PEER_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why an auditor does not start.
 #[derive(Debug, thiserror::Error)]
@@ -70,11 +75,16 @@ pub struct Node {
 impl Node {
     /// Opens everything and begins to follow, to cosign and to answer.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::start_on(config, Disk::system()).await
+        Self::start_with(config, Clock::system(), Progress::default(), Disk::system()).await
     }
 
-    /// The same, where `disk` says how much room there is.
-    pub async fn start_on(config: Config, disk: Disk) -> Result<Self, StartError> {
+    /// The same by another clock, showing long work, where `disk` says how much room there is.
+    pub async fn start_with(
+        config: Config,
+        clock: Clock,
+        progress: Progress,
+        disk: Disk,
+    ) -> Result<Self, StartError> {
         let operations = config.operations.clone();
         let channels = operations.channels(&config.dir)?;
         let watch_signer = Arc::new(config.watch_signer()?);
@@ -88,7 +98,7 @@ impl Node {
             .iter()
             .map(|channel| (channel.name.clone(), channel.severities.clone()))
             .collect();
-        store.set_channels(&names, clock::now_s()).await?;
+        store.set_channels(&names, clock.now_s()).await?;
         let (hold, held) = watch::channel(false);
         let shared = Shared {
             hold: held,
@@ -96,6 +106,14 @@ impl Node {
             shelf: shelf.clone(),
             signer,
             http: Http::new(Patience::default())?,
+            clock,
+            progress,
+            peers: Arc::new(config.peers.clone()),
+            peer_http: Http::new(Patience {
+                answer: PEER_PATIENCE,
+                attempts: 1,
+                ..Patience::default()
+            })?,
             poll: Duration::from_millis(config.poll_interval_ms),
         };
         let listener = TcpListener::bind(config.listen)
@@ -111,6 +129,7 @@ impl Node {
             desks.insert(log.origin.to_string(), handle);
             tasks.list.push(task);
         }
+        let plain = open_plain(&config, &shared, &mut tasks).await?;
         let sender = Sender {
             name: config.identity.name.clone(),
             organisation: config.identity.organisation.clone(),
@@ -133,6 +152,8 @@ impl Node {
             desks: Arc::new(desks),
             store: store.clone(),
             shelf,
+            limits: http::Limits::new(config.limits),
+            plain,
             vkey: verifier_key.to_string(),
             watch_vkey: watch_key.to_string(),
             organisation: config.identity.organisation,
@@ -176,4 +197,26 @@ impl Node {
         }
         self.store.close().await;
     }
+}
+
+/// The plain witness, if the configuration has one.
+async fn open_plain(
+    config: &Config,
+    shared: &Shared,
+    tasks: &mut Tasks,
+) -> Result<Option<Plain>, StartError> {
+    let Some(witness) = &config.witness else {
+        return Ok(None);
+    };
+    let bench = Bench {
+        store: shared.store.clone(),
+        shelf: shared.shelf.clone(),
+        signer: Arc::new(config.witness_signer(witness)?),
+        http: shared.http.clone(),
+        clock: shared.clock.clone(),
+        poll: shared.poll,
+    };
+    let (plain, looks) = Plain::open(bench, &witness.logs, &tasks.stopped).await?;
+    tasks.list.extend(looks);
+    Ok(Some(plain))
 }

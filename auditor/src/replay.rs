@@ -12,6 +12,7 @@ use plainsight_specs::time::Timestamp;
 use crate::alert::{self, Alert, Notices};
 use crate::audit::Break;
 use crate::mirror::Mirror;
+use crate::progress::Task;
 use crate::store::StoreError;
 
 /// Entries that are read from the database at once.
@@ -71,25 +72,33 @@ impl Replayed {
         origin: Origin,
         mirror: &Mirror,
         size: TreeSize,
-    ) -> Result<(Self, Verdicts), ReplayError> {
+        mut shown: Task,
+    ) -> Result<Self, ReplayError> {
         let mut replayed = Self::new(origin);
-        let mut all = Verdicts::default();
         while replayed.replay.size() < size {
-            let first = replayed.replay.size().get();
-            let end = first.saturating_add(READ).min(size.get());
-            let entries = mirror.store.entries(mirror.log, first..end).await?;
-            if entries.is_empty() {
-                return Err(ReplayError::Incomplete {
-                    found: replayed.replay.size(),
-                    wanted: size,
-                });
-            }
-            let (moved, mut verdicts, _) = replayed.advance(entries).await?;
-            replayed = moved;
-            all.breaks.append(&mut verdicts.breaks);
-            all.alerts.append(&mut verdicts.alerts);
+            // What they are was kept when they came.
+            (replayed, _) = replayed.advance_from(mirror, size).await?;
+            shown.reach(replayed.replay.size().get());
         }
-        Ok((replayed, all))
+        Ok(replayed)
+    }
+
+    /// Moves over the next entries of the own mirror towards `size`: some, not all.
+    pub async fn advance_from(
+        self,
+        mirror: &Mirror,
+        size: TreeSize,
+    ) -> Result<(Self, Verdicts), ReplayError> {
+        let found = self.replay.size();
+        let end = found.get().saturating_add(READ).min(size.get());
+        let range = found.get()..end;
+        let entries = mirror.store.entries(mirror.log, range).await?;
+        if entries.is_empty() {
+            let wanted = size;
+            return Err(ReplayError::Incomplete { found, wanted });
+        }
+        let (moved, verdicts, _) = self.advance(entries).await?;
+        Ok((moved, verdicts))
     }
 
     /// Judges and moves over `entries`, which come back with what they are.

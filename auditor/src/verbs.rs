@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use plainsight_auditor::alert::{Message, Sender, Severity, WebhookKey, words};
 use plainsight_auditor::doctor::{self, Level};
+use plainsight_auditor::peers::PeerConfig;
+use plainsight_auditor::progress::Progress;
 use plainsight_auditor::pulse::Disk;
 use plainsight_auditor::store::{KeptAlert, Store};
-use plainsight_auditor::{Config, Identity, LogConfig, Node, check as checking};
+use plainsight_auditor::{Clock, Config, Identity, LogConfig, Node, check as checking};
 use plainsight_specs::time::Timestamp;
 
 /// Alerts that are listed.
@@ -35,8 +37,22 @@ pub(crate) fn init(dir: &Path, identity: &Identity) -> anyhow::Result<()> {
 }
 
 pub(crate) fn add_log(dir: &Path, vkey: String, url: String) -> anyhow::Result<()> {
-    let config = plainsight_auditor::add_log(dir, &LogConfig { vkey, url })?;
+    let config = plainsight_auditor::add_log(dir, &LogConfig::new(vkey, url))?;
     println!("{}", followed(config.logs.len()));
+    Ok(())
+}
+
+pub(crate) fn init_witness(dir: &Path, name: &str) -> anyhow::Result<()> {
+    println!("{}", plainsight_auditor::plain::init_witness(dir, name)?);
+    Ok(())
+}
+
+pub(crate) fn add_peer(dir: &Path, vkey: String, url: String) -> anyhow::Result<()> {
+    let config = plainsight_auditor::add_peer(dir, &PeerConfig { vkey, url })?;
+    match config.peers.len() {
+        1 => println!("heads are compared with 1 auditor"),
+        many => println!("heads are compared with {many} auditors"),
+    }
     Ok(())
 }
 
@@ -48,11 +64,11 @@ fn followed(logs: usize) -> String {
     }
 }
 
-pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
+pub(crate) async fn serve(config: Config, progress: Progress) -> anyhow::Result<()> {
     if config.logs.is_empty() {
         tracing::warn!("no log is followed; `add-log` adds one");
     }
-    let node = Node::start(config).await?;
+    let node = Node::start_with(config, Clock::system(), progress, Disk::system()).await?;
     println!(
         "{} listens at http://{}",
         node.verifier_key.name(),
@@ -82,9 +98,9 @@ async fn ended() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-pub(crate) async fn check(config: &Config) -> anyhow::Result<()> {
+pub(crate) async fn check(config: &Config, progress: &Progress) -> anyhow::Result<()> {
     let mut faults = 0;
-    for log in checking::check(config).await? {
+    for log in checking::check_showing(config, progress).await? {
         println!("{}: {} entries", log.origin, log.size);
         for fault in &log.faults {
             println!("  {fault}");

@@ -224,7 +224,7 @@ impl Watches {
     }
 
     async fn cosigned(&self, desk: &Handle) -> Result<TreeHead, WatchRefusal> {
-        let row = self.store.log(&desk.log.origin, &desk.log.key).await?;
+        let row = self.store.log(&desk.log.origin, &desk.log.keys).await?;
         if row.signed.size == TreeSize::ZERO {
             return Err(WatchRefusal::Later("nothing of this log is cosigned yet"));
         }
@@ -276,7 +276,9 @@ fn byte_range(bucket: &Bucket) -> [[u8; 2]; 2] {
 }
 
 fn now() -> Result<Timestamp, WatchRefusal> {
-    clock::now().ok_or(WatchRefusal::Later("the clock is out of range"))
+    crate::clock::Clock::system()
+        .now()
+        .ok_or(WatchRefusal::Later("the clock is out of range"))
 }
 
 fn timestamp(seconds: u64) -> Result<Timestamp, WatchRefusal> {

@@ -244,10 +244,7 @@ impl Network {
         let tokens = add_tokens(&made.config.database).await?;
         let log_url = base_url(log_listen)?;
         let vkey = made.vkey.to_string();
-        let follow = LogConfig {
-            vkey: vkey.clone(),
-            url: log_url.to_string(),
-        };
+        let follow = LogConfig::new(&vkey, log_url.to_string());
         let mut nodes = Vec::new();
         for (offset, auditor) in (1..).zip(AUDITORS) {
             let listen = listen(port_base, offset)?;

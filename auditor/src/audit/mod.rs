@@ -53,7 +53,8 @@ impl std::fmt::Display for Break {
 /// Whether this auditor's own past allows it to sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// The log's published checkpoint was not seen since the start.
+    /// The log's published checkpoint was not seen since the start, or other auditors were not
+    /// asked yet what they saw of us.
     Unchecked,
     /// It carries no cosignature of ours that we do not know of.
     Clear,
@@ -74,6 +75,9 @@ pub struct State {
     pub standing: Standing,
     /// How far an epoch may be ahead of our clock; from the genesis.
     pub skew_ms: u64,
+    /// Whether all peers were asked once, answer or not. True where there are none.
+    pub peers_asked: bool,
+    published_seen: bool,
     waiting: Vec<(RequestId, TreeHead)>,
 }
 
@@ -100,6 +104,13 @@ pub enum Event {
     },
     /// The log said that it has published no checkpoint yet.
     NothingPublished,
+    /// A head that somebody else was shown, or shows, extends what is held. Its signature was
+    /// verified.
+    Shown(SignedCheckpoint),
+    /// A valid cosignature of our own on this head was found at a peer.
+    OwnFound(SignedCheckpoint),
+    /// Every peer was asked once.
+    PeersAsked,
     /// The entries up to here are held and replayed.
     Held(TreeSize),
     /// A head was compared with the entries held, all of which were replayed.
@@ -195,6 +206,8 @@ impl State {
             open,
             standing: Standing::Unchecked,
             skew_ms: 0,
+            peers_asked: true,
+            published_seen: false,
             waiting: Vec::new(),
         }
     }
@@ -210,6 +223,37 @@ impl State {
     /// Whether somebody waits for this head.
     pub fn is_awaited(&self, head: TreeHead) -> bool {
         self.waiting.iter().any(|(_, awaited)| *awaited == head)
+    }
+
+    /// Whether the published checkpoint was seen since the start.
+    pub fn has_seen_published(&self) -> bool {
+        self.published_seen
+    }
+
+    fn clear_if_all_was_looked_at(&mut self) {
+        // SPEC(WIT-7)
+        if self.standing == Standing::Unchecked && self.published_seen && self.peers_asked {
+            self.standing = Standing::Clear;
+        }
+    }
+
+    /// Our own cosignature was found on a head; if it is one that we do not know of, ours is an
+    /// old copy of ourselves.
+    fn own_found(&mut self, head: TreeHead) -> Option<Warning> {
+        let signed = self.signed;
+        let unknown = head.size > signed.size || (head.size == signed.size && head != signed);
+        if !unknown {
+            return None;
+        }
+        let newest = match self.standing {
+            Standing::RolledBack(known) => known.max(head.size),
+            _ => head.size,
+        };
+        self.standing = Standing::RolledBack(newest);
+        Some(Warning::RolledBack {
+            signed: signed.size,
+            seen: newest,
+        })
     }
 
     fn no_longer_waiting(&mut self, head: TreeHead) -> Vec<RequestId> {
@@ -232,9 +276,23 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         } => asked(state, request, old, &proof, checkpoint),
         Event::Published { checkpoint, ours } => published(state, checkpoint, ours),
         Event::NothingPublished => {
-            if state.standing == Standing::Unchecked {
-                state.standing = Standing::Clear;
+            state.published_seen = true;
+            state.clear_if_all_was_looked_at();
+            Vec::new()
+        }
+        Event::Shown(checkpoint) => {
+            if checkpoint.head() == state.signed {
+                return Vec::new();
             }
+            vec![look_at(state, checkpoint)]
+        }
+        Event::OwnFound(checkpoint) => match state.own_found(checkpoint.head()) {
+            Some(warning) => vec![Effect::Warn(warning), look_at(state, checkpoint)],
+            None => Vec::new(),
+        },
+        Event::PeersAsked => {
+            state.peers_asked = true;
+            state.clear_if_all_was_looked_at();
             Vec::new()
         }
         Event::Held(size) => {
@@ -312,19 +370,11 @@ fn asked(
 
 fn published(state: &mut State, checkpoint: SignedCheckpoint, ours: bool) -> Vec<Effect> {
     let head = checkpoint.head();
-    let unknown =
-        head.size > state.signed.size || (head.size == state.signed.size && head != state.signed);
-    if ours && unknown {
-        state.standing = Standing::RolledBack(head.size);
-        let warning = Warning::RolledBack {
-            signed: state.signed.size,
-            seen: head.size,
-        };
+    state.published_seen = true;
+    if let Some(warning) = ours.then(|| state.own_found(head)).flatten() {
         return vec![Effect::Warn(warning), look_at(state, checkpoint)];
     }
-    if state.standing == Standing::Unchecked {
-        state.standing = Standing::Clear;
-    }
+    state.clear_if_all_was_looked_at();
     if head == state.signed {
         return Vec::new();
     }

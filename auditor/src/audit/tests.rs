@@ -444,3 +444,73 @@ fn no_sequence_of_events_makes_it_sign_two_heads_that_conflict() {
     }
     assert!(signatures > 500, "the test signs: {signatures}");
 }
+
+#[test]
+fn nothing_is_signed_before_the_log_and_all_peers_were_looked_at() {
+    let logs = Trees::new();
+    let size = TreeSize::new(8).unwrap();
+    for published_first in [true, false] {
+        let mut state = State::new(State::nothing_signed(), size, None);
+        state.peers_asked = false;
+        let mut events = vec![Event::NothingPublished, Event::PeersAsked];
+        if !published_first {
+            events.reverse();
+        }
+        for event in events {
+            assert_eq!(state.standing, Standing::Unchecked);
+            let effects = step(&mut state, logs.asked(0, Which::Honest, 8));
+            assert!(matches!(answer(&effects), Answer::Later(_)));
+            assert_eq!(
+                step(&mut state, logs.examined(Which::Honest, 8)),
+                [],
+                "an examined head is not signed either"
+            );
+            assert_eq!(step(&mut state, event), []);
+        }
+        assert_eq!(state.standing, Standing::Clear);
+        assert_eq!(step(&mut state, logs.examined(Which::Honest, 8)).len(), 2);
+    }
+}
+
+#[test]
+fn an_own_signature_that_a_peer_remembers_stops_everything() {
+    let logs = Trees::new();
+    let mut state = logs.after(8);
+    // Those that are known, or smaller, say nothing.
+    for size in [3, 8] {
+        let found = Event::OwnFound(logs.signed(Which::Honest, size));
+        assert_eq!(step(&mut state, found), []);
+    }
+    let found = Event::OwnFound(logs.signed(Which::Honest, 12));
+    let effects = step(&mut state, found);
+    let Effect::Warn(Warning::RolledBack { signed, seen }) = &effects[0] else {
+        panic!("no warning: {effects:?}")
+    };
+    assert_eq!((signed.get(), seen.get()), (8, 12));
+    for event in [Event::NothingPublished, Event::PeersAsked] {
+        step(&mut state, event);
+        let effects = step(&mut state, logs.asked(8, Which::Honest, 8));
+        assert!(matches!(answer(&effects), Answer::Later(_)));
+    }
+    // The largest is what is told.
+    step(&mut state, Event::OwnFound(logs.signed(Which::Honest, 10)));
+    assert_eq!(
+        state.standing,
+        Standing::RolledBack(TreeSize::new(12).unwrap())
+    );
+}
+
+#[test]
+fn a_head_that_a_peer_shows_is_followed_and_no_look_at_the_log() {
+    let logs = Trees::new();
+    let mut state = State::new(State::nothing_signed(), TreeSize::ZERO, None);
+    let shown = logs.signed(Which::Honest, 8);
+    assert_eq!(
+        step(&mut state, Event::Shown(shown.clone())),
+        [Effect::Follow(shown)]
+    );
+    assert_eq!(state.standing, Standing::Unchecked);
+    let mut state = logs.after(8);
+    let known = Event::Shown(logs.signed(Which::Honest, 8));
+    assert_eq!(step(&mut state, known), []);
+}

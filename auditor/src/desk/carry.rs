@@ -3,16 +3,16 @@
 use plainsight_specs::Blame;
 use plainsight_specs::checkpoint::SignedCheckpoint;
 use plainsight_specs::cosignature::Cosignature;
+use plainsight_specs::evidence::Evidence;
 use plainsight_specs::rules::Rule;
-use tokio::sync::oneshot;
 
-use super::{Command, Desk, MAX_WANTED, Opinion, Reply};
+use super::{Asker, Command, Desk, MAX_WANTED, Opinion, Reply};
 use crate::alert::{Alert, Severity};
-use crate::audit::{Break, Effect, Event, RequestId, Warning};
-use crate::clock;
+use crate::audit::{Break, Effect, Event, RequestId, State, Warning};
 use crate::compare::Comparison;
 use crate::evidence::AccuseError;
 use crate::follow::{Fatal, Followed, Follower, judge_end, keep_conviction};
+use crate::peers::{HeadVerdict, ShownHead};
 
 impl Desk {
     /// Gives what happens next, if that is known at once.
@@ -24,11 +24,11 @@ impl Desk {
             }
             Effect::Examine(checkpoint) => self.examine(checkpoint).await,
             Effect::Accuse(checkpoint) => {
-                self.begin_comparison(checkpoint, None);
+                self.begin_comparison(checkpoint, Asker::Log);
                 Ok(Vec::new())
             }
             Effect::Persist { from, to } => {
-                let time = clock::now().ok_or(Fatal::Clock)?;
+                let time = self.shared.clock.now().ok_or(Fatal::Clock)?;
                 let cosignature = Cosignature::sign(&to, &self.shared.signer, time)?;
                 let note = to.to_bytes_with(std::slice::from_ref(&cosignature.line));
                 let (store, log) = (&self.shared.store, self.known.mirror.log);
@@ -50,6 +50,7 @@ impl Desk {
                 };
                 tracing::info!(log = %self.log.origin, size = head.size.get(), "cosigned");
                 self.resolve("clock-ahead").await?;
+                self.resolve("restarted").await?;
                 for request in requests {
                     self.reply(request, Reply::Cosigned(line.clone()));
                 }
@@ -115,7 +116,7 @@ impl Desk {
             checkpoint,
             own_root,
             epoch_ms: epoch.map(|epoch| epoch.time_ms),
-            now_ms: clock::now_ms(),
+            now_ms: self.shared.clock.now_ms(),
         });
         Ok(events)
     }
@@ -197,17 +198,13 @@ impl Desk {
     }
 
     /// Compares a head beside the desk, one at a time.
-    pub(super) fn begin_comparison(
-        &mut self,
-        checkpoint: SignedCheckpoint,
-        reply: Option<oneshot::Sender<Opinion>>,
-    ) {
+    pub(super) fn begin_comparison(&mut self, checkpoint: SignedCheckpoint, asker: Asker) {
         let busy = self
             .comparing
             .as_ref()
             .is_some_and(|task| !task.is_finished());
         let Some(own) = self.own.upgrade().filter(|_| !busy) else {
-            if let Some(reply) = reply {
+            if let Asker::Reader(reply) = asker {
                 let _ = reply.send(Opinion {
                     verdict: "unproven",
                     evidence: None,
@@ -224,7 +221,7 @@ impl Desk {
                 .send(Command::Compared {
                     checkpoint,
                     found,
-                    reply,
+                    asker,
                 })
                 .await;
         }));
@@ -234,7 +231,7 @@ impl Desk {
         &mut self,
         checkpoint: SignedCheckpoint,
         found: Result<Comparison, AccuseError>,
-        reply: Option<oneshot::Sender<Opinion>>,
+        asker: Asker,
     ) -> Result<(), Fatal> {
         let size = checkpoint.head().size.get();
         let opinion = |verdict, detail: &str| Opinion {
@@ -248,10 +245,9 @@ impl Desk {
                 opinion("consistent", "it is an earlier head of the tree held here")
             }
             // A request with a bad proof is answered with that; the log knows how to ask again.
-            Ok(Comparison::Ahead) if reply.is_none() => return Ok(()),
+            Ok(Comparison::Ahead) if matches!(asker, Asker::Log) => return Ok(()),
             Ok(Comparison::Ahead) => {
-                let ours = self.is_cosigned(&checkpoint);
-                self.happen(Event::Published { checkpoint, ours }).await?;
+                self.happen(Event::Shown(checkpoint.clone())).await?;
                 opinion("ahead", "it extends what is held here, and is followed now")
             }
             Ok(Comparison::Contradicts(evidence)) => Opinion {
@@ -262,18 +258,60 @@ impl Desk {
             Ok(Comparison::Unproven(reason)) => opinion("unproven", &reason),
             Err(error) => opinion("unproven", &error.to_string()),
         };
-        if let Some(reply) = reply {
-            let _ = reply.send(opinion);
+        match asker {
+            Asker::Reader(reply) => {
+                self.keep_readers_head(&checkpoint, &opinion).await?;
+                // Whoever asked may have gone.
+                let _ = reply.send(opinion);
+            }
+            Asker::Ourselves => self.keep_readers_head(&checkpoint, &opinion).await?,
+            Asker::Log => {}
         }
         Ok(())
     }
 
-    /// Keeps evidence about heads and stops cosigning.
-    async fn convict(
+    /// What a reader was shown is kept while it is not explained, and for ever if it convicts.
+    async fn keep_readers_head(
+        &self,
+        checkpoint: &SignedCheckpoint,
+        opinion: &Opinion,
+    ) -> Result<(), Fatal> {
+        let (store, log) = (&self.shared.store, self.known.mirror.log);
+        let verdict = match opinion.verdict {
+            "fork" => HeadVerdict::Conflict,
+            "unproven" => HeadVerdict::Unproven,
+            _ => {
+                store.forget_shown(log, checkpoint.head()).await?;
+                return Ok(());
+            }
+        };
+        let own = self.known.mirrored.as_ref();
+        let shown = ShownHead {
+            source: String::new(),
+            head: checkpoint.head(),
+            note: checkpoint.to_bytes(),
+            verdict,
+            detail: opinion.detail.clone(),
+            evidence: opinion.evidence.clone(),
+            own: own.map_or_else(State::nothing_signed, SignedCheckpoint::head),
+            time: self.shared.clock.now_s(),
+        };
+        Ok(store.keep_shown(log, &shown).await?)
+    }
+
+    /// Keeps evidence about heads and stops cosigning. One such conviction of a log is enough: it
+    /// cannot be acknowledged, and what the log signs afterwards adds nothing to it.
+    pub(super) async fn convict(
         &mut self,
-        evidence: &plainsight_specs::evidence::Evidence,
+        evidence: &Evidence,
         size: u64,
     ) -> Result<String, Fatal> {
+        let (store, log) = (&self.shared.store, self.known.mirror.log);
+        // SPEC(WIT-11)
+        let earlier = store.conviction(log).await?;
+        if let Some(id) = earlier.and_then(|earlier| earlier.evidence) {
+            return Ok(id);
+        }
         let found = Break {
             at: size,
             rule: evidence.rule,

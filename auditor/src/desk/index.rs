@@ -32,7 +32,7 @@ impl Desk {
             return Ok(Err("the newest head is not cosigned; ask again"));
         }
         let (mirror, origin) = (&self.known.mirror, &self.log.origin);
-        let row = self.shared.store.log(origin, &self.log.key).await?;
+        let row = self.shared.store.log(origin, &self.log.keys).await?;
         let Some(checkpoint) = row.signed_note else {
             return Ok(Err("nothing of this log is cosigned yet"));
         };

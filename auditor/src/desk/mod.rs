@@ -7,12 +7,16 @@
 
 mod carry;
 mod index;
+mod peers;
 mod poll;
 mod status;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use plainsight_client::http::{Http, HttpError};
 use plainsight_client::source::Source;
@@ -25,17 +29,21 @@ use plainsight_specs::note::{SignatureLine, Signer};
 use plainsight_specs::rules::Phase;
 use plainsight_specs::time::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::alert::{Alert, Severity};
 use crate::audit::{Answer, Event, RequestId, Standing, State};
-use crate::clock;
+use crate::clock::Clock;
 use crate::compare::{Comparison, Known};
 use crate::config::FollowedLog;
 use crate::evidence::{AccuseError, Shelf};
 use crate::follow::{Fatal, Followed, Follower};
 use crate::mirror::Mirror;
+use crate::peers::Peer;
+use crate::progress::Progress;
 use crate::store::{LogId, Store};
+
+use peers::{Look, Watched};
 
 pub use index::{IndexAnswer, MAX_INDEXES};
 pub use status::{Status, Verdict};
@@ -44,6 +52,10 @@ pub use status::{Status, Verdict};
 pub const INBOX: usize = 128;
 /// Heads that may wait to be followed.
 const MAX_WANTED: usize = 8;
+/// Before a desk is opened again; longer each time, unless it worked for long.
+const PAUSE: Duration = Duration::from_millis(500);
+const MAX_PAUSE: Duration = Duration::from_mins(1);
+const LONG_LIFE: Duration = Duration::from_mins(5);
 /// Requests that wait for the first look at the published checkpoint.
 const MAX_DEFERRED: usize = 64;
 
@@ -82,8 +94,19 @@ pub enum Command {
         /// How it fits.
         found: Result<Comparison, AccuseError>,
         /// Who wants to know.
-        reply: Option<oneshot::Sender<Opinion>>,
+        asker: Asker,
     },
+}
+
+/// Who wants a head to be compared.
+#[derive(Debug)]
+pub enum Asker {
+    /// A reader who was shown it.
+    Reader(oneshot::Sender<Opinion>),
+    /// We do, about a head that a reader was shown earlier.
+    Ourselves,
+    /// A log that asked for a cosignature with a proof that does not hold.
+    Log,
 }
 
 /// The answer to `add-checkpoint`.
@@ -117,7 +140,15 @@ pub struct Shared {
     pub signer: Arc<Signer>,
     /// The way out.
     pub http: Http,
-    /// How often the published checkpoint is read.
+    /// The time.
+    pub clock: Clock,
+    /// Where long work is shown.
+    pub progress: Progress,
+    /// Other auditors to compare with.
+    pub peers: Arc<Vec<Peer>>,
+    /// The way to them: each is asked once a round, and soon given up.
+    pub peer_http: Http,
+    /// How often the published checkpoint is read, and the peers are asked.
     pub poll: Duration,
     /// Nothing is fetched or cosigned while this is true: there is no room.
     pub hold: watch::Receiver<bool>,
@@ -142,7 +173,7 @@ pub async fn open(
     log: FollowedLog,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(Handle, JoinHandle<()>), Fatal> {
-    let row = shared.store.log(&log.origin, &log.key).await?;
+    let row = shared.store.log(&log.origin, &log.keys).await?;
     let (sender, mut inbox) = mpsc::channel(INBOX);
     let (status, watched) = watch::channel(Status::new(&log));
     let handle = Handle {
@@ -154,17 +185,25 @@ pub async fn open(
     // The desk holds a weak sender: when all handles are gone, nobody can ask any more.
     let own = sender.downgrade();
     let task = tokio::spawn(async move {
+        let mut pause = PAUSE;
         while !*stop.borrow() {
-            let opened = Desk::open(shared.clone(), log.clone(), own.clone(), status.clone()).await;
-            let ended = match opened {
-                Ok(mut desk) => {
-                    let ended = desk.work(&mut inbox, &mut stop).await;
-                    desk.clear();
-                    ended
-                }
-                Err(error) => Err(error),
+            let began = Instant::now();
+            let life = async {
+                let opening = Desk::open(shared.clone(), log.clone(), own.clone(), status.clone());
+                let mut desk = opening.await?;
+                let ended = desk.work(&mut inbox, &mut stop).await;
+                desk.clear();
+                ended
             };
-            let Err(error) = ended else { return };
+            // Whatever a log makes go wrong here stays here: other logs have their own tasks.
+            let Err(error) = contained(Box::pin(life)).await.unwrap_or(Err(Fatal::Task)) else {
+                return;
+            };
+            pause = if began.elapsed() > LONG_LIFE {
+                PAUSE
+            } else {
+                pause.saturating_mul(2).min(MAX_PAUSE)
+            };
             tracing::error!(log = %log.origin, %error, "the state is unknown; opening again");
             let alert = Alert {
                 severity: Severity::Own,
@@ -175,11 +214,11 @@ pub async fn open(
             // If the database is what failed, there is nowhere to tell.
             let _ = shared
                 .store
-                .raise(Some(row.id), &alert, clock::now_s())
+                .raise(Some(row.id), &alert, shared.clock.now_s())
                 .await;
             status.send_modify(|status| status.fail(&error));
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                () = tokio::time::sleep(pause) => {}
                 _ = stop.changed() => {}
             }
         }
@@ -204,6 +243,8 @@ struct Desk {
     polling: Option<JoinHandle<Result<Vec<u8>, HttpError>>>,
     failures: u32,
     comparing: Option<JoinHandle<()>>,
+    peers: Vec<Watched>,
+    looks: JoinSet<Look>,
     deferred: Vec<Command>,
     replies: BTreeMap<RequestId, oneshot::Sender<Reply>>,
     requests: u64,
@@ -228,21 +269,33 @@ impl Desk {
         own: mpsc::WeakSender<Command>,
         status: watch::Sender<Status>,
     ) -> Result<Self, Fatal> {
-        let row = shared.store.log(&log.origin, &log.key).await?;
+        let row = shared.store.log(&log.origin, &log.keys).await?;
         let known = Known {
             mirror: Mirror {
                 store: shared.store.clone(),
                 log: row.id,
             },
-            key: log.key.clone(),
+            origin: log.origin.clone(),
+            keys: log.keys.clone(),
             source: Source::new(shared.http.clone(), log.url.clone()),
             mirrored: None,
             target: None,
+            clock: shared.clock.clone(),
+            progress: shared.progress.clone(),
         };
         let follower =
             Follower::open(known, shared.shelf.clone(), &row, log.origin.clone()).await?;
         let open = shared.store.open_break(row.id).await?;
+        let shown = shared.store.shown(row.id).await?;
+        let watch = |peer: &Peer| {
+            let source = peer.key.to_string();
+            let mut shown = shown.iter();
+            let shown = shown.find(|shown| shown.source == source).cloned();
+            Watched::new(peer.clone(), shown)
+        };
+        let peers: Vec<Watched> = shared.peers.iter().map(watch).collect();
         let mut state = State::new(row.signed, follower.held(), open);
+        state.peers_asked = peers.is_empty();
         if let Some(size) = row.rolled_back {
             state.standing = Standing::RolledBack(size);
         }
@@ -261,6 +314,8 @@ impl Desk {
             polling: None,
             failures: 0,
             comparing: None,
+            peers,
+            looks: JoinSet::new(),
             deferred: Vec::new(),
             replies: BTreeMap::new(),
             requests: 0,
@@ -294,6 +349,7 @@ impl Desk {
                     self.polling = None;
                     self.end_poll(read.map_err(|_| Fatal::Task)?).await?;
                 }
+                Some(look) = self.looks.join_next() => self.end_look(look).await?,
                 _ = tick.tick() => self.begin_poll().await?,
             }
             self.tell_status();
@@ -311,6 +367,7 @@ impl Desk {
         if let Some(task) = self.comparing.take() {
             task.abort();
         }
+        self.looks.abort_all();
     }
 
     async fn take(&mut self, command: Command) -> Result<(), Fatal> {
@@ -347,7 +404,7 @@ impl Desk {
                 self.happen(asked).await
             }
             Command::Shown { checkpoint, reply } => {
-                self.begin_comparison(checkpoint, Some(reply));
+                self.begin_comparison(checkpoint, Asker::Reader(reply));
                 Ok(())
             }
             Command::Index { indexes, reply } => {
@@ -359,8 +416,8 @@ impl Desk {
             Command::Compared {
                 checkpoint,
                 found,
-                reply,
-            } => self.end_comparison(checkpoint, found, reply).await,
+                asker,
+            } => self.end_comparison(checkpoint, found, asker).await,
         }
     }
 
@@ -405,7 +462,10 @@ impl Desk {
 
     async fn raise(&self, alert: &Alert) -> Result<(), Fatal> {
         let (store, log) = (&self.shared.store, self.known.mirror.log);
-        if store.raise(Some(log), alert, clock::now_s()).await? {
+        if store
+            .raise(Some(log), alert, self.shared.clock.now_s())
+            .await?
+        {
             tracing::warn!(log = %self.log.origin, code = alert.code, "{}", alert.text);
         }
         Ok(())
@@ -413,8 +473,19 @@ impl Desk {
 
     async fn resolve(&self, code: &str) -> Result<(), Fatal> {
         let (store, log) = (&self.shared.store, self.known.mirror.log);
-        Ok(store.resolve(log, code, clock::now_s()).await?)
+        Ok(store.resolve(log, code, self.shared.clock.now_s()).await?)
     }
+}
+
+/// The future's end, or `None` if it panicked.
+async fn contained<F: Future>(mut future: Pin<Box<F>>) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        // Unwind safety: after a panic the future is dropped unseen, and its state with it; what
+        // it shared is the database, whose transactions end undone.
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
 }
 
 /// The end of a task, if there is one; else never.

@@ -5,10 +5,9 @@ use plainsight_specs::Blame;
 use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::cosignature::Cosignature;
 
-use super::Desk;
+use super::{Asker, Desk};
 use crate::alert::{Alert, Severity};
-use crate::audit::Event;
-use crate::clock;
+use crate::audit::{Event, Standing};
 use crate::follow::Fatal;
 
 /// Polls that fail in a row before anybody is told.
@@ -26,7 +25,8 @@ impl Desk {
             let source = self.known.source.clone();
             self.polling = Some(tokio::spawn(async move { source.checkpoint().await }));
         }
-        Ok(())
+        self.begin_looks();
+        self.explain_a_readers_head().await
     }
 
     pub(super) async fn end_poll(&mut self, read: Result<Vec<u8>, HttpError>) -> Result<(), Fatal> {
@@ -41,20 +41,40 @@ impl Desk {
             }
             Err(error) => self.unreachable(&error).await?,
         }
+        if !self.state.has_seen_published() {
+            // Dropping them answers "later".
+            self.deferred.clear();
+        }
+        self.take_deferred().await
+    }
+
+    /// Takes what waited for the first look at the log and at the peers, if that is over.
+    pub(super) async fn take_deferred(&mut self) -> Result<(), Fatal> {
+        if self.state.standing == Standing::Unchecked {
+            return Ok(());
+        }
         for command in std::mem::take(&mut self.deferred) {
-            if self.state.standing == crate::audit::Standing::Unchecked {
-                // Dropping it answers "later".
-                drop(command);
-            } else {
-                Box::pin(self.take(command)).await?;
-            }
+            Box::pin(self.take(command)).await?;
+        }
+        Ok(())
+    }
+
+    /// What a reader was shown and could not be explained is looked at again once more is held.
+    async fn explain_a_readers_head(&mut self) -> Result<(), Fatal> {
+        let (store, log) = (&self.shared.store, self.known.mirror.log);
+        let Some(mirrored) = &self.known.mirrored else {
+            return Ok(());
+        };
+        let kept = store.explicable(log, mirrored.head().size).await?;
+        if let Some(checkpoint) = kept.and_then(|kept| self.known.signed(&kept.note)) {
+            self.begin_comparison(checkpoint, Asker::Ourselves);
         }
         Ok(())
     }
 
     async fn read_published(&mut self, bytes: &[u8]) -> Result<(), Fatal> {
         let signed = UnverifiedCheckpoint::parse(bytes)
-            .and_then(|checkpoint| checkpoint.verify_log(std::slice::from_ref(&self.log.key)));
+            .and_then(|checkpoint| checkpoint.verify_log(&self.log.keys));
         match signed {
             Ok(checkpoint) => {
                 self.resolve("bad-checkpoint").await?;
@@ -115,7 +135,11 @@ impl Desk {
         if let (Some(epoch), Some(heartbeat_s), false) =
             (summary.epoch, summary.heartbeat_s, summary.closed)
         {
-            let age_s = clock::now_s().saturating_sub(epoch.time_ms / 1000);
+            let age_s = self
+                .shared
+                .clock
+                .now_s()
+                .saturating_sub(epoch.time_ms / 1000);
             if age_s > heartbeat_s.saturating_mul(STALE_HEARTBEATS) {
                 self.raise(&Alert {
                     severity: Severity::Availability,
@@ -131,7 +155,7 @@ impl Desk {
                 self.resolve("stale").await?;
             }
         }
-        let Some(now) = clock::now() else {
+        let Some(now) = self.shared.clock.now() else {
             return Ok(());
         };
         for (name, valid_until) in summary.canaries {

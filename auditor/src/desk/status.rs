@@ -7,6 +7,7 @@ use super::Desk;
 use crate::audit::{Break, Standing, State};
 use crate::config::FollowedLog;
 use crate::follow::Fatal;
+use crate::peers::PeerView;
 
 /// How a log does, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Status {
     pub open: Option<Break>,
     /// Why, if the verdict alone does not say it.
     pub detail: Option<String>,
+    /// What other auditors show.
+    pub peers: Vec<PeerView>,
 }
 
 impl Status {
@@ -62,6 +65,7 @@ impl Status {
             verdict: Verdict::Behind,
             open: None,
             detail: Some("starting".into()),
+            peers: Vec::new(),
         }
     }
 
@@ -84,13 +88,21 @@ impl Desk {
             ),
             (_, Some(open)) => (Verdict::Stopped, Some(open.rule.meaning().into())),
             _ if self.is_unreachable() => (Verdict::Unreachable, None),
-            (Standing::Unchecked, _) => (Verdict::Behind, Some("not yet looked at".into())),
+            (Standing::Unchecked, _) => (
+                Verdict::Behind,
+                Some("the log, or another auditor, was not yet looked at".into()),
+            ),
             _ if self.seen > self.state.signed.size || mirrored != self.state.signed => {
                 (Verdict::Behind, None)
             }
             _ => (Verdict::Ok, None),
         };
         let (signed, open) = (self.state.signed, self.state.open);
+        let peers = self
+            .peers
+            .iter()
+            .map(|watched| watched.view.clone())
+            .collect();
         let epoch_ms = self.summary.epoch.map(|epoch| epoch.time_ms);
         self.status.send_modify(|status| {
             status.mirrored = mirrored;
@@ -99,6 +111,7 @@ impl Desk {
             status.verdict = verdict;
             status.open = open;
             status.detail = detail;
+            status.peers = peers;
         });
     }
 }

@@ -119,6 +119,7 @@ fn page(site: &Site) -> String {
     }
     page.push_str(
         "<h2>More</h2>\n<p><a href=\"/v1/logs\">logs</a>, <a href=\"/v1/evidence\">evidence</a>, \
+         <a href=\"/v1/heads\">heads</a>, \
          <a href=\"/v1/alerts\">alerts</a> (<a href=\"/alerts.atom\">feed</a>), \
          <a href=\"/v1/about\">this page as JSON</a></p>\n</main>\n</body>\n</html>\n",
     );

@@ -18,7 +18,7 @@ pub(super) async fn checkpoint(
     Path(hash): Path<String>,
 ) -> Result<Response, Problem> {
     let desk = find(&site, &hash)?;
-    let row = site.store.log(&desk.log.origin, &desk.log.key).await;
+    let row = site.store.log(&desk.log.origin, &desk.log.keys).await;
     let row = row.map_err(|error| Problem::internal(&error))?;
     let Some(note) = row.signed_note else {
         return Err(Problem::not_found("nothing of this log is cosigned yet"));

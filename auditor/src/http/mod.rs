@@ -5,8 +5,11 @@
 
 mod about;
 mod alerts;
+mod heads;
 mod health;
+mod limit;
 mod mirror;
+mod plain;
 mod problem;
 mod read;
 mod watch;
@@ -18,6 +21,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use plainsight_specs::witness::MAX_BODY_BYTES;
 use tower_http::cors::CorsLayer;
@@ -26,11 +30,15 @@ use tower_http::timeout::TimeoutLayer;
 use crate::alert::Sender;
 use crate::desk::Handle;
 use crate::evidence::Shelf;
+use crate::plain::Plain;
 use crate::pulse::Pulse;
 use crate::store::Store;
 use crate::watch::Watches;
 
 pub(crate) use health::admin;
+pub use limit::LimitConfig;
+
+pub(crate) use limit::Limits;
 pub(crate) use problem::Problem;
 
 /// How long `add-checkpoint` waits for its own fetch and replay.
@@ -42,6 +50,8 @@ pub(crate) struct Site {
     pub(crate) desks: Arc<BTreeMap<String, Handle>>,
     pub(crate) store: Store,
     pub(crate) shelf: Shelf,
+    pub(crate) limits: Limits,
+    pub(crate) plain: Option<Plain>,
     /// For the front page.
     pub(crate) vkey: String,
     pub(crate) watch_vkey: String,
@@ -72,11 +82,16 @@ impl Site {
 
 /// All routes.
 pub(crate) fn router(site: Site) -> Router {
+    let limits = from_fn_with_state(site.limits.clone(), limit::limit);
     Router::new()
         .route("/add-checkpoint", post(witness::add_checkpoint))
         .route("/v1/checkpoint", post(read::shown_checkpoint))
         .route("/v1/index", post(read::indexes))
         .route("/v1/logs", get(read::logs))
+        .route("/witness/add-checkpoint", post(plain::add_checkpoint))
+        .route("/witness/{hash}/checkpoint", get(plain::checkpoint))
+        .route("/v1/witness", get(plain::witness))
+        .route("/v1/heads", get(heads::heads))
         .route("/v1/evidence", get(read::evidence_list))
         .route("/v1/evidence/{id}", get(read::evidence))
         .route("/v1/alerts", get(alerts::alerts))
@@ -94,6 +109,7 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/{hash}/tile/{*rest}", get(mirror::tile))
         .fallback(|| async { Problem::not_found("there is nothing here") })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(limits)
         .layer(TimeoutLayer::with_status_code(
             axum::http::StatusCode::SERVICE_UNAVAILABLE,
             PATIENCE + Duration::from_secs(20),

@@ -33,7 +33,7 @@ pub(super) async fn shown_checkpoint(
             "detail": "this log is not followed here",
         })));
     };
-    let signed = checkpoint.verify_log(std::slice::from_ref(&desk.log.key));
+    let signed = checkpoint.verify_log(&desk.log.keys);
     let checkpoint = signed.map_err(|error| match error.blame() {
         Blame::Unproven => Problem::forbidden(error.to_string()),
         _ => Problem::malformed(error.to_string()),
@@ -99,7 +99,7 @@ pub(super) async fn logs(Shared(site): Shared<Site>) -> Result<Response, Problem
 
 async fn of_log(site: &Site, desk: &Handle) -> Result<Value, StoreError> {
     let status = desk.status.borrow().clone();
-    let row = site.store.log(&desk.log.origin, &desk.log.key).await?;
+    let row = site.store.log(&desk.log.origin, &desk.log.keys).await?;
     let breaks = site.store.breaks(desk.id, LIST).await?;
     let evidence: Vec<&String> = breaks
         .iter()
@@ -108,6 +108,7 @@ async fn of_log(site: &Site, desk: &Handle) -> Result<Value, StoreError> {
     let mut log = json!({
         "origin": status.origin,
         "vkey": desk.log.key.to_string(),
+        "vkeys": desk.log.keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "url": desk.log.url.as_str(),
         "path": desk.log.origin.origin_hash(),
         "size": status.mirrored.size.get(),

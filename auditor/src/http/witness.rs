@@ -16,7 +16,7 @@ use super::{PATIENCE, Site};
 use crate::audit::Answer;
 use crate::desk::{Command, Handle, Reply};
 
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
 pub(super) async fn add_checkpoint(Shared(site): Shared<Site>, body: Bytes) -> Response {
     let request = match AddCheckpoint::parse(&body) {
@@ -27,9 +27,7 @@ pub(super) async fn add_checkpoint(Shared(site): Shared<Site>, body: Bytes) -> R
     let Some(desk) = site.desk(origin) else {
         return plain(StatusCode::NOT_FOUND, "this log is not followed here");
     };
-    let signed = request
-        .checkpoint
-        .verify_log(std::slice::from_ref(&desk.log.key));
+    let signed = request.checkpoint.verify_log(&desk.log.keys);
     let checkpoint = match signed {
         Ok(checkpoint) => checkpoint,
         Err(CheckpointError::EmptyTreeRoot) => return empty_tree(desk, request.old),
@@ -74,7 +72,7 @@ fn empty_tree(desk: &Handle, old: TreeSize) -> Response {
     }
 }
 
-fn refused(answer: &Answer) -> Response {
+pub(super) fn refused(answer: &Answer) -> Response {
     match answer {
         Answer::Malformed(text) => plain(StatusCode::BAD_REQUEST, text),
         Answer::OtherSize(size) => {
@@ -93,6 +91,6 @@ fn refused(answer: &Answer) -> Response {
     }
 }
 
-fn plain(status: StatusCode, text: &str) -> Response {
+pub(super) fn plain(status: StatusCode, text: &str) -> Response {
     (status, [(header::CONTENT_TYPE, TEXT)], format!("{text}\n")).into_response()
 }

@@ -13,7 +13,7 @@ async fn store(dir: &std::path::Path) -> (Store, LogId) {
     let secret = SecretKey::from_seed(&[1; 32]);
     let key = Signer::new(name, Algorithm::Ed25519, secret).unwrap();
     let origin = Origin::parse("log.example").unwrap();
-    let row = store.log(&origin, &key.verifier_key()).await.unwrap();
+    let row = store.log(&origin, &[key.verifier_key()]).await.unwrap();
     (store, row.id)
 }
 

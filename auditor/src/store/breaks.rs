@@ -6,6 +6,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::{LogId, Store, StoreError, from_db, to_db};
+use crate::alert;
 use crate::audit::Break;
 
 /// A break as it is kept.
@@ -39,6 +40,49 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(kept).collect()
+    }
+
+    /// The breaks at positions, or about heads of sizes, from `first` to before `end`.
+    pub async fn breaks_between(
+        &self,
+        log: LogId,
+        first: TreeSize,
+        end: TreeSize,
+    ) -> Result<Vec<Break>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM breaks WHERE log = ? AND at >= ? AND at < ?")
+            .bind(log.0)
+            .bind(to_db(first.get()))
+            .bind(to_db(end.get()))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(kept(row)?.found)).collect()
+    }
+
+    /// The first conviction about heads: nothing that it says is undone, so that one is enough.
+    pub async fn conviction(&self, log: LogId) -> Result<Option<KeptBreak>, StoreError> {
+        let row = sqlx::query(
+            "SELECT * FROM breaks WHERE log = ? AND rule IN ('fork', 'extension')
+             ORDER BY seen, at LIMIT 1",
+        )
+        .bind(log.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(kept).transpose()
+    }
+
+    /// A break as it is kept.
+    pub async fn kept_break(
+        &self,
+        log: LogId,
+        found: &Break,
+    ) -> Result<Option<KeptBreak>, StoreError> {
+        let row = sqlx::query("SELECT * FROM breaks WHERE log = ? AND at = ? AND rule = ?")
+            .bind(log.0)
+            .bind(to_db(found.at))
+            .bind(found.rule.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(kept).transpose()
     }
 
     /// The first break that nobody acknowledged.
@@ -89,7 +133,8 @@ impl Store {
         Ok(false)
     }
 
-    /// Keeps a break with the address of its evidence; one that is known keeps its first evidence.
+    /// Keeps a break with the address of its evidence, or with why there is none, and tells of it
+    /// if it is new; one that is known keeps its first evidence.
     pub async fn keep_break(
         &self,
         log: LogId,
@@ -97,16 +142,22 @@ impl Store {
         evidence: Result<&str, &str>,
         time: u64,
     ) -> Result<(), StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        insert(
-            &mut connection,
-            log,
-            found,
-            evidence.ok(),
-            evidence.err(),
-            time,
-        )
-        .await
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let known = sqlx::query("SELECT 1 FROM breaks WHERE log = ? AND at = ? AND rule = ?")
+            .bind(log.0)
+            .bind(to_db(found.at))
+            .bind(found.rule.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let (id, why) = (evidence.ok(), evidence.err());
+        insert(&mut transaction, log, found, id, why, time).await?;
+        if known.is_none() {
+            // In the same step, so that each break is told of once, whatever dies meanwhile.
+            let alert = alert::broken(found);
+            super::alerts::insert(&mut transaction, Some(log), &alert, time).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Acknowledges a break; gives whether it was there and open.

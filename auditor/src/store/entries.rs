@@ -5,11 +5,14 @@ use std::ops::Range;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::{Frontier, TreeSize};
 use plainsight_specs::tile::{TileKind, TilePath, TileSet};
-use sqlx::Row as _;
+use sqlx::{QueryBuilder, Row as _};
 
 use super::{LogId, Store, StoreError, to_db};
 use crate::alert::Alert;
 use crate::audit::Break;
+
+/// Entries that one statement inserts.
+const ROWS: usize = 256;
 
 /// Entries in a row that a signed head covers, with what follows from them.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub struct Chunk {
 impl Store {
     /// Keeps a chunk, all of it or nothing.
     pub async fn keep_chunk(&self, log: LogId, chunk: &Chunk) -> Result<(), StoreError> {
+        let _turn = self.turns.lock().await;
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let moved = sqlx::query("UPDATE logs SET held = ?, frontier = ? WHERE id = ? AND held = ?")
             .bind(to_db(chunk.frontier.size().get()))
@@ -44,13 +48,16 @@ impl Store {
         if moved.rows_affected() != 1 {
             return Err(StoreError::Lost("the number of entries held"));
         }
-        for (position, entry) in (chunk.first.get()..).zip(&chunk.entries) {
-            sqlx::query("INSERT INTO entries (log, position, body) VALUES (?, ?, ?)")
-                .bind(log.0)
-                .bind(to_db(position))
-                .bind(entry.as_slice())
-                .execute(&mut *transaction)
-                .await?;
+        let mut position = chunk.first.get();
+        for rows in chunk.entries.chunks(ROWS) {
+            let mut insert = QueryBuilder::new("INSERT INTO entries (log, position, body) ");
+            insert.push_values(rows, |mut row, entry| {
+                row.push_bind(log.0)
+                    .push_bind(to_db(position))
+                    .push_bind(entry.as_slice());
+                position = position.saturating_add(1);
+            });
+            insert.build().execute(&mut *transaction).await?;
         }
         for (path, hashes) in &chunk.tiles {
             let TileKind::Hashes { level } = path.kind() else {

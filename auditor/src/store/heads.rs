@@ -35,7 +35,8 @@ impl Store {
         note: &[u8],
         time: u64,
     ) -> Result<(), StoreError> {
-        // One statement, so check and write are one step whoever else is connected. The last
+        let _turn = self.turns.lock().await;
+        // SPEC(WIT-6): one statement, so check and write are one step whoever else is connected. The last
         // condition cannot fail if the caller is right.
         let moved = sqlx::query(
             "UPDATE logs SET signed_size = ?, signed_root = ?, signed_note = ?, signed_time = ?

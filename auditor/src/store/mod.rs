@@ -12,11 +12,14 @@ mod breaks;
 mod deliveries;
 mod entries;
 mod heads;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod watches;
+mod witnessed;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use plainsight_specs::Blame;
@@ -35,6 +38,7 @@ pub use breaks::KeptBreak;
 pub use deliveries::{Event, Waiting};
 pub use entries::Chunk;
 pub use watches::{Announced, KeptWatch, NewWatch};
+pub use witnessed::Witnessed;
 
 /// Why something was not stored or read.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +53,10 @@ pub enum StoreError {
     #[error("{0} was changed by somebody else meanwhile")]
     Lost(&'static str),
     /// The log is known under another key.
-    #[error("log {origin} is known here under the key {known}; a log's key does not change")]
+    #[error(
+        "log {origin} is known here under the key {known}, which has to stay among its keys: what \
+         it signed is held against it"
+    )]
     OtherKey {
         /// The log.
         origin: Origin,
@@ -100,6 +107,9 @@ pub struct LogRow {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: SqlitePool,
+    /// Long writers wait here, in turn: the database lets one in at a time and is not fair, and
+    /// a log that catches up must not keep another's signature waiting.
+    turns: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Store {
@@ -125,7 +135,10 @@ impl Store {
         ] {
             sqlx::raw_sql(schema).execute(&pool).await?;
         }
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            turns: Arc::default(),
+        })
     }
 
     /// What the database says of its own pages: nothing, or what is damaged.
@@ -141,8 +154,9 @@ impl Store {
         self.pool.close().await;
     }
 
-    /// The log with this origin; it is added if it is new, and refused if its key changed.
-    pub async fn log(&self, origin: &Origin, key: &VerifierKey) -> Result<LogRow, StoreError> {
+    /// The log with this origin; it is added under the first of its keys if it is new, and refused if
+    /// the key that it was added under is no longer among them.
+    pub async fn log(&self, origin: &Origin, keys: &[VerifierKey]) -> Result<LogRow, StoreError> {
         let empty = TreeHead {
             size: TreeSize::ZERO,
             root: plainsight_specs::hash::empty_root(),
@@ -152,7 +166,7 @@ impl Store {
              VALUES (?, ?, 0, ?, 0, ?) ON CONFLICT (origin) DO NOTHING",
         )
         .bind(origin.as_str())
-        .bind(key.to_string())
+        .bind(keys.first().map(ToString::to_string).unwrap_or_default())
         .bind(Frontier::new().to_bytes())
         .bind(empty.root.as_bytes().as_slice())
         .execute(&self.pool)
@@ -162,7 +176,7 @@ impl Store {
             .fetch_one(&self.pool)
             .await?;
         let known: String = row.try_get("vkey")?;
-        if known != key.to_string() {
+        if !keys.iter().any(|key| key.to_string() == known) {
             return Err(StoreError::OtherKey {
                 origin: origin.clone(),
                 known,

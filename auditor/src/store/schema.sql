@@ -48,3 +48,35 @@ CREATE TABLE IF NOT EXISTS breaks (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS breaks_open ON breaks (log, at) WHERE acknowledged IS NULL;
+
+-- Heads that others showed and how each fits: the newest of each peer, named by its verifier key,
+-- and of readers (no name) those that are not explained.
+CREATE TABLE IF NOT EXISTS shown (
+    log      INTEGER NOT NULL REFERENCES logs (id),
+    source   TEXT    NOT NULL,
+    size     INTEGER NOT NULL,
+    root     BLOB    NOT NULL,
+    note     BLOB    NOT NULL,
+    verdict  TEXT    NOT NULL,
+    detail   TEXT    NOT NULL,
+    evidence TEXT,
+    -- What it was held against.
+    own_size INTEGER NOT NULL,
+    own_root BLOB    NOT NULL,
+    time     INTEGER NOT NULL,
+    PRIMARY KEY (log, source, size, root)
+) STRICT;
+
+-- The plain witness: of each log the head cosigned last, swapped only against what was read.
+CREATE TABLE IF NOT EXISTS witnessed (
+    origin      TEXT    NOT NULL PRIMARY KEY,
+    size        INTEGER NOT NULL,
+    root        BLOB    NOT NULL,
+    note        BLOB,
+    time        INTEGER,
+    -- When an own cosignature was seen on a head that is not known here.
+    rolled_back INTEGER,
+    -- When the log contradicted itself, and the address of the evidence.
+    broken      INTEGER,
+    evidence    TEXT
+) STRICT;

@@ -19,7 +19,7 @@ fn key(seed: u8) -> VerifierKey {
 async fn store(dir: &Path) -> (Store, LogRow) {
     let store = Store::open(&dir.join("test.sqlite3")).await.unwrap();
     let origin = Origin::parse("log.example").unwrap();
-    let row = store.log(&origin, &key(1)).await.unwrap();
+    let row = store.log(&origin, &[key(1)]).await.unwrap();
     (store, row)
 }
 
@@ -62,7 +62,7 @@ async fn of_two_that_swap_the_signed_head_one_loses() {
     );
     assert!(one.is_ok() != two.is_ok());
     let origin = Origin::parse("log.example").unwrap();
-    let kept = store.log(&origin, &key(1)).await.unwrap();
+    let kept = store.log(&origin, &[key(1)]).await.unwrap();
     let (signed, note) = if one.is_ok() {
         (mine, b"mine".as_slice())
     } else {
@@ -117,11 +117,12 @@ async fn a_chunk_follows_what_is_held_or_is_not_kept_at_all() {
 }
 
 #[tokio::test]
-async fn a_log_does_not_change_its_key() {
+async fn a_log_gains_keys_and_loses_none() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = store(dir.path()).await;
     let origin = Origin::parse("log.example").unwrap();
-    let other = store.log(&origin, &key(2)).await.unwrap_err();
+    store.log(&origin, &[key(2), key(1)]).await.unwrap();
+    let other = store.log(&origin, &[key(2)]).await.unwrap_err();
     assert!(matches!(other, StoreError::OtherKey { .. }));
     assert_eq!(other.blame(), Blame::Misuse);
 }
@@ -157,4 +158,82 @@ async fn the_first_evidence_of_a_break_stays_and_an_acknowledgement_is_once() {
     assert!(store.is_void(row.id, 3).await.unwrap());
     store.keep_break(row.id, &found, Ok("cc"), 7).await.unwrap();
     assert_eq!(store.open_break(row.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn one_head_of_a_peer_and_few_of_readers_are_kept() {
+    use crate::peers::{HeadVerdict, ShownHead};
+
+    let dir = tempfile::tempdir().unwrap();
+    let (store, row) = store(dir.path()).await;
+    let shown = |source: &str, size: u64| ShownHead {
+        source: source.into(),
+        head: head(size, b"root"),
+        note: b"note".to_vec(),
+        verdict: HeadVerdict::Unproven,
+        detail: "why".into(),
+        evidence: None,
+        own: head(1, b"own"),
+        time: size,
+    };
+    for size in 1..=200 {
+        store
+            .keep_shown(row.id, &shown("peer", size))
+            .await
+            .unwrap();
+        store.keep_shown(row.id, &shown("", size)).await.unwrap();
+    }
+    // The same one again takes no second place.
+    store.keep_shown(row.id, &shown("", 150)).await.unwrap();
+    let kept = store.shown(row.id).await.unwrap();
+    assert_eq!(kept[0], shown("peer", 200));
+    let readers = &kept[1..];
+    assert_eq!(readers.len(), 64);
+    assert_eq!(readers[0], shown("", 150), "the newest first");
+    // One that can be explained is there once more is held than it was held against.
+    let held = |size| TreeSize::new(size).unwrap();
+    assert_eq!(store.explicable(row.id, held(1)).await.unwrap(), None);
+    assert_eq!(store.explicable(row.id, held(136)).await.unwrap(), None);
+    let found = store.explicable(row.id, held(137)).await.unwrap().unwrap();
+    assert_eq!(found, shown("", 137), "the oldest that is kept");
+    store.forget_shown(row.id, found.head).await.unwrap();
+    assert_eq!(store.explicable(row.id, held(137)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_witnessed_head_is_swapped_and_a_broken_log_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = store(dir.path()).await;
+    store.add_witnessed("foreign").await.unwrap();
+    store.add_witnessed("foreign").await.unwrap();
+    let swap = |from, to| store.swap_witnessed("foreign", from, to, b"note", 1);
+    let (five, six) = (head(5, b"five"), head(6, b"six"));
+    swap(State::nothing_signed(), five).await.unwrap();
+    for (from, to) in [
+        (State::nothing_signed(), six),
+        (five, head(5, b"other")),
+        (five, head(4, b"four")),
+        (head(5, b"other"), six),
+    ] {
+        assert!(matches!(swap(from, to).await, Err(StoreError::Lost(_))));
+    }
+    swap(five, five).await.unwrap();
+    swap(five, six).await.unwrap();
+    let alert = crate::alert::Alert {
+        severity: crate::alert::Severity::Tamper,
+        code: "witnessed-fork",
+        subject: "foreign".into(),
+        text: "why".into(),
+    };
+    for time in [7, 8] {
+        store
+            .break_witnessed("foreign", Some("id"), &alert, time)
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.alerts(10).await.unwrap().len(), 1);
+    let kept = store.witnessed("foreign").await.unwrap();
+    assert_eq!((kept.head, kept.broken), (six, Some(7)));
+    assert!(matches!(swap(six, six).await, Err(StoreError::Lost(_))));
+    assert!(store.witnessed("unknown").await.is_err());
 }

@@ -182,10 +182,7 @@ impl Children {
         let store = Store::open(&made.config.database, 1).await?;
         let token = plainsight_log_server::add_token(&store, "load", TokenRole::Keys).await?;
         store.close().await;
-        let follow = LogConfig {
-            vkey: made.vkey.to_string(),
-            url: url.to_string(),
-        };
+        let follow = LogConfig::new(made.vkey.to_string(), url.to_string());
         let (mut running, mut members) = (Vec::new(), Vec::new());
         for auditor in AUDITORS.into_iter().take(auditors) {
             let dir = dir.join("auditors").join(auditor.name);

@@ -35,10 +35,7 @@ impl Stage {
         let vkey = liar.vkey()?.to_string();
         let log = Served::start(liar).await?;
         let url = log.url()?;
-        let follow = LogConfig {
-            vkey: vkey.clone(),
-            url: url.to_string(),
-        };
+        let follow = LogConfig::new(&vkey, url.to_string());
         let mut auditors = Vec::new();
         for auditor in AUDITORS.into_iter().take(2) {
             let auditor_dir = dir.join(auditor.name);

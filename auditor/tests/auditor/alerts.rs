@@ -1,25 +1,15 @@
 //! Alerts that reach people, and the signs of life of a node.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::similar_names,
-    clippy::cast_possible_truncation,
-    reason = "a test that cannot go on has failed, and a log has both a size and a site"
-)]
-
-#[path = "served/receiver.rs"]
-mod receiver;
-mod served;
-#[path = "../../specs/tests/tiny_log/mod.rs"]
-mod tiny_log;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::support::receiver::{Arrived, Receiver};
+use crate::support::{Auditor, Site, epoch, folder};
+use crate::tiny_log;
+use crate::tiny_log::{PROTECTIONS, RELEASES, TinyLog, release};
 use plainsight_auditor::alert::WebhookKey;
 use plainsight_auditor::config::{HeartbeatConfig, WebhookConfig};
 use plainsight_auditor::doctor::{Level, examine};
@@ -27,9 +17,6 @@ use plainsight_auditor::pulse::Disk;
 use plainsight_auditor::{Config, acknowledge_alert};
 use plainsight_client::http::BaseUrl;
 use plainsight_specs::statement::{Audience, Body};
-use receiver::{Arrived, Receiver};
-use served::{Auditor, Site, epoch, folder};
-use tiny_log::{PROTECTIONS, RELEASES, TinyLog, release};
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -116,7 +103,7 @@ async fn an_alert_goes_once_to_every_channel_and_says_what_it_means() {
     let ids: BTreeSet<_> = arrived.iter().map(|one| one.header("webhook-id")).collect();
     assert_eq!((arrived.len(), ids.len()), (4, 4));
     let file = config.operations.alert_file.clone().unwrap();
-    served::until("the file", || {
+    crate::support::until("the file", || {
         std::fs::read_to_string(&file).is_ok_and(|text| text.lines().count() == 4)
     })
     .await;
@@ -197,7 +184,7 @@ async fn a_channel_that_fails_is_tried_again_and_is_an_alert_for_the_others() {
     }
     assert_eq!(times.len(), 6, "the same ids, and nothing about itself");
     assert!(times.values().all(|times| *times == 2), "{times:?}");
-    served::until("the other channel to know", || {
+    crate::support::until("the other channel to know", || {
         std::fs::read_to_string(&file).is_ok_and(|text| text.contains("channel-failing"))
     })
     .await;
@@ -448,7 +435,7 @@ async fn killed_at_any_moment_nothing_is_lost_and_what_is_repeated_has_its_id() 
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     };
-    served::until("the file", || lines().len() >= 40).await;
+    crate::support::until("the file", || lines().len() >= 40).await;
     let lines = lines();
     let distinct: BTreeSet<_> = lines.iter().collect();
     assert_eq!(

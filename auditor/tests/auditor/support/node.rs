@@ -1,136 +1,38 @@
-//! A log in memory behind HTTP, honest or not, and an auditor that follows it.
+//! A running auditor as strangers see it.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file uses its own part"
-)]
-
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, Uri};
-use axum::response::IntoResponse;
-use plainsight_auditor::{Config, Identity, LogConfig, Node, add_log, init};
+use plainsight_auditor::peers::{Peer, PeerConfig};
+use plainsight_auditor::progress::Progress;
+use plainsight_auditor::pulse::Disk;
+use plainsight_auditor::{Clock, Config, Identity, LogConfig, Node, add_log, init};
 use plainsight_client::http::{Answer, BaseUrl, Http, Patience, Post};
 use plainsight_client::source::Source;
-use plainsight_specs::checkpoint::SignedCheckpoint;
+use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::evidence::{Evidence, Finding};
 use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::merkle::TreeSize;
-use plainsight_specs::rules::Judged;
-use plainsight_specs::tile::{TILE_WIDTH, TilePath, bundle_to_bytes};
 use plainsight_specs::witness::AddCheckpoint;
 use serde_json::Value;
 
+use super::Site;
 use crate::tiny_log::{ORIGIN, TinyLog};
-
-pub fn now_ms() -> u64 {
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
-    u64::try_from(since.as_millis()).unwrap()
-}
-
-/// The right epoch for the next position, now.
-pub fn epoch(log: &mut TinyLog) -> Judged {
-    let epoch = log.replay.next_epoch(now_ms());
-    log.push(epoch.to_bytes().to_vec())
-}
-
-#[derive(Debug, Default)]
-struct Objects {
-    files: BTreeMap<String, Vec<u8>>,
-    down: bool,
-}
-
-/// What a log shows at an address.
-#[derive(Debug, Clone)]
-pub struct Site {
-    objects: Arc<Mutex<Objects>>,
-    pub url: String,
-}
-
-impl Site {
-    pub async fn open() -> Self {
-        let objects = Arc::new(Mutex::new(Objects::default()));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(show).with_state(objects.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { objects, url }
-    }
-
-    /// Shows the tiles and bundles of the log as it is now.
-    pub fn serve(&self, log: &TinyLog) {
-        let mut objects = self.objects.lock().unwrap();
-        let size = log.size().get();
-        for level in 0..3 {
-            let hashes = size >> (8 * u32::from(level));
-            for index in 0..hashes.div_ceil(256) {
-                let path = TilePath::hashes_at(level, index, log.size()).unwrap();
-                let tile = log.tiles.get(&path).unwrap();
-                let bytes = tile.iter().flat_map(|hash| *hash.as_bytes()).collect();
-                objects.files.insert(path.to_string(), bytes);
-            }
-        }
-        for (index, bundle) in log.entries.chunks(usize::from(TILE_WIDTH)).enumerate() {
-            let path = TilePath::entries_at(index as u64, log.size()).unwrap();
-            let bytes = bundle_to_bytes(bundle).unwrap();
-            objects.files.insert(path.to_string(), bytes);
-        }
-    }
-
-    /// Shows the log as it is now, and publishes its head.
-    pub fn publish(&self, log: &TinyLog) {
-        self.serve(log);
-        self.put("checkpoint", log.signed().to_bytes());
-    }
-
-    pub fn put(&self, path: &str, bytes: Vec<u8>) {
-        let mut objects = self.objects.lock().unwrap();
-        objects.files.insert(path.into(), bytes);
-    }
-
-    pub fn get(&self, path: &str) -> Vec<u8> {
-        self.objects.lock().unwrap().files[path].clone()
-    }
-
-    /// Shows nothing of what it showed.
-    pub fn clear(&self) {
-        self.objects.lock().unwrap().files.clear();
-    }
-
-    pub fn down(&self, down: bool) {
-        self.objects.lock().unwrap().down = down;
-    }
-}
-
-async fn show(State(objects): State<Arc<Mutex<Objects>>>, uri: Uri) -> impl IntoResponse {
-    let objects = objects.lock().unwrap();
-    if objects.down {
-        return (StatusCode::BAD_GATEWAY, Vec::new());
-    }
-    match objects.files.get(uri.path().trim_start_matches('/')) {
-        Some(bytes) => (StatusCode::OK, bytes.clone()),
-        None => (StatusCode::NOT_FOUND, Vec::new()),
-    }
-}
 
 /// Makes an auditor's folder that follows the log shown at `site`.
 pub fn folder(dir: &Path, log: &TinyLog, site: &Site) -> Config {
+    folder_named(dir, "audit.example/test", log, site)
+}
+
+/// The same under another name.
+pub fn folder_named(dir: &Path, name: &str, log: &TinyLog, site: &Site) -> Config {
     let identity = Identity {
-        name: "audit.example/test".into(),
+        name: name.into(),
         organisation: "Test".into(),
         jurisdiction: "CH".into(),
     };
     init(dir, &identity).unwrap();
-    let log = LogConfig {
-        vkey: log.log_key().to_string(),
-        url: site.url.clone(),
-    };
+    let log = LogConfig::new(log.log_key().to_string(), &site.url);
     let mut config = add_log(dir, &log).unwrap();
     config.listen = "127.0.0.1:0".parse().unwrap();
     config.poll_interval_ms = 30;
@@ -148,7 +50,17 @@ pub async fn until(what: &str, so: impl Fn() -> bool) {
     panic!("waited in vain for {what}");
 }
 
+/// A running auditor as another one's peer.
+pub fn peer_of(auditor: &Auditor) -> Peer {
+    Peer::new(&PeerConfig {
+        vkey: auditor.node.verifier_key.to_string(),
+        url: auditor.base.to_string(),
+    })
+    .unwrap()
+}
+
 /// A running auditor as strangers see it.
+#[derive(Debug)]
 pub struct Auditor {
     pub node: Node,
     pub http: Http,
@@ -157,11 +69,20 @@ pub struct Auditor {
 
 impl Auditor {
     pub async fn start(config: &Config) -> Self {
-        Self::start_on(config, plainsight_auditor::pulse::Disk::system()).await
+        Self::start_with(config, Clock::system(), Disk::system()).await
     }
 
-    pub async fn start_on(config: &Config, disk: plainsight_auditor::pulse::Disk) -> Self {
-        let node = Node::start_on(config.clone(), disk).await.unwrap();
+    pub async fn start_at(config: &Config, clock: Clock) -> Self {
+        Self::start_with(config, clock, Disk::system()).await
+    }
+
+    pub async fn start_on(config: &Config, disk: Disk) -> Self {
+        Self::start_with(config, Clock::system(), disk).await
+    }
+
+    async fn start_with(config: &Config, clock: Clock, disk: Disk) -> Self {
+        let node = Node::start_with(config.clone(), clock, Progress::default(), disk);
+        let node = node.await.unwrap();
         let base = BaseUrl::parse(&format!("http://{}", node.local_addr)).unwrap();
         Self {
             node,
@@ -208,6 +129,19 @@ impl Auditor {
             "waited in vain for {what}: {log:#} {:#}",
             self.json("v1/alerts").await
         );
+    }
+
+    /// Waits until the page of all logs is as wanted.
+    pub async fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut logs = Value::Null;
+        for _ in 0..600 {
+            logs = self.json("v1/logs").await;
+            if wanted(&logs) {
+                return logs;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("waited in vain for {what}: {logs:#}");
     }
 
     /// Waits until this size is cosigned and all is well.
@@ -277,10 +211,7 @@ impl Auditor {
         let body = AddCheckpoint {
             old: TreeSize::new(old).unwrap(),
             proof,
-            checkpoint: plainsight_specs::checkpoint::UnverifiedCheckpoint::parse(
-                &checkpoint.to_bytes(),
-            )
-            .unwrap(),
+            checkpoint: UnverifiedCheckpoint::parse(&checkpoint.to_bytes()).unwrap(),
         };
         self.post("add-checkpoint", &body.to_bytes()).await
     }

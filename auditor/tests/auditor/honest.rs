@@ -1,49 +1,24 @@
 //! An honest log: followed, cosigned, mirrored, and followed again after everything that can
 //! happen to an auditor.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::similar_names,
-    clippy::cast_possible_truncation,
-    reason = "a test that cannot go on has failed, and a log has both a size and a site"
-)]
-
-mod served;
-#[path = "../../specs/tests/tiny_log/mod.rs"]
-mod tiny_log;
-
+use crate::support::{Auditor, Site, epoch, folder, grow, now_ms};
+use crate::tiny_log::{PROTECTIONS, RELEASES, TinyLog, protection, release, secret};
 use plainsight_auditor::check::check;
-use plainsight_specs::checkpoint::UnverifiedCheckpoint;
+use plainsight_auditor::{FollowedLog, LogConfig};
+use plainsight_specs::checkpoint::{Origin, UnverifiedCheckpoint};
 use plainsight_specs::cosignature::Cosignature;
-use plainsight_specs::entry::{Entry, KeyEntry};
-use plainsight_specs::hash::{Hash, sha256};
+use plainsight_specs::entry::Entry;
+use plainsight_specs::hash::sha256;
 use plainsight_specs::head::{HeadBlock, Trust};
 use plainsight_specs::index::{IndexKey, IndexProof};
 use plainsight_specs::json;
 use plainsight_specs::merkle::TreeSize;
+use plainsight_specs::note::{Algorithm, KeyName, Signer};
 use plainsight_specs::policy::Policy;
+use plainsight_specs::rules::Replay;
 use plainsight_specs::statement::{Audience, Body, ProtectionState};
 use plainsight_specs::tile::{TilePath, parse_bundle};
 use plainsight_specs::time::Timestamp;
-use served::{Auditor, Site, epoch, folder, now_ms};
-use tiny_log::{PROTECTIONS, RELEASES, TinyLog, protection, release};
-
-fn key_entry(n: u64) -> Vec<u8> {
-    KeyEntry {
-        index: IndexKey::private(sha256(&n.to_be_bytes())),
-        commitment: Hash::ZERO,
-    }
-    .to_bytes()
-    .to_vec()
-}
-
-fn grow(log: &mut TinyLog, keys: std::ops::Range<u64>) {
-    for n in keys {
-        assert!(!log.push(key_entry(n)).is_void());
-    }
-    assert!(!epoch(log).is_void());
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn follows_cosigns_and_mirrors_an_honest_log() {
@@ -380,5 +355,64 @@ async fn a_head_that_a_reader_was_shown_is_placed() {
         Entry::parse(log.entries.last().unwrap()),
         Ok(Entry::Epoch(_))
     ));
+    auditor.stop().await;
+}
+
+/// A log of another origin.
+fn other_log(origin: &str) -> TinyLog {
+    let mut log = TinyLog::empty();
+    log.origin = Origin::parse(origin).unwrap();
+    let name = KeyName::parse(origin).unwrap();
+    log.signer = Signer::new(name, Algorithm::Ed25519, secret(50)).unwrap();
+    log.replay = Replay::new(log.origin.clone());
+    let genesis = log.genesis_draft().build().unwrap();
+    assert!(!log.push(genesis.to_bytes()).is_void());
+    log
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_log_stops_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (site, dead, rude) = (Site::open().await, Site::open().await, Site::open().await);
+    let mut log = TinyLog::new();
+    grow(&mut log, 0..3);
+    site.publish(&log);
+    // One never answers, the other signs what it does not show.
+    dead.hang(true);
+    let silent = other_log("log.example/silent");
+    let mut bad = other_log("log.example/bad");
+    grow(&mut bad, 0..300);
+    rude.put("checkpoint", bad.signed().to_bytes());
+    let mut config = folder(dir.path(), &log, &site);
+    for (log, site) in [(&silent, &dead), (&bad, &rude)] {
+        let log = LogConfig::new(log.log_key().to_string(), &site.url);
+        config.logs.push(FollowedLog::new(&log).unwrap());
+    }
+    let auditor = Auditor::start(&config).await;
+    let wait = async |log: &TinyLog| {
+        auditor
+            .wait_for("a log to be cosigned", |logs| {
+                let mut logs = logs.as_array().unwrap().iter();
+                logs.any(|status| {
+                    status["origin"] == log.origin.as_str()
+                        && status["cosigned"]["size"] == log.size().get()
+                })
+            })
+            .await
+    };
+    for keys in [3..600, 600..601] {
+        wait(&log).await;
+        grow(&mut log, keys);
+        site.publish(&log);
+    }
+    wait(&log).await;
+    assert_eq!(
+        auditor.wait_alert("withheld").await["log"],
+        "log.example/bad"
+    );
+    rude.publish(&bad);
+    wait(&bad).await;
+    let front = auditor.http.read(&auditor.base.join("readyz"), 4096).await;
+    assert!(front.is_err(), "a log that is not followed is not health");
     auditor.stop().await;
 }

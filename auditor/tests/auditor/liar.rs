@@ -1,50 +1,19 @@
 //! Logs that lie, each in one way, and logs that merely fail. A lie ends in evidence that a
 //! stranger accepts, a failure in an alert and in nothing else.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::similar_names,
-    clippy::cast_possible_truncation,
-    reason = "a test that cannot go on has failed, and a log has both a size and a site"
-)]
-
-mod served;
-#[path = "../../specs/tests/tiny_log/mod.rs"]
-mod tiny_log;
-
+use crate::support::{Auditor, Site, busy, epoch, folder, forked, key_entry, now_ms};
+use crate::tiny_log::{RELEASES, ROOT, TinyLog, label, release, secret, yank};
 use plainsight_auditor::audit::Break;
 use plainsight_auditor::check::check;
 use plainsight_auditor::{AcknowledgeError, acknowledge};
 use plainsight_specs::checkpoint::Origin;
-use plainsight_specs::entry::{Close, KeyEntry, LogKey};
+use plainsight_specs::entry::{Close, LogKey};
 use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::merkle::LeafIndex;
 use plainsight_specs::note::{Algorithm, KeyName, Signer};
 use plainsight_specs::rules::Rule;
 use plainsight_specs::statement::{Seq, StatementDraft};
-use served::{Auditor, Site, epoch, folder, now_ms};
-use tiny_log::{PROTECTIONS, RELEASES, ROOT, TinyLog, canary, label, release, secret, yank};
-
-fn key_entry(index: IndexKey) -> Vec<u8> {
-    let commitment = Hash::ZERO;
-    KeyEntry { index, commitment }.to_bytes().to_vec()
-}
-
-/// A log with something of everything, ending at an epoch.
-fn busy() -> TinyLog {
-    let mut log = TinyLog::new();
-    log.push_key_set(&label("alice@example.org"), 0);
-    log.push_statement(&log.next(release("1.0.0", &[b"one"])), RELEASES);
-    log.push_statement(&log.next(canary()), PROTECTIONS);
-    epoch(&mut log);
-    log.push_key_set(&label("bob@example.org"), 0);
-    log.push_statement(&log.next(release("1.1.0", &[b"two"])), RELEASES);
-    epoch(&mut log);
-    assert!(log.judged.iter().all(|judged| !judged.is_void()));
-    log
-}
 
 fn close() -> Vec<u8> {
     let origin = Origin::parse("log.example/next").unwrap();
@@ -160,7 +129,14 @@ async fn every_broken_rule_about_entries_stops_cosigning_with_evidence() {
         assert_eq!((answer.status, answer.body), (422, expected));
         let stopped = auditor.wait_stopped(rule.as_str()).await;
         assert_eq!(stopped["cosigned"]["size"], before);
+        // One fact, one alert, one file, whatever was asked how often.
+        let alerts = auditor.json("v1/alerts").await;
+        let told = alerts.as_array().unwrap().iter();
+        let told = told.filter(|alert| alert["severity"] == "tamper");
+        let facts = log.judged.iter().filter(|judged| judged.is_void()).count();
+        assert_eq!(told.count(), facts, "{rule}: {alerts:#}");
         auditor.stop().await;
+        assert_eq!(std::fs::read_dir(config.evidence()).unwrap().count(), facts);
         assert_eq!(
             check(&config).await.unwrap()[0].faults,
             Vec::<String>::new()
@@ -292,23 +268,6 @@ async fn the_genesis_of_another_origin_cannot_be_acknowledged() {
         Err(AcknowledgeError::Never(_))
     ));
     auditor.stop().await;
-}
-
-/// Two logs that agree on the first epoch and on nothing after it.
-fn forked() -> (TinyLog, TinyLog) {
-    let (mut one, mut other) = (TinyLog::new(), TinyLog::new());
-    let first = one.replay.next_epoch(now_ms()).to_bytes().to_vec();
-    for log in [&mut one, &mut other] {
-        log.push(first.clone());
-    }
-    for n in 0..20u8 {
-        one.push(key_entry(IndexKey::private(sha256(&[1, n]))));
-        other.push(key_entry(IndexKey::private(sha256(&[2, n]))));
-    }
-    for log in [&mut one, &mut other] {
-        epoch(log);
-    }
-    (one, other)
 }
 
 #[tokio::test(flavor = "multi_thread")]

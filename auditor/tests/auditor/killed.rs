@@ -1,30 +1,17 @@
 //! The program itself: made, run, killed without warning and run again.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::similar_names,
-    clippy::cast_possible_truncation,
-    reason = "a test that cannot go on has failed, and a log has both a size and a site"
-)]
-
-mod served;
-#[path = "../../specs/tests/tiny_log/mod.rs"]
-mod tiny_log;
-
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use crate::support::{Site, epoch, key_entry};
+use crate::tiny_log::{ORIGIN, TinyLog};
 use plainsight_auditor::Config;
 use plainsight_auditor::check::check;
 use plainsight_client::http::{BaseUrl, Http, Patience};
-use plainsight_specs::entry::KeyEntry;
-use plainsight_specs::hash::{Hash, sha256};
+use plainsight_specs::hash::sha256;
 use plainsight_specs::index::IndexKey;
-use served::{Site, epoch};
-use tiny_log::TinyLog;
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_plainsight-auditor"))
@@ -53,11 +40,7 @@ async fn goes_on_after_being_killed_at_any_moment() {
     let (dir, site) = (tempfile::tempdir().unwrap(), Site::open().await);
     let mut log = TinyLog::new();
     for n in 0..9000u64 {
-        let entry = KeyEntry {
-            index: IndexKey::private(sha256(&n.to_be_bytes())),
-            commitment: Hash::ZERO,
-        };
-        log.push(entry.to_bytes().to_vec());
+        log.push(key_entry(IndexKey::private(sha256(&n.to_be_bytes()))));
         if n % 1000 == 0 {
             epoch(&mut log);
         }
@@ -131,7 +114,7 @@ async fn goes_on_after_being_killed_at_any_moment() {
         "--dir",
         path,
         "--log",
-        tiny_log::ORIGIN,
+        ORIGIN,
         "--rule",
         "seq",
         "--position",

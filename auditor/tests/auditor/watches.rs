@@ -1,17 +1,8 @@
 //! Watches at a running auditor, asked by an owner who believes nothing that is not proved.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::similar_names,
-    clippy::cast_possible_truncation,
-    reason = "a test that cannot go on has failed, and a log has both a size and a site"
-)]
-
-mod served;
-#[path = "../../specs/tests/tiny_log/mod.rs"]
-mod tiny_log;
-
+use crate::support::{Auditor, Site, epoch, folder, now_ms};
+use crate::tiny_log;
+use crate::tiny_log::{TinyLog, key_set, label};
 use plainsight_auditor::Config;
 use plainsight_specs::entry::KeyEntry;
 use plainsight_specs::hash::{Hash, sha256};
@@ -26,8 +17,6 @@ use plainsight_specs::watch::{
     Announcement, Bucket, Hit, Inserted, RegisterAnswer, RegisterRequest, Registration, Report,
     ReportAnswer, TokenRequest, WatchToken, WatchedIndexes, watch_id,
 };
-use served::{Auditor, Site, epoch, folder, now_ms};
-use tiny_log::{TinyLog, key_set, label};
 
 fn me() -> Label {
     label("me@example.org")

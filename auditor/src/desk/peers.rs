@@ -1,0 +1,355 @@
+//! Asks the other auditors for their newest head of this log, and holds it against ours.
+//!
+//! Everything goes out from here, so that an auditor behind a firewall compares as well as any.
+//! Each peer is asked beside the desk and beside the others, within its time: a slow one holds up
+//! nobody. What a peer says is only ever its signed bytes; a conflict is stated with evidence about
+//! the log, and of the peer nothing is believed.
+
+use std::time::Duration;
+
+use plainsight_client::http::{BaseUrl, Http};
+use plainsight_client::source::Source;
+use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
+use plainsight_specs::cosignature::Cosignature;
+use plainsight_specs::note::VerifierKey;
+use serde_json::Value;
+use tokio::task::JoinError;
+
+use super::Desk;
+use crate::alert::{Alert, Severity};
+use crate::audit::{Event, State};
+use crate::compare::{Comparison, Known};
+use crate::evidence::AccuseError;
+use crate::follow::Fatal;
+use crate::peers::{HeadVerdict, Peer, PeerView, ShownHead};
+
+/// How long one look at one peer may take, the reading of tiles included.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Looks that fail in a row before anybody is told.
+const FAILURES: u32 = 3;
+/// An earlier head cosigned longer ago than this, in seconds, is stale: C2SP lets a witness show a
+/// head that is about an hour old.
+const STALE_S: u64 = 3600 + 600;
+/// Bound of a peer's page of heads.
+const MAX_HEADS_PAGE: usize = 4 * 1024 * 1024;
+
+/// What came of a look at a peer.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// Which of the peers.
+    peer: usize,
+    seen: Seen,
+    /// Heads that bear our own cosignature, from what the peer remembers of us; `None` if it did
+    /// not say.
+    own: Option<Vec<SignedCheckpoint>>,
+}
+
+#[derive(Debug)]
+enum Seen {
+    /// It has cosigned nothing of this log.
+    Nothing,
+    /// No answer.
+    Unreachable(String),
+    /// An answer that is no head of this log cosigned by the peer.
+    Unusable(String),
+    /// A head that the log signed and the peer cosigned.
+    Head {
+        checkpoint: Box<SignedCheckpoint>,
+        cosignature: Box<Cosignature>,
+        found: Result<Comparison, AccuseError>,
+    },
+}
+
+/// What is remembered of a peer between looks.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) view: PeerView,
+    failures: u32,
+    /// Whether it is being asked.
+    is_busy: bool,
+    /// Whether it was asked, answer or not.
+    was_asked: bool,
+    /// Whether it said what it remembers of us.
+    told_own: bool,
+}
+
+impl Watched {
+    pub(super) fn new(peer: Peer, shown: Option<ShownHead>) -> Self {
+        Self {
+            view: PeerView::new(peer, shown),
+            failures: 0,
+            is_busy: false,
+            was_asked: false,
+            told_own: false,
+        }
+    }
+}
+
+impl Desk {
+    /// Begins to ask all peers that are not being asked.
+    pub(super) fn begin_looks(&mut self) {
+        let own_key = self.shared.signer.verifier_key();
+        for (index, watched) in self.peers.iter_mut().enumerate() {
+            if watched.is_busy {
+                continue;
+            }
+            watched.is_busy = true;
+            let question = Question {
+                index,
+                peer: watched.view.peer.clone(),
+                known: self.known.clone(),
+                http: self.shared.peer_http.clone(),
+                own_key: (!watched.told_own).then(|| own_key.clone()),
+            };
+            self.looks.spawn(question.ask());
+        }
+    }
+
+    pub(super) async fn end_look(&mut self, look: Result<Look, JoinError>) -> Result<(), Fatal> {
+        let look = look.map_err(|_| Fatal::Task)?;
+        let Some(watched) = self.peers.get_mut(look.peer) else {
+            return Ok(());
+        };
+        watched.is_busy = false;
+        watched.was_asked = true;
+        watched.told_own |= look.own.is_some();
+        for own in look.own.unwrap_or_default() {
+            self.happen(Event::OwnFound(own)).await?;
+        }
+        match look.seen {
+            Seen::Nothing => {
+                self.peer_answers(look.peer).await?;
+                let detail = "it has cosigned nothing of this log";
+                self.judge_peer(look.peer, HeadVerdict::Unproven, detail.into());
+            }
+            Seen::Unreachable(why) | Seen::Unusable(why) => {
+                self.peer_fails(look.peer, &why).await?;
+                self.judge_peer(look.peer, HeadVerdict::Unproven, why);
+            }
+            Seen::Head {
+                checkpoint,
+                cosignature,
+                found,
+            } => {
+                self.peer_answers(look.peer).await?;
+                if self.is_cosigned(&checkpoint) {
+                    self.happen(Event::OwnFound((*checkpoint).clone())).await?;
+                }
+                self.place_peer(look.peer, *checkpoint, &cosignature, found)
+                    .await?;
+            }
+        }
+        if !self.state.peers_asked && self.peers.iter().all(|watched| watched.was_asked) {
+            self.happen(Event::PeersAsked).await?;
+            self.take_deferred().await?;
+        }
+        Ok(())
+    }
+
+    fn judge_peer(&mut self, index: usize, verdict: HeadVerdict, detail: String) {
+        if let Some(watched) = self.peers.get_mut(index) {
+            watched.view.verdict = verdict;
+            watched.view.detail = detail;
+        }
+    }
+
+    async fn place_peer(
+        &mut self,
+        index: usize,
+        checkpoint: SignedCheckpoint,
+        cosignature: &Cosignature,
+        found: Result<Comparison, AccuseError>,
+    ) -> Result<(), Fatal> {
+        let now = self.shared.clock.now_s();
+        let age = now.saturating_sub(cosignature.time.seconds());
+        let mut evidence = None;
+        // SPEC(WIT-10)
+        let (verdict, detail) = match found {
+            Ok(Comparison::Same) => (HeadVerdict::Same, "the newest head held here".into()),
+            Ok(Comparison::Ahead) => {
+                self.happen(Event::Shown(checkpoint.clone())).await?;
+                let detail = "it extends what is held here, and is followed now";
+                (HeadVerdict::Consistent, detail.into())
+            }
+            Ok(Comparison::Consistent) if age > STALE_S => (
+                HeadVerdict::Stale,
+                format!("an earlier head, which it cosigned {age} s ago"),
+            ),
+            Ok(Comparison::Consistent) => {
+                let detail = "an earlier head of the tree held here";
+                (HeadVerdict::Consistent, detail.into())
+            }
+            Ok(Comparison::Contradicts(found)) => {
+                evidence = Some(self.convict(&found, checkpoint.head().size.get()).await?);
+                (HeadVerdict::Conflict, found.rule.meaning().into())
+            }
+            Ok(Comparison::Unproven(reason)) => (HeadVerdict::Unproven, reason),
+            Err(error) => (HeadVerdict::Unproven, error.to_string()),
+        };
+        let Some(watched) = self.peers.get_mut(index) else {
+            return Ok(());
+        };
+        let before = watched.view.shown.take();
+        let newest = before.as_ref().map_or(0, |before| before.head.size.get());
+        if checkpoint.head().size.get() < newest {
+            // What is remembered of it is what shows it, one day, that it is an old copy of itself.
+            watched.view.shown = before;
+            let size = checkpoint.head().size;
+            let detail = format!("it shows size {size}, and had shown size {newest} before");
+            self.judge_peer(index, HeadVerdict::Stale, detail);
+            return Ok(());
+        }
+        let own = self.known.mirrored.as_ref();
+        let shown = ShownHead {
+            source: watched.view.peer.key.to_string(),
+            head: checkpoint.head(),
+            note: checkpoint.to_bytes_with(std::slice::from_ref(&cosignature.line)),
+            verdict,
+            detail: detail.clone(),
+            evidence,
+            own: own.map_or_else(State::nothing_signed, SignedCheckpoint::head),
+            time: now,
+        };
+        let is_news = before.is_none_or(|before| {
+            before.head != shown.head
+                || before.verdict != shown.verdict
+                || before.evidence != shown.evidence
+        });
+        if is_news {
+            let (store, log) = (&self.shared.store, self.known.mirror.log);
+            store.keep_shown(log, &shown).await?;
+        }
+        watched.view.shown = Some(shown);
+        self.judge_peer(index, verdict, detail);
+        Ok(())
+    }
+
+    async fn peer_answers(&mut self, index: usize) -> Result<(), Fatal> {
+        let Some(watched) = self.peers.get_mut(index) else {
+            return Ok(());
+        };
+        if watched.failures >= FAILURES {
+            let subject = watched.view.peer.key.name().to_string();
+            let (store, log) = (&self.shared.store, self.known.mirror.log);
+            let time = self.shared.clock.now_s();
+            store
+                .resolve_subject(Some(log), "peer-unreachable", &subject, time)
+                .await?;
+        }
+        watched.failures = 0;
+        Ok(())
+    }
+
+    async fn peer_fails(&mut self, index: usize, why: &str) -> Result<(), Fatal> {
+        let Some(watched) = self.peers.get_mut(index) else {
+            return Ok(());
+        };
+        watched.failures = watched.failures.saturating_add(1);
+        if watched.failures < FAILURES {
+            return Ok(());
+        }
+        let name = watched.view.peer.key.name().to_string();
+        self.raise(&Alert {
+            severity: Severity::Availability,
+            code: "peer-unreachable",
+            text: format!("heads cannot be compared with the auditor {name}: {why}"),
+            subject: name,
+        })
+        .await
+    }
+}
+
+/// A look at one peer, before it is answered.
+struct Question {
+    index: usize,
+    peer: Peer,
+    known: Known,
+    http: Http,
+    /// Our key, while the peer is to say what it remembers of us.
+    own_key: Option<VerifierKey>,
+}
+
+impl Question {
+    async fn ask(self) -> Look {
+        let peer = self.index;
+        // Dropped at the end of its time, so that nothing goes on behind.
+        tokio::time::timeout(PATIENCE, self.ask_patiently())
+            .await
+            .unwrap_or_else(|_| Look {
+                peer,
+                seen: Seen::Unreachable("it takes too long".into()),
+                own: None,
+            })
+    }
+
+    async fn ask_patiently(self) -> Look {
+        let own = match &self.own_key {
+            Some(key) => self.remembered(key).await,
+            None => None,
+        };
+        Look {
+            peer: self.index,
+            seen: self.newest().await,
+            own,
+        }
+    }
+
+    async fn newest(&self) -> Seen {
+        let base = match BaseUrl::parse(&self.peer.url.join(&self.known.origin.origin_hash())) {
+            Ok(base) => base,
+            Err(error) => return Seen::Unusable(error.to_string()),
+        };
+        let mirror = Source::new(self.http.clone(), base);
+        let note = match mirror.checkpoint().await {
+            Ok(note) => note,
+            Err(error) if error.is_not_found() => return Seen::Nothing,
+            Err(error) => return Seen::Unreachable(error.to_string()),
+        };
+        let signed = UnverifiedCheckpoint::parse(&note)
+            .and_then(|checkpoint| checkpoint.verify_log(&self.known.keys));
+        let checkpoint = match signed {
+            Ok(checkpoint) => Box::new(checkpoint),
+            Err(error) => return Seen::Unusable(error.to_string()),
+        };
+        let Some(cosignature) = cosigned(&checkpoint, &self.peer.key) else {
+            return Seen::Unusable("it shows a head without its own cosignature".into());
+        };
+        let found = self.known.compare_with_peer(&checkpoint, &mirror).await;
+        Seen::Head {
+            checkpoint,
+            cosignature: Box::new(cosignature),
+            found,
+        }
+    }
+
+    /// The heads that bear our cosignature on the peer's page of heads. `None` if there is no
+    /// such page to be had: not every witness keeps one.
+    async fn remembered(&self, own_key: &VerifierKey) -> Option<Vec<SignedCheckpoint>> {
+        let page = self.peer.url.join("v1/heads");
+        let page = match self.http.read(&page, MAX_HEADS_PAGE).await {
+            Ok(page) => page,
+            Err(error) if error.is_not_found() => return Some(Vec::new()),
+            Err(_) => return None,
+        };
+        let page: Value = serde_json::from_slice(&page).ok()?;
+        let own = own_key.to_string();
+        let logs = page.as_array()?.iter();
+        let notes = logs
+            .filter_map(|log| log.get("peers")?.as_array())
+            .flatten()
+            .filter(|peer| peer.get("vkey").and_then(Value::as_str) == Some(&own))
+            .filter_map(|peer| peer.get("head")?.get("checkpoint")?.as_str());
+        let heads = notes.filter_map(|note| self.known.signed(note.as_bytes()));
+        Some(
+            heads
+                .filter(|head| cosigned(head, own_key).is_some())
+                .collect(),
+        )
+    }
+}
+
+/// The cosignature by `key`, if it is there and holds.
+fn cosigned(checkpoint: &SignedCheckpoint, key: &VerifierKey) -> Option<Cosignature> {
+    let mut lines = checkpoint.other_lines().iter();
+    lines.find_map(|line| Cosignature::verify(line, checkpoint.text(), key).ok())
+}

@@ -1,0 +1,184 @@
+//! Reads logs where they publish, and cosigns what extends what was cosigned before.
+
+use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
+use plainsight_specs::cosignature::Cosignature;
+use plainsight_specs::merkle::TreeSize;
+use tokio::sync::watch;
+
+use super::{Desk, Looked, Plain, PlainError, may_sign};
+use crate::alert::{Alert, Severity};
+use crate::store::Witnessed;
+
+/// Looks that fail in a row before anybody is told.
+const FAILURES: u32 = 3;
+/// A head that does not change is cosigned anew after this many seconds: readers ask that the time
+/// of a cosignature is not long ago.
+const RENEW_S: u64 = 3600;
+
+impl Plain {
+    /// Looks at one log, until `stop` says so. Whatever goes wrong ends one look.
+    pub(super) async fn look_again(self, origin: String, mut stop: watch::Receiver<bool>) {
+        let Some(desk) = self.logs.get(&origin) else {
+            return;
+        };
+        let mut tick = tokio::time::interval(self.bench.poll);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut failures = 0u32;
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                _ = tick.tick() => {}
+            }
+            let looked = tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                looked = self.look(desk) => looked,
+            };
+            match looked {
+                Ok(Ok(())) => {
+                    if failures >= FAILURES {
+                        self.answers_again(&origin).await;
+                    }
+                    failures = 0;
+                }
+                Ok(Err(why)) => {
+                    failures = failures.saturating_add(1);
+                    if failures == FAILURES {
+                        self.tell_unreachable(&origin, &why).await;
+                    }
+                }
+                Err(error) => tracing::error!(log = origin, %error, "a look failed"),
+            }
+        }
+    }
+
+    /// One look. The inner error is an outage, or bytes that are no head of this log.
+    async fn look(&self, desk: &Desk) -> Result<Result<(), String>, PlainError> {
+        let Some(source) = &desk.source else {
+            return Ok(Ok(()));
+        };
+        let note = match source.checkpoint().await {
+            Ok(note) => note,
+            Err(error) if error.is_not_found() => {
+                *desk.turn.lock().await = Looked::Yes;
+                return Ok(Ok(()));
+            }
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let signed = UnverifiedCheckpoint::parse(&note)
+            .and_then(|note| note.verify_log_of(&desk.log.origin, &desk.log.keys));
+        let checkpoint = match signed {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        // What is far away is fetched before the turn is taken: requests go on meanwhile.
+        let before = self.kept(&desk.log).await?;
+        let extends = match self.extends(desk, &before, &checkpoint).await {
+            Ok(extends) => extends,
+            Err(why) => return Ok(Err(why)),
+        };
+        let mut looked = desk.turn.lock().await;
+        let kept = self.kept(&desk.log).await?;
+        self.own_found(&kept, &checkpoint).await?;
+        *looked = Looked::Yes;
+        let kept = self.kept(&desk.log).await?;
+        if kept.head != before.head || may_sign(&kept, *looked).is_err() {
+            return Ok(Ok(()));
+        }
+        if !extends {
+            self.hold_against(desk, &kept, &checkpoint).await?;
+            return Ok(Ok(()));
+        }
+        let age = self
+            .bench
+            .clock
+            .now_s()
+            .saturating_sub(kept.time.unwrap_or(0));
+        let is_new = checkpoint.head().size > kept.head.size;
+        if is_new || (checkpoint.head() == kept.head && age >= RENEW_S) {
+            self.sign(&kept, &checkpoint).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether the head fits what was cosigned: extends it, is it, or is an earlier one.
+    async fn extends(
+        &self,
+        desk: &Desk,
+        kept: &Witnessed,
+        checkpoint: &SignedCheckpoint,
+    ) -> Result<bool, String> {
+        let (ours, theirs) = (kept.head, checkpoint.head());
+        if ours == theirs || ours.size == TreeSize::ZERO || theirs.size < ours.size {
+            return Ok(true);
+        }
+        if ours.size == theirs.size {
+            return Ok(false);
+        }
+        let Some(source) = &desk.source else {
+            return Ok(false);
+        };
+        let real = crate::fetch::real_root(source, ours.size, theirs).await;
+        real.map(|real| real.head.root == ours.root)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Whether the log shows a cosignature of ours that the database does not know of.
+    async fn own_found(
+        &self,
+        kept: &Witnessed,
+        checkpoint: &SignedCheckpoint,
+    ) -> Result<(), PlainError> {
+        let head = checkpoint.head();
+        let unknown =
+            head.size > kept.head.size || (head.size == kept.head.size && head != kept.head);
+        let key = self.verifier_key();
+        let mut lines = checkpoint.other_lines().iter();
+        let ours = lines.any(|line| Cosignature::verify(line, checkpoint.text(), &key).is_ok());
+        if !ours || !unknown || kept.rolled_back {
+            return Ok(());
+        }
+        let origin = checkpoint.origin().as_str();
+        let alert = Alert {
+            severity: Severity::Own,
+            code: "witness-rolled-back",
+            subject: origin.into(),
+            text: format!(
+                "the plain witness's key has signed size {} of {origin}, but its database knows of \
+                 {} only: it is an old copy. It signs nothing for this log. Restore the newest \
+                 database; if it is lost, retire the key and make another under another name",
+                head.size, kept.head.size
+            ),
+        };
+        let time = self.bench.clock.now_s();
+        let store = &self.bench.store;
+        Ok(store.roll_back_witnessed(origin, &alert, time).await?)
+    }
+
+    async fn tell_unreachable(&self, origin: &str, why: &str) {
+        let alert = Alert {
+            severity: Severity::Availability,
+            code: "witnessed-unreachable",
+            subject: origin.into(),
+            text: format!("the log {origin} cannot be read: {why}"),
+        };
+        let raised = self
+            .bench
+            .store
+            .raise(None, &alert, self.bench.clock.now_s())
+            .await;
+        if let Err(error) = raised {
+            tracing::error!(log = origin, %error, "an alert was not kept");
+        }
+    }
+
+    async fn answers_again(&self, origin: &str) {
+        let time = self.bench.clock.now_s();
+        let store = &self.bench.store;
+        let resolved = store
+            .resolve_subject(None, "witnessed-unreachable", origin, time)
+            .await;
+        if let Err(error) = resolved {
+            tracing::error!(log = origin, %error, "an alert was not ended");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! A whole auditor against logs in memory, honest or not, over real HTTP. One program, so that it
+//! is linked once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::similar_names,
+    clippy::cast_possible_truncation,
+    reason = "a test that cannot go on has failed, and a log has both a size and a site"
+)]
+
+mod alerts;
+mod honest;
+mod killed;
+mod liar;
+mod peers;
+mod plain;
+mod support;
+#[path = "../../../specs/tests/tiny_log/mod.rs"]
+mod tiny_log;
+mod watches;
+mod week;
+mod witness;

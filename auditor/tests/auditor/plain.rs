@@ -1,0 +1,321 @@
+//! The plain witness of foreign logs: C2SP to the letter, and never to be taken for the auditor.
+
+use plainsight_auditor::plain::{PlainLog, PlainLogConfig, init_witness};
+use plainsight_auditor::{Config, ConfigError, Identity, WitnessConfig, init};
+use plainsight_specs::checkpoint::SignedCheckpoint;
+use plainsight_specs::cosignature::Cosignature;
+use plainsight_specs::evidence::Evidence;
+use plainsight_specs::hash::sha256;
+use plainsight_specs::note::{Algorithm, KeyName, SignatureLine, Signer, VerifierKey};
+use plainsight_specs::rules::Rule;
+use serde_json::Value;
+
+use crate::support::{Auditor, Site, epoch, forked, grow};
+use crate::tiny_log::{ORIGIN, TinyLog, secret};
+
+const NAME: &str = "witness.example/plain";
+
+/// A folder of an auditor that audits nothing and witnesses these logs.
+fn folder(dir: &std::path::Path, logs: &[PlainLogConfig]) -> (Config, VerifierKey) {
+    let identity = Identity {
+        name: "audit.example/test".into(),
+        organisation: "Test".into(),
+        jurisdiction: "CH".into(),
+    };
+    init(dir, &identity).unwrap();
+    let key = init_witness(dir, NAME).unwrap();
+    let mut config = Config::load(dir).unwrap();
+    config.listen = "127.0.0.1:0".parse().unwrap();
+    config.poll_interval_ms = 30;
+    config.witness = Some(WitnessConfig {
+        name: NAME.into(),
+        logs: logs.iter().map(|log| PlainLog::new(log).unwrap()).collect(),
+    });
+    (config, key)
+}
+
+fn log_config(log: &TinyLog, site: Option<&Site>) -> PlainLogConfig {
+    PlainLogConfig {
+        vkey: log.log_key().to_string(),
+        other_vkeys: Vec::new(),
+        origin: None,
+        url: site.map(|site| site.url.clone()),
+    }
+}
+
+async fn ask(auditor: &Auditor, old: u64, proof: &[String], note: &[u8]) -> (u16, Vec<u8>) {
+    let mut body = format!("old {old}\n").into_bytes();
+    for hash in proof {
+        body.extend_from_slice(format!("{hash}\n").as_bytes());
+    }
+    body.push(b'\n');
+    body.extend_from_slice(note);
+    let answer = auditor.post("witness/add-checkpoint", &body).await;
+    (answer.status, answer.body)
+}
+
+fn consistency(log: &TinyLog, older: u64) -> Vec<String> {
+    let proof = log.consistency(older);
+    proof
+        .iter()
+        .map(plainsight_specs::hash::Hash::to_base64)
+        .collect()
+}
+
+async fn kept(auditor: &Auditor, origin: &str) -> Option<String> {
+    let path = format!("witness/{}/checkpoint", sha256(origin.as_bytes()).to_hex());
+    let note = auditor.http.read(&auditor.base.join(&path), 1 << 20).await;
+    note.ok().map(|note| String::from_utf8(note).unwrap())
+}
+
+async fn wait(auditor: &Auditor, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut seen = Value::Null;
+    for _ in 0..600 {
+        seen = auditor.json("v1/witness").await["logs"][0].clone();
+        if wanted(&seen) {
+            return seen;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    panic!("waited in vain for {what}: {seen:#}");
+}
+
+fn verify(line: &str, signed: &SignedCheckpoint, key: &VerifierKey) {
+    let line = SignatureLine::parse(line.trim_end()).unwrap();
+    Cosignature::verify(&line, signed.text(), key).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cosigns_what_extends_what_it_saw_and_says_so_under_its_own_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = TinyLog::new();
+    let (config, key) = folder(dir.path(), &[log_config(&log, None)]);
+    let auditor = Auditor::start(&config).await;
+    assert_ne!(key.ed25519(), auditor.node.verifier_key.ed25519());
+    // A head that no auditor would sign: it has one entry and ends at no epoch.
+    let first = log.signed();
+    assert_eq!(kept(&auditor, ORIGIN).await, None);
+    assert_eq!(
+        ask(&auditor, 1, &[], &first.to_bytes()).await,
+        (409, b"0\n".to_vec())
+    );
+    let (status, line) = ask(&auditor, 0, &[], &first.to_bytes()).await;
+    assert_eq!(status, 200);
+    verify(&String::from_utf8(line).unwrap(), &first, &key);
+    // The auditor itself knows no such log.
+    assert_eq!(auditor.ask(0, Vec::new(), &first).await.status, 404);
+
+    grow(&mut log, 0..300);
+    let second = log.signed();
+    let note = second.to_bytes();
+    assert_eq!(ask(&auditor, 0, &[], &note).await, (409, b"1\n".to_vec()));
+    assert_eq!(ask(&auditor, 1, &[], &note).await.0, 422);
+    assert_eq!(ask(&auditor, 999, &[], &note).await.0, 400);
+    assert_eq!(ask(&auditor, 1, &consistency(&log, 1), &note).await.0, 200);
+    let size = log.size().get();
+    assert_eq!(ask(&auditor, size, &[], &note).await.0, 200, "again");
+    auditor.stop().await;
+
+    let auditor = Auditor::start(&config).await;
+    let answer = ask(&auditor, 1, &consistency(&log, 1), &note).await;
+    assert_eq!(answer, (409, format!("{size}\n").into_bytes()));
+    let note = kept(&auditor, ORIGIN).await.unwrap();
+    let line = note.lines().last().unwrap();
+    verify(line, &second, &key);
+    assert_eq!(auditor.json("v1/witness").await["vkey"], key.to_string());
+    // Another root of the same size, signed by the log: no cosignature, and a file.
+    let (_, mut other) = forked();
+    while other.size() < log.size() {
+        epoch(&mut other);
+    }
+    assert_eq!(
+        ask(&auditor, size, &[], &other.signed().to_bytes()).await.0,
+        422
+    );
+    let broken = wait(&auditor, "a conflict", |log| log["verdict"] == "conflict").await;
+    let id = broken["evidence"].as_str().unwrap();
+    let file = auditor.base.join(&format!("v1/evidence/{id}"));
+    let file = auditor.http.read(&file, 1 << 20).await.unwrap();
+    assert_eq!(
+        Evidence::parse(&file).unwrap().verify().unwrap().rule,
+        Rule::Fork
+    );
+    assert_eq!(ask(&auditor, size, &[], &second.to_bytes()).await.0, 422);
+    assert_eq!(auditor.alerts().await, ["witnessed-fork"]);
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_another_kind_is_witnessed_too() {
+    // An origin that is no key name, extension lines, two keys: as the Go checksum database.
+    let origin = "go.sum example tree";
+    let signer = |seed| {
+        let name = KeyName::parse("sum.example").unwrap();
+        Signer::new(name, Algorithm::Ed25519, secret(seed)).unwrap()
+    };
+    let (old_key, new_key) = (signer(70), signer(71));
+    let log = PlainLogConfig {
+        vkey: new_key.verifier_key().to_string(),
+        other_vkeys: vec![old_key.verifier_key().to_string()],
+        origin: Some(origin.into()),
+        url: None,
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (config, key) = folder(dir.path(), &[log]);
+    let auditor = Auditor::start(&config).await;
+    let root = sha256(b"root").to_base64();
+    let text = format!("{origin}\n7\n{root}\nextension\n");
+    for signer in [&old_key, &new_key] {
+        let line = signer.sign(&text).unwrap();
+        let note = format!("{text}\n{line}\n");
+        let old = if signer.verifier_key() == old_key.verifier_key() {
+            0
+        } else {
+            7
+        };
+        let (status, line) = ask(&auditor, old, &[], note.as_bytes()).await;
+        assert_eq!(status, 200);
+        let line = String::from_utf8(line).unwrap();
+        let line = SignatureLine::parse(line.trim_end()).unwrap();
+        Cosignature::verify(&line, &text, &key).unwrap();
+    }
+    assert!(kept(&auditor, origin).await.unwrap().starts_with(&text));
+    let name = KeyName::parse("sum.example").unwrap();
+    let other = Signer::new(name, Algorithm::Ed25519, secret(72)).unwrap();
+    let note = format!("{text}\n{}\n", other.sign(&text).unwrap());
+    assert_eq!(ask(&auditor, 7, &[], note.as_bytes()).await.0, 403);
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_with_an_address_is_read_there_and_convicted_from_there() {
+    let (dir, site) = (tempfile::tempdir().unwrap(), Site::open().await);
+    let (mut log, mut other) = forked();
+    site.publish(&log);
+    let (config, key) = folder(dir.path(), &[log_config(&log, Some(&site))]);
+    let auditor = Auditor::start(&config).await;
+    let at = |log: &TinyLog| {
+        let size = log.size().get();
+        move |seen: &Value| seen["cosigned"]["size"] == size
+    };
+    wait(&auditor, "the first head", at(&log)).await;
+    grow(&mut log, 100..500);
+    site.publish(&log);
+    wait(&auditor, "the next head", at(&log)).await;
+    let note = kept(&auditor, ORIGIN).await.unwrap();
+    verify(note.lines().last().unwrap(), &log.signed(), &key);
+    // An outage is told, and ends.
+    site.down(true);
+    let alert = auditor.wait_alert("witnessed-unreachable").await;
+    assert_eq!(alert["severity"], "availability");
+    site.down(false);
+    while auditor.wait_alert("witnessed-unreachable").await["resolved"].is_null() {
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    // Another tree, larger.
+    grow(&mut other, 600..1400);
+    site.clear();
+    site.publish(&other);
+    let broken = wait(&auditor, "a conflict", |log| log["verdict"] == "conflict").await;
+    assert_eq!(broken["cosigned"]["size"], log.size().get());
+    let id = broken["evidence"].as_str().unwrap();
+    let file = auditor.base.join(&format!("v1/evidence/{id}"));
+    let file = auditor.http.read(&file, 1 << 20).await.unwrap();
+    let finding = Evidence::parse(&file).unwrap().verify().unwrap();
+    assert_eq!(
+        (finding.rule, finding.log_key),
+        (Rule::Extension, log.log_key())
+    );
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_copy_of_its_state_signs_nothing() {
+    let (dir, site) = (tempfile::tempdir().unwrap(), Site::open().await);
+    let mut log = TinyLog::new();
+    grow(&mut log, 0..3);
+    site.publish(&log);
+    let (config, _) = folder(dir.path(), &[log_config(&log, Some(&site))]);
+    let auditor = Auditor::start(&config).await;
+    let size = log.size().get();
+    wait(&auditor, "the first head", |seen| {
+        seen["cosigned"]["size"] == size
+    })
+    .await;
+    auditor.stop().await;
+    let copy = std::fs::read(config.database()).unwrap();
+    let auditor = Auditor::start(&config).await;
+    grow(&mut log, 3..6);
+    site.publish(&log);
+    let newest = log.size().get();
+    wait(&auditor, "the next head", |seen| {
+        seen["cosigned"]["size"] == newest
+    })
+    .await;
+    let note = kept(&auditor, ORIGIN).await.unwrap();
+    auditor.stop().await;
+    std::fs::write(config.database(), copy).unwrap();
+    site.put("checkpoint", note.into_bytes());
+    let auditor = Auditor::start(&config).await;
+    let alert = auditor.wait_alert("witness-rolled-back").await;
+    assert_eq!(alert["severity"], "self");
+    let note = log.signed().to_bytes();
+    assert_eq!(
+        ask(&auditor, size, &consistency(&log, size), &note).await.0,
+        503
+    );
+    auditor.stop().await;
+}
+
+#[test]
+fn the_witness_has_a_name_a_key_and_logs_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = TinyLog::new();
+    let (config, _) = folder(dir.path(), &[]);
+    let file = dir.path().join("auditor.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let load = |more: &str| {
+        std::fs::write(&file, format!("{text}\n{more}")).unwrap();
+        Config::load(dir.path())
+    };
+    let table = |name: &str, origin: &str| {
+        format!(
+            "[witness]\nname = \"{name}\"\n[[witness.log]]\nvkey = \"{}\"\norigin = \"{origin}\"\n",
+            log.log_key()
+        )
+    };
+    let loaded = load(&table(NAME, ORIGIN)).unwrap();
+    let witness = loaded.witness.clone().unwrap();
+    assert_eq!(witness.logs[0].origin.as_str(), ORIGIN);
+    loaded.witness_signer(&witness).unwrap();
+    let own = config.identity.name.as_str();
+    assert!(matches!(
+        load(&table(own, ORIGIN)),
+        Err(ConfigError::WitnessName)
+    ));
+    for taken in [own, NAME] {
+        assert!(matches!(
+            load(&table(NAME, taken)),
+            Err(ConfigError::Log { .. })
+        ));
+    }
+    let audited = format!(
+        "[[log]]\nvkey = \"{}\"\nurl = \"http://127.0.0.1:1\"\n{}",
+        log.log_key(),
+        table(NAME, ORIGIN)
+    );
+    assert!(matches!(load(&audited), Err(ConfigError::Log { .. })));
+    // The auditor's key under the witness's name.
+    let secret = std::fs::read_to_string(dir.path().join("cosigner.key")).unwrap();
+    let key = secret.trim_end().splitn(5, '+').nth(4).unwrap();
+    let public = config.signer().unwrap().verifier_key();
+    let bytes = [&[0x04], public.ed25519().unwrap().as_bytes().as_slice()].concat();
+    let id = sha256(&[NAME.as_bytes(), b"\n", &bytes].concat()).to_hex();
+    let renamed = &id[..8];
+    let path = dir.path().join("witness.key");
+    std::fs::write(path, format!("PRIVATE+KEY+{NAME}+{renamed}+{key}\n")).unwrap();
+    assert!(matches!(
+        loaded.witness_signer(&witness),
+        Err(ConfigError::WitnessKey)
+    ));
+}
