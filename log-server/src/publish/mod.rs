@@ -6,16 +6,16 @@
 //! whose answer was lost may repeat the request; other bytes at the same place are refused with
 //! the position of the first.
 
-use std::collections::BTreeSet;
+mod item;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plainsight_specs::Blame;
-use plainsight_specs::commitment::{Opening, commit};
-use plainsight_specs::entry::{KeyEntry, RoleName, StatementEntry};
+use plainsight_specs::entry::StatementEntry;
 use plainsight_specs::hash::{Hash, leaf_hash};
 use plainsight_specs::keyset::{Continuity, KeySet};
 use plainsight_specs::merkle::LeafIndex;
-use plainsight_specs::publish::{PublishAnswer, PublishError, PublishItem, PublishRequest, Wait};
+use plainsight_specs::publish::{PublishAnswer, PublishError, PublishRequest, Wait};
 use plainsight_specs::rules::Rule;
 use tokio::sync::oneshot;
 
@@ -23,20 +23,12 @@ use crate::http::ApiError;
 use crate::keep::{Keyed, KeyedItem, RequestKey};
 use crate::pool::{Outcome, Pending, PendingRow};
 use crate::shared::{Shared, Status};
-use crate::source::label_hash;
-use crate::store::{StoreError, TokenRole};
+use crate::store::{MAX_LABELS, StoreError, TokenRole};
+
+use item::{Item, KeyItem, error, parse_all};
 
 /// What became of one item.
 type Published = Result<LeafIndex, PublishError>;
-
-/// An item whose form and signature hold.
-enum Item {
-    Key {
-        key_set: Box<KeySet>,
-        opening: Opening,
-    },
-    Statement(Box<StatementEntry>),
-}
 
 /// An item as it is followed through the request.
 enum Step {
@@ -112,7 +104,8 @@ async fn log(
     }
     // Signatures and curves take a while: not on a thread that serves others.
     let items = request.items;
-    let items = blocking(move || items.into_iter().map(parse).collect::<Vec<_>>()).await?;
+    let curves = Arc::clone(shared);
+    let items = blocking(move || parse_all(items, role, &curves.keys.vrf)).await?;
     let is_allowed = |item: &Result<Item, PublishError>| match item {
         Ok(item) => item.role() == role,
         Err(_) => true,
@@ -122,15 +115,17 @@ async fn log(
         return Err(ApiError::Forbidden);
     }
 
+    let latest = latest_versions(shared, &items).await?;
     let mut labels = BTreeSet::new();
     let (mut steps, mut pending) = (Vec::new(), Vec::new());
     for item in items {
         let step = match item {
             Err(error) => Step::Done(Err(error)),
-            Ok(Item::Key { key_set, opening }) if labels.insert(label_hash(key_set.label())) => {
-                queue_key(shared, *key_set, opening, &mut pending).await?
+            Ok(Item::Key(key)) if labels.insert(key.label_hash) => {
+                queue_key(shared, *key, &latest, &mut pending).await?
             }
-            Ok(Item::Key { .. }) => Step::Done(Err(error(
+            Ok(Item::Forbidden) => return Err(ApiError::Forbidden),
+            Ok(Item::Key(_)) => Step::Done(Err(error(
                 "version",
                 "a request publishes at most one version of a label",
             ))),
@@ -189,60 +184,35 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|_| ApiError::Unavailable("the server is stopping"))
 }
 
-impl Item {
-    fn role(&self) -> TokenRole {
-        match self {
-            Self::Key { .. } => TokenRole::Keys,
-            Self::Statement(entry) => match entry.statement().role() {
-                RoleName::Root => TokenRole::Root,
-                RoleName::Releases => TokenRole::Releases,
-                RoleName::Protections => TokenRole::Protections,
-            },
-        }
+/// The latest version of each label of a request that has any: one question for all of them.
+async fn latest_versions(
+    shared: &Shared,
+    items: &[Result<Item, PublishError>],
+) -> Result<BTreeMap<Hash, u32>, StoreError> {
+    let keys = items.iter().filter_map(|item| match item {
+        Ok(Item::Key(key)) => Some(key.label_hash),
+        _ => None,
+    });
+    let labels: Vec<Hash> = keys.collect();
+    let mut latest = BTreeMap::new();
+    for labels in labels.chunks(MAX_LABELS) {
+        latest.extend(shared.source.store.latest_versions(labels).await?);
     }
-}
-
-fn parse(item: PublishItem) -> Result<Item, PublishError> {
-    match item {
-        PublishItem::KeySet { key_set, opening } => {
-            let key_set = KeySet::parse(&key_set).map_err(|e| refusal(e.blame(), &e))?;
-            Ok(Item::Key {
-                key_set: Box::new(key_set),
-                opening,
-            })
-        }
-        PublishItem::Statement { envelope } => {
-            let entry =
-                StatementEntry::from_envelope(&envelope).map_err(|e| refusal(e.blame(), &e))?;
-            Ok(Item::Statement(Box::new(entry)))
-        }
-    }
-}
-
-fn refusal(blame: Blame, why: &dyn std::error::Error) -> PublishError {
-    let code = match blame {
-        Blame::Unproven => "signature",
-        _ => "malformed",
-    };
-    error(code, &why.to_string())
-}
-
-fn error(code: &str, message: &str) -> PublishError {
-    PublishError {
-        code: code.into(),
-        message: message.into(),
-        rule: None,
-        position: None,
-    }
+    Ok(latest)
 }
 
 async fn queue_key(
-    shared: &Arc<Shared>,
-    key_set: KeySet,
-    opening: Opening,
+    shared: &Shared,
+    item: KeyItem,
+    latest: &BTreeMap<Hash, u32>,
     pending: &mut Vec<Pending>,
 ) -> Result<Step, ApiError> {
-    let label_hash = label_hash(key_set.label());
+    let KeyItem {
+        key_set,
+        opening,
+        label_hash,
+        entry,
+    } = item;
     let version = key_set.version();
     let key = Key::Version {
         label_hash,
@@ -250,15 +220,10 @@ async fn queue_key(
         opening: *opening.as_bytes(),
         key_set: key_set.bytes().to_vec(),
     };
-    if let Some(result) = logged(shared, &key).await? {
-        return Ok(Step::Done(result));
-    }
-    let latest = shared.source.store.latest_key(&label_hash).await?;
-    let expected = latest
-        .as_ref()
-        .map_or(Some(0), |row| row.version.checked_add(1));
+    let latest = latest.get(&label_hash).copied();
+    let expected = latest.map_or(Some(0), |latest| latest.checked_add(1));
     if Some(version.get()) != expected {
-        // The same one may have been logged since it was looked for.
+        // It may be a repeat.
         if let Some(result) = logged(shared, &key).await? {
             return Ok(Step::Done(result));
         }
@@ -268,28 +233,20 @@ async fn queue_key(
         };
         return Ok(Step::Done(Err(error("version", &message))));
     }
-    let previous = latest.and_then(|row| KeySet::parse(&row.key_set?).ok());
-    if let Continuity::Reset(reason) = key_set.continuity(previous.as_ref()) {
-        // Allowed: whoever lost their keys must be able to go on. Every reader will say so.
-        tracing::info!(?reason, "a key set does not continue the one before it");
+    if let Some(latest) = latest {
+        let previous = shared.source.store.key_version(&label_hash, latest);
+        let previous = previous.await?.and_then(|row| row.key_set);
+        let previous = previous.and_then(|bytes| KeySet::parse(&bytes).ok());
+        if let Continuity::Reset(reason) = key_set.continuity(previous.as_ref()) {
+            // Allowed: whoever lost their keys must be able to go on. Every reader will say so.
+            tracing::info!(?reason, "a key set does not continue the one before it");
+        }
     }
     let row = PendingRow::Key {
         label_hash,
         version: version.get(),
         opening: *opening.as_bytes(),
         key_set: key_set.bytes().to_vec(),
-    };
-    let entry = {
-        let shared = Arc::clone(shared);
-        blocking(move || {
-            let label = key_set.label();
-            let output = shared.keys.vrf.evaluate(&label.vrf_input(version));
-            KeyEntry {
-                index: output.index_key(),
-                commitment: commit(&opening, label, version, key_set.bytes()),
-            }
-        })
-        .await?
     };
     Ok(queue(entry.to_bytes().to_vec(), row, key, pending))
 }
