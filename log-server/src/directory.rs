@@ -9,8 +9,9 @@ mod rungs;
 
 use std::sync::Arc;
 
-use plainsight_specs::entry::Entry;
-use plainsight_specs::hash::Hash;
+use plainsight_specs::commitment::commit;
+use plainsight_specs::entry::{Entry, KeyEntry};
+use plainsight_specs::hash::{Hash, leaf_hash};
 use plainsight_specs::head::{GenesisAnswer, HeadBlock};
 use plainsight_specs::history::{HistoryAnswer, HistoryRequest, MAX_VERSIONS, VersionAnswer};
 use plainsight_specs::index::{IndexKey, IndexProof, Tree};
@@ -117,6 +118,8 @@ struct Climbed {
     proofs: Vec<vrf::Proof>,
     searched: Vec<IndexKey>,
     latest: Option<Version>,
+    /// Index and value of the latest version.
+    at: Option<(IndexKey, Hash)>,
 }
 
 /// What the index says about a stream.
@@ -147,7 +150,7 @@ impl<P: Published, V: Prover, R: Rows> Directory<'_, P, V, R> {
             let proof = index.prove(&climbed.searched);
             (Arc::clone(head), climbed, proof)
         })?;
-        let found = self.found(&head, &request.label, climbed.latest, request.logged);
+        let found = self.found(&head, &request.label, climbed.found(), request.logged);
         Ok(LookupAnswer {
             found: found.await?,
             head: self.head_block(&head, request.since).await?,
@@ -187,7 +190,7 @@ impl<P: Published, V: Prover, R: Rows> Directory<'_, P, V, R> {
                 inclusion: self.inclusion(&head, key.position).await?,
             });
         }
-        let found = self.found(&head, label, climbed.latest, false).await?;
+        let found = self.found(&head, label, climbed.found(), false).await?;
         let lookup = LookupAnswer {
             head: self.head_block(&head, request.since).await?,
             vrf: climbed.proofs,
@@ -306,16 +309,23 @@ impl<P: Published, V: Prover, R: Rows> Directory<'_, P, V, R> {
 
     fn climb(&self, index: &Tree, label: &Label) -> Climbed {
         let (mut proofs, mut searched) = (Vec::new(), Vec::new());
+        let mut seen = Vec::new();
         let latest = climb(|version: Version| {
             let (proof, key) = self.vrf.prove(label, version);
             proofs.push(proof);
             searched.push(key);
-            index.value(&key).is_some()
+            let value = index.value(&key);
+            seen.extend(value.map(|value| (version, (key, value))));
+            value.is_some()
         });
+        let at = seen
+            .into_iter()
+            .find(|(version, _)| Some(*version) == latest);
         Climbed {
             proofs,
             searched,
             latest,
+            at: at.map(|(_, at)| at),
         }
     }
 
@@ -323,13 +333,19 @@ impl<P: Published, V: Prover, R: Rows> Directory<'_, P, V, R> {
         &self,
         head: &PublishedHead,
         label: &Label,
-        latest: Option<Version>,
+        latest: Option<(Version, Option<(IndexKey, Hash)>)>,
         with_position: bool,
     ) -> Result<Option<FoundAnswer>, DirectoryError> {
-        let Some(version) = latest else {
+        let Some((version, at)) = latest else {
             return Ok(None);
         };
         let key = self.open(label, version).await?;
+        // What the index holds says whether the entry that the row makes is the one that is logged.
+        let made = at.and_then(|(index, leaf)| made_entry(index, &key, label, version, &leaf));
+        let entry = match made {
+            Some(entry) => entry,
+            None => self.entry(head, key.position).await?,
+        };
         let logged = if with_position {
             Some(self.logged(head, key.position).await?)
         } else {
@@ -337,7 +353,7 @@ impl<P: Published, V: Prover, R: Rows> Directory<'_, P, V, R> {
         };
         Ok(Some(FoundAnswer {
             version,
-            entry: self.entry(head, key.position).await?,
+            entry,
             opening: key.opening,
             key_set: key.key_set,
             logged,
@@ -412,6 +428,31 @@ impl<P: Published, V: Prover, R: Rows> Directory<'_, P, V, R> {
     ) -> Result<Vec<Hash>, DirectoryError> {
         Ok(source::inclusion(self.rows, position, head.tree.size).await?)
     }
+}
+
+impl Climbed {
+    fn found(&self) -> Option<(Version, Option<(IndexKey, Hash)>)> {
+        self.latest.map(|latest| (latest, self.at))
+    }
+}
+
+/// The key entry that a row was made for, if nothing of it was erased and it is the one that is
+/// logged: no bundle is read for it.
+fn made_entry(
+    index: IndexKey,
+    key: &source::OpenKey,
+    label: &Label,
+    version: Version,
+    leaf: &Hash,
+) -> Option<Vec<u8>> {
+    let commitment = commit(
+        key.opening.as_ref()?,
+        label,
+        version,
+        key.key_set.as_deref()?,
+    );
+    let entry = KeyEntry { index, commitment }.to_bytes().to_vec();
+    (leaf_hash(&entry) == *leaf).then_some(entry)
 }
 
 /// Climbs a ladder over what is present.

@@ -60,6 +60,7 @@ mod keep;
 mod limit;
 mod materialise;
 mod pool;
+mod proofs;
 mod publish;
 mod recovery;
 mod sequencer;

@@ -6,16 +6,21 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use plainsight_specs::checkpoint::Origin;
 use plainsight_specs::hash::Hash;
+use plainsight_specs::index::IndexKey;
+use plainsight_specs::label::{Label, Version};
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::VerifierKey;
 use plainsight_specs::policy::Policy;
+use plainsight_specs::vrf;
 use tokio::sync::watch;
 
 use crate::config::{Config, Limits};
+use crate::directory::Prover;
 use crate::forward::Forwarder;
 use crate::limit::Buckets;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
+use crate::proofs::Proofs;
 use crate::signer::Keys;
 use crate::source::LogSource;
 use crate::store::CheckpointRow;
@@ -28,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) origin: Origin,
     pub(crate) vkey: VerifierKey,
     pub(crate) keys: Keys,
+    proofs: Proofs,
     pub(crate) policy: Option<Policy>,
     pub(crate) source: LogSource,
     pub(crate) pool: Pool,
@@ -86,6 +92,12 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+impl Prover for Shared {
+    fn prove(&self, label: &Label, version: Version) -> (vrf::Proof, IndexKey) {
+        self.proofs.prove(&self.keys.vrf, label, version)
+    }
+}
+
 impl Shared {
     pub(crate) fn new(
         config: Config,
@@ -103,6 +115,7 @@ impl Shared {
             config,
             origin,
             keys,
+            proofs: Proofs::new(),
             policy,
             source,
             pool,

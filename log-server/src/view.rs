@@ -1,13 +1,13 @@
 //! What readers are answered from: the log as of its newest published head.
 //!
-//! Index and head are swapped together, under a lock that is held for computation only: never
-//! while something is read or written. Every replica follows what is published, whoever publishes.
+//! Index and head are replaced together, and whoever reads keeps what it began with: no look-up
+//! waits for the log to be moved on. Every replica follows what is published, whoever publishes.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use plainsight_specs::index::Tree;
-use plainsight_specs::merkle::TreeHead;
+use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::rules::Replay;
 
 use crate::directory::{DirectoryError, Published, PublishedHead};
@@ -20,51 +20,70 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// The log at its newest published head, once something is published and was read.
 #[derive(Debug, Default)]
-pub(crate) struct View(RwLock<Option<Shown>>);
+pub(crate) struct View {
+    shown: RwLock<Option<Arc<Shown>>>,
+    /// The log's state at that head, to go on from.
+    replay: Mutex<Option<Replay>>,
+}
 
+/// What readers see: never changed, only replaced.
 #[derive(Debug)]
 struct Shown {
-    replay: Replay,
+    index: Tree,
     head: Arc<PublishedHead>,
 }
 
 impl View {
     /// The newest published head.
     pub(crate) fn head(&self) -> Option<Arc<PublishedHead>> {
-        self.with(|shown| Arc::clone(&shown.head))
+        self.shown().map(|shown| Arc::clone(&shown.head))
     }
 
     /// A copy of the log's state at that head, to go on from.
     pub(crate) fn replay(&self) -> Option<Replay> {
-        self.with(|shown| shown.replay.clone())
+        self.lock().clone()
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Shown) -> T) -> Option<T> {
-        // A writer that panicked left the old state or the new one, by the order in `advance`.
-        let shown = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        shown.as_ref().map(work)
+    fn shown(&self) -> Option<Arc<Shown>> {
+        // Nothing but a pointer is under this lock.
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        shown.clone()
     }
 
-    fn set(&self, replay: Replay, head: PublishedHead) {
-        let head = Arc::new(head);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Shown { replay, head });
+    fn lock(&self) -> MutexGuard<'_, Option<Replay>> {
+        // Whoever panics with it has taken the state out.
+        self.replay.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Steps over `entries` to `head`. If they do not lead there, nothing is shown any more.
+    /// Shows what `replay` has come to. If that is not `head`, what was shown stays.
+    fn set(&self, replay: Replay, head: PublishedHead) -> Result<(), WriteError> {
+        if replay.head() != head.tree || replay.final_epoch().is_none() {
+            return refuse("what was published is not what the database holds");
+        }
+        let shown = Shown {
+            // Shares its pages with the replay until that goes on.
+            index: replay.index().clone(),
+            head: Arc::new(head),
+        };
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(shown));
+        *self.lock() = Some(replay);
+        Ok(())
+    }
+
+    /// Steps over `entries` to `head`.
     fn advance(&self, entries: &[Vec<u8>], head: PublishedHead) -> Result<(), WriteError> {
-        let mut guard = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut shown) = guard.take() else {
+        let Some(mut replay) = self.lock().take() else {
             return refuse("nothing is shown that could be moved on");
         };
         for entry in entries {
-            shown.replay.step(entry);
+            replay.step(entry);
         }
-        if shown.replay.head() != head.tree || shown.replay.final_epoch().is_none() {
-            return refuse("what was published is not what the database holds");
-        }
-        shown.head = Arc::new(head);
-        *guard = Some(shown);
-        Ok(())
+        self.set(replay, head)
+    }
+
+    /// The size that [`View::advance`] goes on from.
+    fn size(&self) -> Option<TreeSize> {
+        self.lock().as_ref().map(Replay::size)
     }
 }
 
@@ -73,8 +92,8 @@ impl Published for View {
         &self,
         work: impl FnOnce(&Tree, &Arc<PublishedHead>) -> T,
     ) -> Result<T, DirectoryError> {
-        self.with(|shown| work(shown.replay.index(), &shown.head))
-            .ok_or(DirectoryError::NothingPublished)
+        let shown = self.shown().ok_or(DirectoryError::NothingPublished)?;
+        Ok(work(&shown.index, &shown.head))
     }
 }
 
@@ -117,35 +136,29 @@ pub(crate) async fn show(shared: &Arc<Shared>, row: CheckpointRow) -> Result<(),
     if shown.is_some_and(|shown| shown.size >= tree.size) {
         return Ok(());
     }
-    if let Some(shown) = shown {
-        let entries = shared
-            .source
-            .entries(shown.size.get(), tree.size.get())
-            .await?;
+    if let Some(size) = shared.view.size() {
+        let entries = shared.source.entries(size.get(), tree.size.get()).await?;
         let shared = Arc::clone(shared);
         let moved = tokio::task::spawn_blocking(move || shared.view.advance(&entries, head));
         moved
             .await
             .map_err(|_| crate::objects::ObjectError::Cancelled)??;
     } else {
-        let replay = read_from_nothing(shared, tree).await?;
-        shared.view.set(replay, head);
+        let replay = read_from_nothing(shared, tree.size).await?;
+        shared.view.set(replay, head)?;
     }
     shared.set_signed(tree.size);
     shared.published.send_replace(tree.size);
     Ok(())
 }
 
-async fn read_from_nothing(shared: &Shared, target: TreeHead) -> Result<Replay, WriteError> {
+async fn read_from_nothing(shared: &Shared, target: TreeSize) -> Result<Replay, WriteError> {
     let mut replay = Replay::new(shared.origin.clone());
-    while replay.size() < target.size {
+    while replay.size() < target {
         let next = replay.size().get();
-        for entry in shared.source.entries_from(next, target.size.get()).await? {
+        for entry in shared.source.entries_from(next, target.get()).await? {
             replay.step(&entry);
         }
-    }
-    if replay.head() != target || replay.final_epoch().is_none() {
-        return refuse("what was published is not what the database holds");
     }
     Ok(replay)
 }

@@ -11,7 +11,6 @@ use plainsight_specs::history::HistoryRequest;
 use plainsight_specs::lookup::LookupRequest;
 use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::query::StreamRequest;
-use plainsight_specs::vrf;
 use plainsight_specs::watch::RungsRequest;
 
 use super::body::Question;
@@ -21,10 +20,10 @@ use crate::shared::Shared;
 use crate::source::LogSource;
 use crate::view::View;
 
-fn directory(shared: &Shared) -> Directory<'_, View, vrf::SecretKey, LogSource> {
+fn directory(shared: &Shared) -> Directory<'_, View, Shared, LogSource> {
     Directory {
         published: &shared.view,
-        vrf: &shared.keys.vrf,
+        vrf: shared,
         rows: &shared.source,
     }
 }
