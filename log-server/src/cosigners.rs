@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
+use plainsight_specs::checkpoint::{Origin, SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::cosignature::Cosignature;
-use plainsight_specs::merkle::TreeSize;
-use plainsight_specs::note::VerifierKey;
+use plainsight_specs::merkle::{TreeHead, TreeSize};
+use plainsight_specs::note::{MAX_NOTE_BYTES, VerifierKey};
 use plainsight_specs::policy::Policy;
 use plainsight_specs::witness::{
     AddCheckpoint, MAX_ANSWER_BYTES, SIZE_MEDIA_TYPE, parse_cosignature_lines, parse_size,
@@ -52,6 +52,25 @@ pub enum Answer {
     /// It cannot yet; ask again after this time.
     Later(Duration),
     /// It does not: why.
+    Refused(String),
+}
+
+/// What one round brought.
+#[derive(Debug)]
+pub struct Round {
+    /// The cosignatures, by the names of their auditors in the policy.
+    pub cosigned: BTreeMap<String, Cosignature>,
+    /// Whether an auditor says that it has cosigned a larger size. Nothing proves that it has:
+    /// [`Auditors::shown`] may.
+    pub says_larger: bool,
+}
+
+/// Why an auditor did not cosign.
+#[derive(Debug, thiserror::Error)]
+enum Silence {
+    #[error("it says that it has cosigned a larger size, {0}")]
+    Larger(TreeSize),
+    #[error("{0}")]
     Refused(String),
 }
 
@@ -116,7 +135,7 @@ impl Auditors {
         sizes: &mut BTreeMap<String, TreeSize>,
         limits: &Publication,
         is_enough: impl Fn(&BTreeMap<String, Cosignature>) -> bool,
-    ) -> BTreeMap<String, Cosignature> {
+    ) -> Round {
         let mut deadline = Instant::now() + limits.round();
         let mut asked: FuturesUnordered<_> = self
             .list
@@ -127,6 +146,7 @@ impl Auditors {
             })
             .collect();
         let mut cosigned = BTreeMap::new();
+        let mut says_larger = false;
         while let Ok(Some((auditor, answer))) =
             tokio::time::timeout_at(deadline, asked.next()).await
         {
@@ -138,10 +158,40 @@ impl Auditors {
                         deadline = deadline.min(Instant::now() + GRACE);
                     }
                 }
-                Err(why) => tracing::warn!(auditor = auditor.name, why, "no cosignature"),
+                Err(why) => {
+                    says_larger |= matches!(why, Silence::Larger(_));
+                    tracing::warn!(auditor = auditor.name, %why, "no cosignature");
+                }
             }
         }
-        cosigned
+        Round {
+            cosigned,
+            says_larger,
+        }
+    }
+
+    /// What each auditor shows of this log, by its monitoring address: heads that the log's own key
+    /// signed. Whoever does not answer in time, or shows something else, is left out.
+    pub async fn shown(
+        &self,
+        origin: &Origin,
+        log: &VerifierKey,
+        within: Duration,
+    ) -> Vec<(String, TreeHead)> {
+        let asked = self.list.iter().map(async |auditor| {
+            let url = format!("{}/{}/checkpoint", auditor.url, origin.origin_hash());
+            let answer = tokio::time::timeout(within, self.client.get(url).send()).await;
+            let answer = answer.ok()?.ok()?;
+            if answer.status() != StatusCode::OK {
+                return None;
+            }
+            let body = tokio::time::timeout(within, bounded_body(answer, MAX_NOTE_BYTES)).await;
+            let note = UnverifiedCheckpoint::parse(&body.ok()??).ok()?;
+            let signed = note.verify_log(std::slice::from_ref(log)).ok()?;
+            (signed.origin() == origin).then(|| (auditor.name.clone(), signed.head()))
+        });
+        let shown = futures::future::join_all(asked).await;
+        shown.into_iter().flatten().collect()
     }
 
     /// Asks one auditor again and again until it cosigns or refuses. The caller bounds the time.
@@ -151,13 +201,13 @@ impl Auditors {
         signed: &SignedCheckpoint,
         tiles: &T,
         mut old: TreeSize,
-    ) -> (&'a Auditor, Result<Cosignature, String>) {
+    ) -> (&'a Auditor, Result<Cosignature, Silence>) {
         let size = signed.head().size;
         let mut corrections = 0;
         loop {
             let answer = match self.ask(auditor, signed, tiles, old.min(size)).await {
                 Ok(answer) => answer,
-                Err(error) => return (auditor, Err(error.to_string())),
+                Err(error) => return (auditor, Err(Silence::Refused(error.to_string()))),
             };
             self.count(
                 auditor,
@@ -171,17 +221,20 @@ impl Auditors {
             match answer {
                 Answer::Cosigned(cosignature) => return (auditor, Ok(cosignature)),
                 Answer::AtSize(at) if at > size => {
-                    return (auditor, Err(format!("it has cosigned a larger size, {at}")));
+                    return (auditor, Err(Silence::Larger(at)));
                 }
                 Answer::AtSize(_) if corrections == MAX_CORRECTIONS => {
-                    return (auditor, Err("it does not settle on a size".into()));
+                    return (
+                        auditor,
+                        Err(Silence::Refused("it does not settle on a size".into())),
+                    );
                 }
                 Answer::AtSize(at) => {
                     corrections += 1;
                     old = at;
                 }
                 Answer::Later(pause) => tokio::time::sleep(pause).await,
-                Answer::Refused(why) => return (auditor, Err(why)),
+                Answer::Refused(why) => return (auditor, Err(Silence::Refused(why))),
             }
         }
     }
@@ -221,7 +274,7 @@ impl Auditors {
             value.to_str().ok().map(str::to_owned)
         };
         let (media_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
-        let Some(body) = bounded_body(response).await else {
+        let Some(body) = bounded_body(response, MAX_ANSWER_BYTES).await else {
             return Ok(Answer::Refused(
                 "its answer is cut short or too long".into(),
             ));
@@ -259,10 +312,10 @@ fn cosignature(auditor: &Auditor, signed: &SignedCheckpoint, body: &[u8]) -> Ans
 }
 
 /// The whole body, unless it is longer than any answer.
-async fn bounded_body(mut response: reqwest::Response) -> Option<Vec<u8>> {
+async fn bounded_body(mut response: reqwest::Response, most: usize) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+        if body.len() + chunk.len() > most {
             return None;
         }
         body.extend_from_slice(&chunk);

@@ -63,6 +63,7 @@ mod pool;
 mod proofs;
 mod publish;
 mod recovery;
+mod restored;
 mod sequencer;
 mod server;
 mod shared;

@@ -25,10 +25,11 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::clock::now_ms;
-use crate::cosigners::Auditors;
+use crate::cosigners::{Auditors, Round};
 use crate::materialise::Materialiser;
 use crate::objects::ObjectError;
 use crate::recovery::{Recovered, WriteError, refuse, show_published};
+use crate::restored::not_restored;
 use crate::sequencer::may_be_signed;
 use crate::shared::Shared;
 use crate::source::SourceError;
@@ -211,7 +212,10 @@ impl Publisher {
         }
         loop {
             let known = sizes.clone();
-            let cosigned = auditors
+            let Round {
+                cosigned,
+                says_larger,
+            } = auditors
                 .round(signed, &source.objects, &mut sizes, times, &is_enough)
                 .await;
             for (key, size) in &sizes {
@@ -221,6 +225,9 @@ impl Publisher {
             }
             if is_enough(&cosigned) {
                 return Ok(cosigned);
+            }
+            if says_larger {
+                not_restored(&self.shared, auditors).await?;
             }
             tracing::warn!(
                 size = signed.head().size.get(),

@@ -23,6 +23,7 @@ use crate::metrics::Fenced;
 use crate::objects::{ObjectError, Objects};
 use crate::publication::{Publisher, is_final};
 use crate::recovery::{Recovered, WriteError, identity, recover, show_published};
+use crate::restored::not_restored;
 use crate::sequencer::Sequencer;
 use crate::shared::{Shared, Status};
 use crate::signer::{KeyError, Keys};
@@ -392,6 +393,9 @@ async fn term(
         Some(policy) => Some(Auditors::new(policy, timeout)?.measured(Arc::clone(&shared.metrics))),
         None => None,
     };
+    if let Some(auditors) = &auditors {
+        not_restored(shared, auditors).await?;
+    }
     let writer = Arc::new(Mutex::new(writer));
     let publisher = Publisher::new(
         Arc::clone(shared),

@@ -157,3 +157,35 @@ async fn an_auditor_that_lost_its_state_is_brought_up_again() {
     server.shutdown().await;
     assert_eq!(auditors[0].contradictions(), Vec::<String>::new());
 }
+
+/// Database and objects of yesterday: only the auditors know better.
+#[tokio::test(flavor = "multi_thread")]
+async fn h12_a_whole_log_that_was_put_back_signs_nothing() {
+    let (made, auditors, _) = with_auditors(&["a"], 1).await;
+    let server = made.start().await;
+    until_published(&server, 2).await;
+    server.shutdown().await;
+    let dir = made.dir.path();
+    let copied = |from: &str, to: &str| {
+        let _ = std::fs::remove_dir_all(dir.join(to));
+        let done = std::process::Command::new("cp")
+            .arg("-a")
+            .args([dir.join(from), dir.join(to)])
+            .status();
+        assert!(done.unwrap().success());
+    };
+    copied("log", "yesterday");
+    let server = made.start().await;
+    let client = Client::new(&server.url());
+    let item = key_item(&key_set("x@example.org", 0, None, 1), 1);
+    client.publish_one(&made.tokens.keys, item).await.unwrap();
+    server.shutdown().await;
+    let seen = auditors[0].seen();
+    copied("yesterday", "log");
+    let server = made.start().await;
+    let why = server.read_only().unwrap();
+    assert!(why.contains("a shows a checkpoint of size"), "{why}");
+    server.shutdown().await;
+    assert_eq!(auditors[0].seen(), seen);
+    made.check().await;
+}

@@ -52,6 +52,8 @@ struct Inner {
     /// Contradictions among them.
     contradictions: Vec<String>,
     requests: usize,
+    /// The note that it cosigned last.
+    note: Option<Vec<u8>>,
 }
 
 /// A running auditor.
@@ -84,9 +86,11 @@ impl FakeAuditor {
             seen: BTreeMap::new(),
             contradictions: Vec::new(),
             requests: 0,
+            note: None,
         }));
         let router = axum::Router::new()
             .route("/add-checkpoint", axum::routing::post(add_checkpoint))
+            .route("/{hash}/checkpoint", axum::routing::get(checkpoint))
             .with_state(Arc::clone(&inner));
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { inner, url }
@@ -214,7 +218,15 @@ fn answer(inner: &Mutex<Inner>, body: &[u8], trick: Option<Trick>) -> Response {
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();
     }
     inner.cosigned = Some(head);
+    inner.note = Some(signed.to_bytes());
     lines(by(&inner.name, inner.seed))
+}
+
+async fn checkpoint(State(inner): State<Arc<Mutex<Inner>>>) -> Response {
+    match inner.lock().unwrap().note.clone() {
+        Some(note) => note.into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 fn conflict(size: TreeSize) -> Response {
