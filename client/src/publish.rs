@@ -44,7 +44,7 @@ pub async fn publish(
             expected: "one result for one item",
         }));
     };
-    let position = result?;
+    let position = result?.position;
     own.published(Some(position)).map_err(question)?;
     Ok(position)
 }

@@ -115,7 +115,9 @@ impl Publisher {
             match answer.status {
                 200 => {
                     let answer = PublishAnswer::parse(&answer.body)?;
-                    return Ok(answer.results.into_iter().collect::<Result<_, _>>()?);
+                    let positions = answer.results.into_iter();
+                    let positions = positions.map(|result| Ok(result?.position));
+                    return positions.collect();
                 }
                 // Publishing again what is logged already gets the same position.
                 503 => tokio::time::sleep(Duration::from_millis(200)).await,

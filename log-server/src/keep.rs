@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::HeaderMap;
 use plainsight_specs::hash::{Hash, sha256};
-use plainsight_specs::merkle::LeafIndex;
-use plainsight_specs::publish::{PublishAnswer, PublishError};
+use plainsight_specs::publish::{Logged, PublishAnswer, PublishError};
 
 use crate::clock::now_ms;
 use crate::http::ApiError;
@@ -106,7 +105,7 @@ impl RequestKey {
 #[derive(Debug)]
 pub(crate) struct Keyed {
     key: RequestKey,
-    results: Mutex<Vec<Option<Result<LeafIndex, PublishError>>>>,
+    results: Mutex<Vec<Option<Result<Logged, PublishError>>>>,
 }
 
 /// One item of it.
@@ -114,14 +113,13 @@ pub(crate) struct Keyed {
 pub(crate) struct KeyedItem {
     pub(crate) request: Arc<Keyed>,
     pub(crate) item: usize,
+    /// Whether it is a reset.
+    pub(crate) reset: bool,
 }
 
 impl Keyed {
     /// With what is decided before the pool; the rest is `None`.
-    pub(crate) fn new(
-        key: RequestKey,
-        results: Vec<Option<Result<LeafIndex, PublishError>>>,
-    ) -> Self {
+    pub(crate) fn new(key: RequestKey, results: Vec<Option<Result<Logged, PublishError>>>) -> Self {
         Self {
             key,
             results: Mutex::new(results),
@@ -139,7 +137,10 @@ impl KeyedItem {
         let results = &self.request.results;
         let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(result) = results.get_mut(self.item) {
-            *result = Some(Ok(position));
+            *result = Some(Ok(Logged {
+                position,
+                reset: self.reset,
+            }));
         }
         let results = results.iter().cloned().collect::<Option<Vec<_>>>()?;
         Some(self.request.key.with(&PublishAnswer { results }, now_ms))
@@ -148,6 +149,8 @@ impl KeyedItem {
 
 #[cfg(test)]
 mod tests {
+    use plainsight_specs::merkle::LeafIndex;
+
     use super::*;
 
     fn key(headers: &[&str]) -> Result<Option<RequestKey>, ApiError> {
@@ -182,15 +185,21 @@ mod tests {
             move |item| KeyedItem {
                 request: Arc::clone(&request),
                 item,
+                reset: item == 2,
             }
         };
-        let item = request(vec![None, Some(Ok(position(3))), None]);
+        let item = request(vec![None, Some(Ok(Logged::at(position(3)))), None]);
         let logged = |n| Outcome::Sequenced(position(n));
         assert_eq!(item(2).decided(logged(8), 1), None);
         let answer = item(0).decided(logged(9), 5).unwrap();
         assert_eq!((answer.key.as_str(), answer.created), ("k", 5));
         let parsed = PublishAnswer::parse(&answer.answer).unwrap();
-        let expected = [9, 3, 8].map(|n| Ok(position(n)));
+        let expected = [(9, false), (3, false), (8, true)].map(|(n, reset)| {
+            Ok(Logged {
+                position: position(n),
+                reset,
+            })
+        });
         assert_eq!(parsed.results, expected);
 
         let item = request(vec![None, None]);

@@ -160,7 +160,7 @@ async fn an_auditor_that_lost_its_state_is_brought_up_again() {
 
 /// Database and objects of yesterday: only the auditors know better.
 #[tokio::test(flavor = "multi_thread")]
-async fn h12_a_whole_log_that_was_put_back_signs_nothing() {
+async fn a_whole_log_that_was_put_back_signs_nothing() {
     let (made, auditors, _) = with_auditors(&["a"], 1).await;
     let server = made.start().await;
     until_published(&server, 2).await;

@@ -9,6 +9,7 @@
 
 mod support;
 
+use plainsight_log_server::store::Store;
 use plainsight_specs::hash::sha256;
 use plainsight_specs::label::Version;
 use plainsight_specs::policy::Policy;
@@ -238,7 +239,7 @@ async fn names_the_rule_that_a_statement_would_break() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_entry_sent_many_times_at_once_is_logged_once() {
+async fn h7_one_entry_sent_many_times_is_logged_once_and_answered_each_time() {
     let made = make().await;
     let server = made.start().await;
     let client = Client::new(&server.url());
@@ -247,6 +248,74 @@ async fn one_entry_sent_many_times_at_once_is_logged_once() {
     let results = futures::future::join_all(requests).await;
     let position = results[0].clone().unwrap();
     assert!(results.iter().all(|result| *result == Ok(position)));
+    server.shutdown().await;
+    made.check().await;
+}
+
+/// No timer gathers entries: a lone one is a commit of its own, and a crowd shares few.
+#[tokio::test(flavor = "multi_thread")]
+async fn h10_a_commit_takes_what_queued_during_the_last_one() {
+    let made = make().await;
+    let server = made.start().await;
+    let client = Client::new(&server.url());
+    let keys = &made.tokens.keys;
+    let commits = async || {
+        let store = Store::open_read_only(&made.config.database).await.unwrap();
+        let (mut next, mut starts) = (0, Vec::new());
+        while let Some(segment) = store.segment_at(next).await.unwrap() {
+            next = segment.start + segment.count;
+            starts.push(segment.start);
+        }
+        store.close().await;
+        starts
+    };
+    let lone = key_set("lone@example.org", 0, None, 1);
+    let sent = client
+        .publish(keys, vec![key_item(&lone, 1)], Wait::Sequenced)
+        .await;
+    let position = sent[0].clone().unwrap().position.get();
+    let before = commits().await;
+    assert!(
+        before.contains(&position),
+        "it waited for another: {before:?}"
+    );
+    let crowd: Vec<_> = (0..200)
+        .map(|n| key_set(&format!("crowd-{n}@example.org"), 0, None, 1))
+        .collect();
+    let requests = crowd
+        .iter()
+        .map(|one| client.publish(keys, vec![key_item(one, 1)], Wait::Sequenced));
+    for result in futures::future::join_all(requests).await {
+        assert!(result[0].is_ok());
+    }
+    let commits = commits().await.len() - before.len();
+    assert!(commits < 200, "each entry had a commit of its own");
+    server.shutdown().await;
+}
+
+/// A key set that is not signed by the identity key before it is logged, and its publisher is told,
+/// each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_is_logged_and_said_to_be_one() {
+    let made = make().await;
+    let server = made.start().await;
+    let client = Client::new(&server.url());
+    let keys = &made.tokens.keys;
+    let first = key_set("anna@example.org", 0, None, 1);
+    let lost = key_set("anna@example.org", 1, Some(&first), 2);
+    let publish = async |key_set: &[u8]| {
+        let sent = client
+            .publish(keys, vec![key_item(key_set, 1)], Wait::Sequenced)
+            .await;
+        sent[0].clone().unwrap()
+    };
+    assert!(!publish(&first).await.reset);
+    let reset = publish(&lost).await;
+    assert!(reset.reset);
+    assert_eq!(publish(&lost).await, reset);
+    assert!(!publish(&first).await.reset);
+    let next = key_set("anna@example.org", 2, Some(&lost), 2);
+    assert!(!publish(&next).await.reset);
     server.shutdown().await;
     made.check().await;
 }

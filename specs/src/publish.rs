@@ -54,7 +54,26 @@ pub enum Wait {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishAnswer {
     /// One for each item, in order.
-    pub results: Vec<Result<LeafIndex, PublishError>>,
+    pub results: Vec<Result<Logged, PublishError>>,
+}
+
+/// Where an item is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Logged {
+    /// Its position.
+    pub position: LeafIndex,
+    /// Whether it is a key set that does not continue the one before it: every reader will say so.
+    pub reset: bool,
+}
+
+impl Logged {
+    /// An item that is no reset.
+    pub fn at(position: LeafIndex) -> Self {
+        Self {
+            position,
+            reset: false,
+        }
+    }
 }
 
 /// Why an item was not logged.
@@ -151,7 +170,14 @@ impl PublishAnswer {
             .results
             .iter()
             .map(|result| match result {
-                Ok(position) => json!({ "position": position.get() }),
+                Ok(Logged {
+                    position,
+                    reset: false,
+                }) => json!({ "position": position.get() }),
+                Ok(Logged {
+                    position,
+                    reset: true,
+                }) => json!({ "position": position.get(), "reset": true }),
                 Err(error) => json!({ "error": error.to_value() }),
             })
             .collect();
@@ -159,10 +185,18 @@ impl PublishAnswer {
     }
 }
 
-fn take_result(result: Json) -> Result<Result<LeafIndex, PublishError>, JsonError> {
+fn take_result(result: Json) -> Result<Result<Logged, PublishError>, JsonError> {
     let mut result = result.into_object("results")?;
     let taken = match result.take("error") {
-        None => Ok(take_position(&mut result, "position")?),
+        None => Ok(Logged {
+            position: take_position(&mut result, "position")?,
+            // SPEC(PUB-10)
+            reset: match result.take("reset") {
+                None => false,
+                Some(Json::Bool(true)) => true,
+                Some(_) => return Err(wrong("reset", "true, or absent")),
+            },
+        }),
         Some(error) => Err(PublishError::take(error.into_object("error")?)?),
     };
     result.finish()?;

@@ -12,7 +12,7 @@ use plainsight_specs::ladder;
 use plainsight_specs::lookup::{FoundAnswer, LoggedAnswer, LookupAnswer, LookupRequest};
 use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::merkle::build::{consistency_proof, inclusion_proof};
-use plainsight_specs::publish::{PublishAnswer, PublishError, PublishItem, PublishRequest};
+use plainsight_specs::publish::{Logged, PublishAnswer, PublishError, PublishItem, PublishRequest};
 use plainsight_specs::query::{ArtifactAnswer, LatestAnswer, StreamAnswer, StreamRequest};
 use plainsight_specs::statement::{Body, Seq, artifact_index};
 use plainsight_specs::watch::{RungsAnswer, RungsRequest};
@@ -273,7 +273,7 @@ impl TinyLog {
         let results = request
             .items
             .into_iter()
-            .map(|item| self.take_item(item))
+            .map(|item| self.take_item(item).map(Logged::at))
             .collect();
         self.publish();
         PublishAnswer { results }.to_json()

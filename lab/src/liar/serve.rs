@@ -15,7 +15,7 @@ use plainsight_specs::hash::Hash;
 use plainsight_specs::history::{HistoryAnswer, HistoryRequest};
 use plainsight_specs::lookup::{LookupAnswer, LookupRequest};
 use plainsight_specs::merkle::TreeSize;
-use plainsight_specs::publish::{PublishAnswer, PublishItem, PublishRequest};
+use plainsight_specs::publish::{Logged, PublishAnswer, PublishItem, PublishRequest};
 use plainsight_specs::query::StreamRequest;
 use plainsight_specs::tile::TilePath;
 use plainsight_specs::vrf;
@@ -147,7 +147,7 @@ async fn publish(State(state): Shared, body: Bytes) -> Answer {
             let opened = liar
                 .take_key_set(key_set, *opening.as_bytes())
                 .map_err(bad)?;
-            results.push(Ok(opened.position));
+            results.push(Ok(Logged::at(opened.position)));
         }
         liar.push_epoch().map_err(bad)?;
     }

@@ -76,10 +76,10 @@ impl Work for Publishing {
         let mut last = None;
         for result in &answer.results {
             match result {
-                Ok(position) if position.get() < self.floor => tally.fail("logged before", 1),
-                Ok(position) => {
+                Ok(logged) if logged.position.get() < self.floor => tally.fail("logged before", 1),
+                Ok(logged) => {
                     tally.items += 1;
-                    last = last.max(Some(position.get()));
+                    last = last.max(Some(logged.position.get()));
                 }
                 Err(error) => tally.fail(&error.code, 1),
             }

@@ -120,6 +120,9 @@ pub(super) enum PublishResult {
 pub(super) struct LoggedItem {
     /// Where.
     position: Number,
+    /// There and true if it is a key set that does not continue the one before it.
+    #[schema(nullable = false)]
+    reset: Option<bool>,
 }
 
 /// An item that is not logged.

@@ -15,7 +15,7 @@ use plainsight_specs::entry::StatementEntry;
 use plainsight_specs::hash::{Hash, leaf_hash};
 use plainsight_specs::keyset::{Continuity, KeySet};
 use plainsight_specs::merkle::LeafIndex;
-use plainsight_specs::publish::{PublishAnswer, PublishError, PublishRequest, Wait};
+use plainsight_specs::publish::{Logged, PublishAnswer, PublishError, PublishRequest, Wait};
 use plainsight_specs::rules::Rule;
 use tokio::sync::oneshot;
 
@@ -28,14 +28,19 @@ use crate::store::{MAX_LABELS, StoreError, TokenRole};
 use item::{Item, KeyItem, error, parse_all};
 
 /// What became of one item.
-type Published = Result<LeafIndex, PublishError>;
+type Published = Result<Logged, PublishError>;
 
 /// An item as it is followed through the request.
 enum Step {
     /// Decided.
     Done(Published),
     /// In the queue.
-    Queued(oneshot::Receiver<Outcome>, Key),
+    Queued {
+        outcome: oneshot::Receiver<Outcome>,
+        key: Key,
+        /// Whether it is a key set that does not continue the one before it.
+        reset: bool,
+    },
 }
 
 /// What an item is unique by, and the bytes that a repeat must have.
@@ -73,9 +78,9 @@ pub(crate) async fn publish(
         let positions = answer
             .results
             .iter()
-            .filter_map(|result| result.as_ref().ok());
+            .filter_map(|result| result.as_ref().ok().map(|logged| logged.position));
         if let Some(newest) = positions.max() {
-            until_published(shared, *newest).await?;
+            until_published(shared, newest).await?;
         }
     }
     Ok(answer)
@@ -143,8 +148,12 @@ async fn log(
     for step in steps {
         results.push(match step {
             Step::Done(result) => result,
-            Step::Queued(outcome, key) => match outcome.await {
-                Ok(Outcome::Sequenced(position)) => Ok(position),
+            Step::Queued {
+                outcome,
+                key,
+                reset,
+            } => match outcome.await {
+                Ok(Outcome::Sequenced(position)) => Ok(Logged { position, reset }),
                 // SPEC(PUB-2)
                 Ok(Outcome::Refused(broken)) => refused(shared, broken, &key).await?,
                 Err(_) => {
@@ -166,14 +175,20 @@ async fn log(
 fn keep_with(key: &RequestKey, steps: &[Step], pending: &mut [Pending]) {
     let results = steps.iter().map(|step| match step {
         Step::Done(result) => Some(result.clone()),
-        Step::Queued(..) => None,
+        Step::Queued { .. } => None,
     });
     let request = Arc::new(Keyed::new(key.clone(), results.collect()));
-    let queued = steps.iter().enumerate();
-    let queued = queued.filter(|(_, step)| matches!(step, Step::Queued(..)));
-    for (pending, (item, _)) in pending.iter_mut().zip(queued) {
-        let request = Arc::clone(&request);
-        pending.keyed = Some(KeyedItem { request, item });
+    let steps = steps.iter().enumerate();
+    let queued = steps.filter_map(|(item, step)| match step {
+        Step::Queued { reset, .. } => Some((item, *reset)),
+        Step::Done(_) => None,
+    });
+    for (pending, (item, reset)) in pending.iter_mut().zip(queued) {
+        pending.keyed = Some(KeyedItem {
+            request: Arc::clone(&request),
+            item,
+            reset,
+        });
     }
 }
 
@@ -233,22 +248,14 @@ async fn queue_key(
         };
         return Ok(Step::Done(Err(error("version", &message))));
     }
-    if let Some(latest) = latest {
-        let previous = shared.source.store.key_version(&label_hash, latest);
-        let previous = previous.await?.and_then(|row| row.key_set);
-        let previous = previous.and_then(|bytes| KeySet::parse(&bytes).ok());
-        if let Continuity::Reset(reason) = key_set.continuity(previous.as_ref()) {
-            // Allowed: whoever lost their keys must be able to go on. Every reader will say so.
-            tracing::info!(?reason, "a key set does not continue the one before it");
-        }
-    }
+    let reset = latest.is_some() && is_reset(shared, &label_hash, &key_set).await?;
     let row = PendingRow::Key {
         label_hash,
         version: version.get(),
         opening: *opening.as_bytes(),
         key_set: key_set.bytes().to_vec(),
     };
-    Ok(queue(entry.to_bytes().to_vec(), row, key, pending))
+    Ok(queue(entry.to_bytes().to_vec(), row, key, reset, pending))
 }
 
 async fn queue_statement(
@@ -272,11 +279,36 @@ async fn queue_statement(
         bytes,
         PendingRow::Statement { stream, seq },
         key,
+        false,
         pending,
     ))
 }
 
-fn queue(entry: Vec<u8>, row: PendingRow, key: Key, pending: &mut Vec<Pending>) -> Step {
+/// Whether a key set does not continue the version before it. Allowed: whoever lost their keys must
+/// be able to go on. Every reader will say so, and the publisher is told.
+async fn is_reset(
+    shared: &Shared,
+    label_hash: &Hash,
+    key_set: &KeySet,
+) -> Result<bool, StoreError> {
+    let Some(before) = key_set.version().get().checked_sub(1) else {
+        return Ok(false);
+    };
+    let previous = shared.source.store.key_version(label_hash, before).await?;
+    let previous = previous.and_then(|row| KeySet::parse(&row.key_set?).ok());
+    Ok(matches!(
+        key_set.continuity(previous.as_ref()),
+        Continuity::Reset(_)
+    ))
+}
+
+fn queue(
+    entry: Vec<u8>,
+    row: PendingRow,
+    key: Key,
+    reset: bool,
+    pending: &mut Vec<Pending>,
+) -> Step {
     let (reply, outcome) = oneshot::channel();
     pending.push(Pending {
         entry,
@@ -284,13 +316,17 @@ fn queue(entry: Vec<u8>, row: PendingRow, key: Key, pending: &mut Vec<Pending>) 
         reply,
         keyed: None,
     });
-    Step::Queued(outcome, key)
+    Step::Queued {
+        outcome,
+        key,
+        reset,
+    }
 }
 
 /// What the log already holds at the place of an item, if anything.
 async fn logged(shared: &Shared, key: &Key) -> Result<Option<Published>, StoreError> {
     let store = &shared.source.store;
-    let (position, is_same) = match key {
+    let (position, is_same, reset) = match key {
         Key::Version {
             label_hash,
             version,
@@ -298,20 +334,24 @@ async fn logged(shared: &Shared, key: &Key) -> Result<Option<Published>, StoreEr
             key_set,
         } => match store.key_version(label_hash, *version).await? {
             None => return Ok(None),
-            Some(row) => (
-                row.position,
-                row.key_set.as_ref() == Some(key_set)
-                    && row.opening.as_deref() == Some(opening.as_slice()),
-            ),
+            Some(row) => {
+                let is_same = row.key_set.as_ref() == Some(key_set)
+                    && row.opening.as_deref() == Some(opening.as_slice());
+                let reset = match KeySet::parse(key_set) {
+                    Ok(key_set) if is_same => is_reset(shared, label_hash, &key_set).await?,
+                    _ => false,
+                };
+                (row.position, is_same, reset)
+            }
         },
         Key::Seq { stream, seq, leaf } => match store.statement(stream, *seq).await? {
             None => return Ok(None),
-            Some(row) => (row.position, row.leaf == *leaf),
+            Some(row) => (row.position, row.leaf == *leaf, false),
         },
     };
     // SPEC(PUB-1)
     Ok(Some(if is_same {
-        Ok(position)
+        Ok(Logged { position, reset })
     } else {
         Err(PublishError {
             position: Some(position),

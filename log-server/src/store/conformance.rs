@@ -2,6 +2,7 @@
 
 use plainsight_specs::hash::{Hash, leaf_hash, sha256};
 use plainsight_specs::merkle::{Frontier, LeafIndex, TreeHead, TreeSize};
+use sqlx::Row as _;
 
 use super::fault::Fault;
 use super::{
@@ -47,6 +48,7 @@ on_both_engines! {
     the_latest_versions_of_many_labels_in_one_question
     segments_are_deleted_whole_and_from_the_oldest
     a_write_that_failed_is_known_for_what_it_was_in_the_next_term
+    h12_labels_are_told_apart_by_their_whole_hash
 }
 
 struct Fresh {
@@ -458,4 +460,47 @@ async fn a_write_that_failed_is_known_for_what_it_was_in_the_next_term(fresh: Fr
         assert!(next.term() > writer.term());
         assert_eq!(fresh.store.head().await.unwrap().tree.size, size(expected));
     }
+}
+
+/// With less than this a power cut takes back what was signed.
+#[tokio::test]
+async fn h11_a_connection_that_writes_is_durable_or_refused() {
+    let fresh = Fresh::sqlite().await;
+    let mut connection = fresh.store.address().connect().await.unwrap();
+    let mut setting = async |name: &'static str| -> String {
+        let row = sqlx::query(name).fetch_one(&mut connection).await.unwrap();
+        row.try_get::<String, _>(0)
+            .unwrap_or_else(|_| row.get::<i64, _>(0).to_string())
+    };
+    assert_eq!(setting("PRAGMA journal_mode").await, "wal");
+    assert_eq!(setting("PRAGMA synchronous").await, "2");
+
+    let Some(cluster) = crate::support::postgres::Cluster::start_with(&["-c", "fsync=off"]) else {
+        return;
+    };
+    let refused = cluster.database().connect().await;
+    assert!(matches!(
+        refused,
+        Err(StoreError::Setting {
+            setting: "fsync",
+            ..
+        })
+    ));
+}
+
+/// Labels that differ in the last byte of their hash alone would still be two.
+async fn h12_labels_are_told_apart_by_their_whole_hash(fresh: Fresh) {
+    let mut writer = fresh.writer().await;
+    let mut near = *sha256(b"anna").as_bytes();
+    near[31] ^= 1;
+    let mut first = batch(1, b"ab");
+    first.keys = vec![key(1, b"anna", 0), key(2, b"anna", 0)];
+    first.keys[1].label_hash = Hash::from_bytes(near);
+    writer.commit(&first).await.unwrap();
+    let found = fresh
+        .store
+        .key_version(&Hash::from_bytes(near), 0)
+        .await
+        .unwrap();
+    assert_eq!(found.unwrap().position, LeafIndex::new(2).unwrap());
 }

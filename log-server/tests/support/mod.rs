@@ -34,7 +34,9 @@ use plainsight_specs::lookup::{Lookup, LookupAnswer, LookupRequest};
 use plainsight_specs::merkle::{LeafIndex, TreeHead};
 use plainsight_specs::note::VerifierKey;
 use plainsight_specs::policy::Policy;
-use plainsight_specs::publish::{PublishAnswer, PublishError, PublishItem, PublishRequest, Wait};
+use plainsight_specs::publish::{
+    Logged, PublishAnswer, PublishError, PublishItem, PublishRequest, Wait,
+};
 use plainsight_specs::query::{StreamAnswer, StreamRequest, StreamState};
 use plainsight_specs::statement::{
     Artifact, Audience, Body, Name, Product, Purl, Release, ReleaseVersion, Seq, StatementDraft,
@@ -233,7 +235,7 @@ impl Client {
         token: &str,
         items: Vec<PublishItem>,
         wait: Wait,
-    ) -> Vec<Result<LeafIndex, PublishError>> {
+    ) -> Vec<Result<Logged, PublishError>> {
         let (status, body) = self.send(token, items, wait).await.unwrap();
         assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
         PublishAnswer::parse(&body).unwrap().results
@@ -246,7 +248,7 @@ impl Client {
     ) -> Result<LeafIndex, PublishError> {
         let mut results = self.publish(token, vec![item], Wait::Published).await;
         assert_eq!(results.len(), 1);
-        results.remove(0)
+        results.remove(0).map(|logged| logged.position)
     }
 
     pub async fn get(&self, path: &str) -> (u16, Vec<u8>) {

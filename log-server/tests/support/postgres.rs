@@ -26,6 +26,8 @@ pub struct Cluster {
     bin: PathBuf,
     port: u16,
     keeper: Option<Child>,
+    /// Further arguments of the server.
+    arguments: Vec<String>,
 }
 
 /// The cluster that the tests of one binary share; `None`, and a word about it, if there are no
@@ -38,6 +40,11 @@ pub fn shared() -> Option<&'static Cluster> {
 impl Cluster {
     /// A cluster of the caller's own, to be crashed and started again.
     pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with further arguments of the server.
+    pub fn start_with(arguments: &[&str]) -> Option<Self> {
         let Some(bin) = binaries() else {
             assert!(
                 std::env::var_os(REQUIRE).is_none(),
@@ -79,6 +86,7 @@ impl Cluster {
             bin,
             port,
             keeper: None,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
         };
         cluster.restart();
         Some(cluster)
@@ -101,6 +109,7 @@ impl Cluster {
             ])
             .arg("-k")
             .arg(self.dir.path())
+            .args(&self.arguments)
             .args(["-c", "max_connections=300", "-c", "logging_collector=off"])
             .current_dir("/")
             .stdin(Stdio::piped())

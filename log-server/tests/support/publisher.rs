@@ -108,7 +108,8 @@ impl Publisher {
             .unwrap()
             .results
             .remove(0)
-            .unwrap();
+            .unwrap()
+            .position;
         acked.lock().unwrap().push(Acked {
             name: self.name(),
             version: self.version,
