@@ -19,7 +19,7 @@ def parse(data, origin):
 
 
 def judge(state, position, entry):
-    """The rules that an entry breaks, lazily and in the order of their ids."""
+    """The rules that an entry breaks, in the order of their ids."""
     if entry is None:
         yield "malformed"
     if position == 0:
@@ -248,7 +248,9 @@ class Interval(State):
 
     def push(self, position, entry):
         """The first rule that an entry breaks, or None."""
-        rule = next(judge(self, position, entry), None)
+        # All of them, so that all that they look up is looked up. [EV-7]
+        broken = list(judge(self, position, entry))
+        rule = broken[0] if broken else None
         if rule is None:
             for index, value in self.apply(entry):
                 self.new[index] = value
