@@ -55,23 +55,13 @@ pub enum Answer {
     Refused(String),
 }
 
-/// What one round brought.
-#[derive(Debug)]
-pub struct Round {
-    /// The cosignatures, by the names of their auditors in the policy.
-    pub cosigned: BTreeMap<String, Cosignature>,
-    /// Whether an auditor says that it has cosigned a larger size. Nothing proves that it has:
-    /// [`Auditors::shown`] may.
-    pub says_larger: bool,
-}
-
-/// Why an auditor did not cosign.
-#[derive(Debug, thiserror::Error)]
-enum Silence {
-    #[error("it says that it has cosigned a larger size, {0}")]
-    Larger(TreeSize),
-    #[error("{0}")]
-    Refused(String),
+/// What an auditor remembers of this log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// It shows a head with the log's own signature.
+    Head(TreeHead),
+    /// It shows none.
+    Nothing,
 }
 
 /// The auditors to ask.
@@ -127,7 +117,8 @@ impl Auditors {
     }
 
     /// Asks all until `is_enough` of the names that cosigned, or until the round is over.
-    /// `sizes` is what each last cosigned, by its key, and is brought up to date.
+    /// `sizes` is what each last cosigned, by its key, and is brought up to date. The cosignatures,
+    /// by the names of their auditors in the policy.
     pub async fn round<T: Tiles>(
         &self,
         signed: &SignedCheckpoint,
@@ -135,7 +126,7 @@ impl Auditors {
         sizes: &mut BTreeMap<String, TreeSize>,
         limits: &Publication,
         is_enough: impl Fn(&BTreeMap<String, Cosignature>) -> bool,
-    ) -> Round {
+    ) -> BTreeMap<String, Cosignature> {
         let mut deadline = Instant::now() + limits.round();
         let mut asked: FuturesUnordered<_> = self
             .list
@@ -146,7 +137,6 @@ impl Auditors {
             })
             .collect();
         let mut cosigned = BTreeMap::new();
-        let mut says_larger = false;
         while let Ok(Some((auditor, answer))) =
             tokio::time::timeout_at(deadline, asked.next()).await
         {
@@ -159,39 +149,46 @@ impl Auditors {
                     }
                 }
                 Err(why) => {
-                    says_larger |= matches!(why, Silence::Larger(_));
                     tracing::warn!(auditor = auditor.name, %why, "no cosignature");
                 }
             }
         }
-        Round {
-            cosigned,
-            says_larger,
-        }
+        cosigned
     }
 
-    /// What each auditor shows of this log, by its monitoring address: heads that the log's own key
-    /// signed. Whoever does not answer in time, or shows something else, is left out.
-    pub async fn shown(
+    /// What each auditor remembers of this log, by its monitoring address. Whoever does not answer in
+    /// time, or shows what the log's own key has not signed, is left out.
+    pub async fn memories(
         &self,
         origin: &Origin,
         log: &VerifierKey,
         within: Duration,
-    ) -> Vec<(String, TreeHead)> {
+    ) -> Vec<(String, Memory)> {
         let asked = self.list.iter().map(async |auditor| {
-            let url = format!("{}/{}/checkpoint", auditor.url, origin.origin_hash());
-            let answer = tokio::time::timeout(within, self.client.get(url).send()).await;
-            let answer = answer.ok()?.ok()?;
-            if answer.status() != StatusCode::OK {
-                return None;
-            }
-            let body = tokio::time::timeout(within, bounded_body(answer, MAX_NOTE_BYTES)).await;
-            let note = UnverifiedCheckpoint::parse(&body.ok()??).ok()?;
-            let signed = note.verify_log(std::slice::from_ref(log)).ok()?;
-            (signed.origin() == origin).then(|| (auditor.name.clone(), signed.head()))
+            let memory = tokio::time::timeout(within, self.memory(auditor, origin, log)).await;
+            Some((auditor.name.clone(), memory.ok()??))
         });
-        let shown = futures::future::join_all(asked).await;
-        shown.into_iter().flatten().collect()
+        let told = futures::future::join_all(asked).await;
+        told.into_iter().flatten().collect()
+    }
+
+    async fn memory(
+        &self,
+        auditor: &Auditor,
+        origin: &Origin,
+        log: &VerifierKey,
+    ) -> Option<Memory> {
+        let url = format!("{}/{}/checkpoint", auditor.url, origin.origin_hash());
+        let answer = self.client.get(url).send().await.ok()?;
+        match answer.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Some(Memory::Nothing),
+            _ => return None,
+        }
+        let body = bounded_body(answer, MAX_NOTE_BYTES).await?;
+        let note = UnverifiedCheckpoint::parse(&body).ok()?;
+        let signed = note.verify_log(std::slice::from_ref(log)).ok()?;
+        (signed.origin() == origin).then(|| Memory::Head(signed.head()))
     }
 
     /// Asks one auditor again and again until it cosigns or refuses. The caller bounds the time.
@@ -201,13 +198,13 @@ impl Auditors {
         signed: &SignedCheckpoint,
         tiles: &T,
         mut old: TreeSize,
-    ) -> (&'a Auditor, Result<Cosignature, Silence>) {
+    ) -> (&'a Auditor, Result<Cosignature, String>) {
         let size = signed.head().size;
         let mut corrections = 0;
         loop {
             let answer = match self.ask(auditor, signed, tiles, old.min(size)).await {
                 Ok(answer) => answer,
-                Err(error) => return (auditor, Err(Silence::Refused(error.to_string()))),
+                Err(error) => return (auditor, Err(error.to_string())),
             };
             self.count(
                 auditor,
@@ -221,20 +218,18 @@ impl Auditors {
             match answer {
                 Answer::Cosigned(cosignature) => return (auditor, Ok(cosignature)),
                 Answer::AtSize(at) if at > size => {
-                    return (auditor, Err(Silence::Larger(at)));
+                    let why = format!("it says that it has cosigned a larger size, {at}");
+                    return (auditor, Err(why));
                 }
                 Answer::AtSize(_) if corrections == MAX_CORRECTIONS => {
-                    return (
-                        auditor,
-                        Err(Silence::Refused("it does not settle on a size".into())),
-                    );
+                    return (auditor, Err("it does not settle on a size".into()));
                 }
                 Answer::AtSize(at) => {
                     corrections += 1;
                     old = at;
                 }
                 Answer::Later(pause) => tokio::time::sleep(pause).await,
-                Answer::Refused(why) => return (auditor, Err(Silence::Refused(why))),
+                Answer::Refused(why) => return (auditor, Err(why)),
             }
         }
     }

@@ -68,6 +68,7 @@ mod restored;
 mod sequencer;
 mod server;
 mod shared;
+mod steady;
 mod view;
 mod warm;
 

@@ -7,7 +7,8 @@
 //! 3. the partial ones that this size needs;
 //! 4. every write above is durable before
 //! 5. the progress says so;
-//! 6. the note is signed and *stored before a byte of it leaves the process*;
+//! 6. the note is signed, once a quorum of the auditors has shown that it knows of no other
+//!    story, and *stored before a byte of it leaves the process*;
 //! 7. the auditors are asked, and their cosignatures stored;
 //! 8. the public checkpoint is replaced, only ever by a larger one;
 //! 9. the progress says so, and readers and waiting publishers are served.
@@ -15,7 +16,7 @@
 //! A note that was signed is published before any other is signed, at whatever step a kill came
 //! between. Sequencing never waits for any of this.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
@@ -25,7 +26,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::clock::now_ms;
-use crate::cosigners::{Auditors, Round};
+use crate::cosigners::Auditors;
 use crate::materialise::Materialiser;
 use crate::objects::ObjectError;
 use crate::recovery::{Recovered, WriteError, refuse, show_published};
@@ -40,6 +41,8 @@ pub(crate) struct Publisher {
     shared: Arc<Shared>,
     writer: Arc<Mutex<Writer>>,
     auditors: Option<Auditors>,
+    /// The auditors that have shown in this term what they remember.
+    heard: BTreeSet<String>,
     materialiser: Option<Materialiser>,
     /// A note that was signed and not published.
     unpublished: Option<CheckpointRow>,
@@ -53,12 +56,14 @@ impl Publisher {
         shared: Arc<Shared>,
         writer: Arc<Mutex<Writer>>,
         auditors: Option<Auditors>,
+        heard: BTreeSet<String>,
         recovered: &Recovered,
     ) -> Self {
         Self {
             shared,
             writer,
             auditors,
+            heard,
             materialiser: None,
             unpublished: recovered.unpublished.clone(),
             published: recovered.published,
@@ -106,6 +111,7 @@ impl Publisher {
             (Some(row), _) => row,
             (None, Some(head)) if may_be_signed(head.size) => {
                 self.materialise(&head).await?;
+                self.hear().await?;
                 self.sign(&head).await?
             }
             (None, _) => return Ok(()),
@@ -142,6 +148,27 @@ impl Publisher {
         materialiser.up_to(head).await?;
         self.materialiser = Some(materialiser);
         Ok(self.writer.lock().await.materialised(head.size).await?)
+    }
+
+    /// Waits until the auditors of a quorum have shown what they remember.
+    async fn hear(&mut self) -> Result<(), WriteError> {
+        let (Some(policy), Some(auditors)) = (&self.shared.policy, &self.auditors) else {
+            return Ok(());
+        };
+        while !policy.satisfied(|name| self.heard.contains(name)) {
+            self.heard
+                .extend(not_restored(&self.shared, auditors).await?);
+            if policy.satisfied(|name| self.heard.contains(name)) {
+                break;
+            }
+            tracing::warn!(
+                answered = self.heard.len(),
+                "nothing is signed before a quorum of the auditors shows what it remembers of \
+                 this log; asking again"
+            );
+            tokio::time::sleep(self.shared.config.publication.retry()).await;
+        }
+        Ok(())
     }
 
     /// P6.
@@ -212,10 +239,7 @@ impl Publisher {
         }
         loop {
             let known = sizes.clone();
-            let Round {
-                cosigned,
-                says_larger,
-            } = auditors
+            let cosigned = auditors
                 .round(signed, &source.objects, &mut sizes, times, &is_enough)
                 .await;
             for (key, size) in &sizes {
@@ -226,9 +250,8 @@ impl Publisher {
             if is_enough(&cosigned) {
                 return Ok(cosigned);
             }
-            if says_larger {
-                not_restored(&self.shared, auditors).await?;
-            }
+            // Whatever they say against it, they may know better.
+            not_restored(&self.shared, auditors).await?;
             tracing::warn!(
                 size = signed.head().size.get(),
                 cosigned = cosigned.len(),

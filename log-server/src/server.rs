@@ -1,5 +1,6 @@
 //! Puts a log together and takes it apart again.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -127,7 +128,13 @@ impl Server {
         } else {
             let store = Store::open(&config.database, connections).await?;
             let lock = WriterLock::take(&config.database)?;
-            objects.probe().await?;
+            match objects.probe().await {
+                // A full or an absent store keeps nobody from reading; the first term tries again.
+                Err(error) if error.is_transient() => {
+                    tracing::error!(%error, "the public objects cannot be written");
+                }
+                probed => probed?,
+            }
             (store, Some(lock))
         };
         let listener = listen(config.listen).await?;
@@ -158,12 +165,17 @@ impl Server {
             lock,
             stop_writing.subscribe(),
         ));
-        let bounds = http::Bounds {
-            connections: shared.config.limits.connections,
-            head: Duration::from_millis(shared.config.limits.head_ms),
-        };
+        let bounds = shared.config.limits.bounds();
         let serve = |listener, router| {
-            tokio::spawn(http::serve(listener, router, bounds, stop_http.subscribe()))
+            let proxies = shared.config.limits.trusted_proxies.clone();
+            let is_proxy = move |peer: SocketAddr| {
+                let address = peer.ip().to_canonical();
+                proxies.iter().any(|network| network.contains(address))
+            };
+            let stop = stop_http.subscribe();
+            tokio::spawn(plainsight_door::serve(
+                listener, router, bounds, is_proxy, stop,
+            ))
         };
         let http = serve(listener, http::router(Arc::clone(&shared)));
         let admin = admin.map(|listener| serve(listener, http::admin_router(Arc::clone(&shared))));
@@ -382,6 +394,7 @@ async fn term(
 ) -> Result<(), WriteError> {
     let term = writer.term();
     shared.metrics.term(term);
+    shared.source.objects.probe().await?;
     let recovered = recover(shared, &mut writer).await?;
     tracing::info!(
         term,
@@ -393,14 +406,16 @@ async fn term(
         Some(policy) => Some(Auditors::new(policy, timeout)?.measured(Arc::clone(&shared.metrics))),
         None => None,
     };
-    if let Some(auditors) = &auditors {
-        not_restored(shared, auditors).await?;
-    }
+    let heard = match &auditors {
+        Some(auditors) => not_restored(shared, auditors).await?,
+        None => BTreeSet::new(),
+    };
     let writer = Arc::new(Mutex::new(writer));
     let publisher = Publisher::new(
         Arc::clone(shared),
         Arc::clone(&writer),
         auditors,
+        heard,
         &recovered,
     );
     let removed = shared.source.objects.remove_leftovers().await?;
