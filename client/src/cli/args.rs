@@ -430,3 +430,6 @@ pub(crate) enum LogVerb {
         auditor: String,
     },
 }
+
+#[cfg(test)]
+mod tests;
