@@ -1,5 +1,6 @@
 //! A running auditor: the desks and the HTTP server, started and shut down together.
 
+mod keeper;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -122,7 +123,7 @@ impl Node {
         let local_addr = listener.local_addr().map_err(io("the socket"))?;
         let (stop, stopped) = watch::channel(false);
         let mut desks = BTreeMap::new();
-        let mut tasks = Tasks::new(stopped.clone());
+        let mut tasks = Tasks::new(stopped.clone(), store.clone());
         for log in &config.logs {
             let opened = desk::open(shared.clone(), log.clone(), stopped.clone()).await;
             let (handle, task) = opened?;
@@ -135,9 +136,9 @@ impl Node {
             organisation: config.identity.organisation.clone(),
             url: operations.url.clone(),
         };
-        tasks.tell(&store, &sender, channels);
+        tasks.tell(&sender, channels);
         let followed: Vec<_> = desks.values().cloned().collect();
-        let pulse = tasks.look(&config, &store, followed.clone(), disk, hold);
+        let pulse = tasks.look(&config, followed.clone(), disk, hold);
         if operations.watch.bucket_feed {
             store.index_buckets().await?;
         }
@@ -147,7 +148,9 @@ impl Node {
             limits: Arc::new(Limits::new(operations.watch.per_address)),
             config: operations.watch.clone(),
         };
+        tasks.watch(&watches, followed.clone());
         let site = Site {
+            rebuilds: tasks.rebuild(&config, &shared, followed),
             watches,
             desks: Arc::new(desks),
             store: store.clone(),
@@ -162,7 +165,6 @@ impl Node {
             sender,
             pulse,
         };
-        tasks.add(site.watches.clone().work(followed, stopped));
         let mut admin_addr = None;
         if let Some(address) = operations.admin_listen {
             let listener = TcpListener::bind(address)
@@ -216,7 +218,12 @@ async fn open_plain(
         clock: shared.clock.clone(),
         poll: shared.poll,
     };
-    let (plain, looks) = Plain::open(bench, &witness.logs, &tasks.stopped).await?;
-    tasks.list.extend(looks);
+    let plain = Plain::open(bench, &witness.logs).await?;
+    for origin in plain.read_logs() {
+        let (kept, stopped) = (plain.clone(), tasks.stopped.clone());
+        tasks.keep(format!("the look at {origin}"), move || {
+            kept.clone().look_again(origin.clone(), stopped.clone())
+        });
+    }
     Ok(Some(plain))
 }

@@ -111,6 +111,29 @@ const KINDS: &[(&str, Words)] = &[
         },
     ),
     (
+        "watch-hit",
+        Words {
+            proven: "The log inserted this index at this position, and somebody who watches it here had \
+                     not announced that to this auditor.",
+            not_proven: "That a key of somebody else is behind it: an owner may have forgotten to announce, \
+                         and whoever once looked a person up can watch the same index. Whose it is, this \
+                         auditor does not know.",
+            next: "The owner is told when it asks; if you know who watches here, tell them over a way that \
+                   is not the provider's: `plainsight keys monitor` opens what was logged.",
+        },
+    ),
+    (
+        "rebuild-mismatch",
+        Words {
+            proven: "A rebuilder that this auditor's operator has listed signed that the source gave it \
+                     another file; `/v1/rebuilds/` and the file's digest has the signed result.",
+            not_proven: "That the file is harmful, or that the rebuilder built it as the publisher did: \
+                         a compiler that puts the time into a file is enough.",
+            next: "Compare with the other rebuilders, then the two files with each other. Readers whose \
+                   policy asks for rebuilds do not install it.",
+        },
+    ),
+    (
         "withheld",
         Words {
             proven: "Nothing that a stranger could check.",

@@ -12,6 +12,7 @@ mod breaks;
 mod deliveries;
 mod entries;
 mod heads;
+mod rebuilds;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ pub use alerts::{FLOOD, KeptAlert, MAX_OPEN_OF_CODE, QUIET_S};
 pub use breaks::KeptBreak;
 pub use deliveries::{Event, Waiting};
 pub use entries::Chunk;
+pub use rebuilds::{KeptResult, PlacedResult, WaitingMismatch};
 pub use watches::{Announced, KeptWatch, NewWatch};
 pub use witnessed::Witnessed;
 
@@ -132,6 +134,7 @@ impl Store {
             include_str!("schema.sql"),
             include_str!("alerts.sql"),
             include_str!("watches.sql"),
+            include_str!("rebuilds.sql"),
         ] {
             sqlx::raw_sql(schema).execute(&pool).await?;
         }

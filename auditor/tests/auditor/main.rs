@@ -13,8 +13,10 @@ mod alerts;
 mod honest;
 mod killed;
 mod liar;
+mod panics;
 mod peers;
 mod plain;
+mod rebuilds;
 mod support;
 #[path = "../../../specs/tests/tiny_log/mod.rs"]
 mod tiny_log;

@@ -256,6 +256,10 @@ pub(crate) enum KeysVerb {
     Watch {
         /// Your own label
         label: String,
+        /// Register nothing: read their lists of everything that was inserted, by buckets that many
+        /// people share, and compare
+        #[arg(long)]
+        feed: bool,
     },
     /// Every version of your own that this home keeps
     #[command(after_help = "Example: plainsight keys history me@example.org")]

@@ -98,11 +98,15 @@ pub(crate) async fn run(
                 about: vec![(own.label().clone(), own.version())],
             }))
         }
-        KeysVerb::Watch { label: typed } => {
+        KeysVerb::Watch { label: typed, feed } => {
             let label = label(&typed)?;
             let session = Session::open(places)?;
             let own = own(&session, &label)?;
-            watch::run(&session, &own, output).await
+            if feed {
+                watch::feed(&session, &own, output).await
+            } else {
+                watch::run(&session, &own, output).await
+            }
         }
         KeysVerb::History { label: typed } => show(places, &typed, true, output),
         KeysVerb::Show { label: typed } => show(places, &typed, false, output),

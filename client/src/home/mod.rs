@@ -4,6 +4,7 @@
 
 pub mod address_book;
 pub mod config;
+pub mod feeds;
 pub mod file;
 pub mod heads;
 pub mod memory;
