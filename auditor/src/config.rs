@@ -22,6 +22,7 @@ use plainsight_specs::checkpoint::Origin;
 use plainsight_specs::note::{Algorithm, VerifierKey};
 use serde::{Deserialize, Serialize};
 
+use crate::dashboard::{DashboardConfig, Serve};
 use crate::http::LimitConfig;
 use crate::peers::{MAX_PEERS, Peer, PeerConfig};
 use crate::plain::{PlainConfig, PlainLog};
@@ -109,6 +110,8 @@ struct File {
     rebuilder: Vec<RebuilderConfig>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     witness: Option<PlainConfig>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    dashboard: DashboardConfig,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -146,6 +149,8 @@ pub struct Config {
     pub limits: LimitConfig,
     /// The plain witness, if there is one.
     pub witness: Option<WitnessConfig>,
+    /// The pages for people.
+    pub dashboard: DashboardConfig,
 }
 
 /// A plain witness that can run.
@@ -275,6 +280,12 @@ impl Config {
             }
             logs.push(log);
         }
+        if file.dashboard.serve == Serve::Admin && file.admin_listen.is_none() {
+            return Err(ConfigError::Member {
+                member: "dashboard.serve".into(),
+                reason: "\"admin\" needs admin_listen".into(),
+            });
+        }
         let peers = peers(&file)?;
         let mut taken: Vec<&str> = logs.iter().map(|log| log.origin.as_str()).collect();
         taken.push(&file.name);
@@ -319,6 +330,7 @@ impl Config {
             rebuilders: rebuilder::checked(&file.rebuilder)?,
             limits: file.limits,
             witness,
+            dashboard: file.dashboard,
         })
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plainsight_client::http::{Http, HttpError, Patience};
+use plainsight_door::Bounds;
 use plainsight_specs::note::VerifierKey;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 use crate::alert::Sender;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::dashboard::Dashboard;
 use crate::desk::{self, Shared};
 use crate::evidence::Shelf;
 use crate::follow::Fatal;
@@ -107,7 +109,7 @@ impl Node {
             shelf: shelf.clone(),
             signer,
             http: Http::new(Patience::default())?,
-            clock,
+            clock: clock.clone(),
             progress,
             peers: Arc::new(config.peers.clone()),
             peer_http: Http::new(Patience {
@@ -149,11 +151,16 @@ impl Node {
             config: operations.watch.clone(),
         };
         tasks.watch(&watches, followed.clone());
+        let hub = tasks.herald(&clock, &store, &followed, &pulse);
+        let dashboard = Dashboard::new(&config, hub)?;
         let site = Site {
             rebuilds: tasks.rebuild(&config, &shared, followed),
+            dashboard,
+            serve: config.dashboard.serve,
             watches,
             desks: Arc::new(desks),
-            store: store.clone(),
+            // However much is asked over HTTP, auditing has its own.
+            store: store.apart().await?,
             shelf,
             limits: http::Limits::new(config.limits),
             plain,
@@ -165,15 +172,12 @@ impl Node {
             sender,
             pulse,
         };
+        let bounds = config.limits.bounds();
         let mut admin_addr = None;
         if let Some(address) = operations.admin_listen {
-            let listener = TcpListener::bind(address)
-                .await
-                .map_err(io("the address for the operator"))?;
-            admin_addr = Some(listener.local_addr().map_err(io("the socket"))?);
-            tasks.serve(listener, admin(site.clone()));
+            admin_addr = Some(listen_to_operator(&mut tasks, address, site.clone(), bounds).await?);
         }
-        tasks.serve(listener, router(site));
+        tasks.serve(listener, router(site), bounds);
         Ok(Self {
             local_addr,
             admin_addr,
@@ -199,6 +203,21 @@ impl Node {
         }
         self.store.close().await;
     }
+}
+
+/// Answers the operator, and gives where.
+async fn listen_to_operator(
+    tasks: &mut Tasks,
+    address: SocketAddr,
+    site: Site,
+    bounds: Bounds,
+) -> Result<SocketAddr, StartError> {
+    let io = |what| move |source| StartError::Io { what, source };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(io("the address for the operator"))?;
+    let local = listener.local_addr().map_err(io("the socket"))?;
+    tasks.serve(listener, admin(site), bounds);
+    Ok(local)
 }
 
 /// The plain witness, if the configuration has one.

@@ -46,6 +46,7 @@ pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError>
         peer: Vec::new(),
         rebuilder: Vec::new(),
         witness: None,
+        dashboard: crate::dashboard::DashboardConfig::default(),
     })
     .map_err(|error| ConfigError::Toml {
         path: dir.join(CONFIG_FILE),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use plainsight_door::Bounds;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -12,7 +13,9 @@ use tokio::task::JoinHandle;
 use crate::alert::Sender;
 use crate::alert::channel::Channel;
 use crate::alert::courier::{self, Courier};
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::dashboard::{Herald, Hub};
 use crate::desk::{Handle, Shared};
 use crate::heartbeat;
 use crate::pulse::{Disk, Pulse, Watcher};
@@ -143,18 +146,28 @@ impl Tasks {
         rebuilds
     }
 
+    /// What tells the open pages of news.
+    pub(super) fn herald(
+        &mut self,
+        clock: &Clock,
+        store: &Store,
+        desks: &[Handle],
+        pulse: &watch::Receiver<Pulse>,
+    ) -> Hub {
+        // Another life of this auditor remembers other events.
+        let hub = Hub::new(&format!("{:x}", clock.now_ms()), self.stopped.clone());
+        let herald = Herald::new(hub.clone(), store.clone(), desks.to_vec(), pulse.clone());
+        self.add(herald.work(self.stopped.clone()));
+        hub
+    }
+
     /// Answers at a socket.
-    pub(super) fn serve(&mut self, listener: TcpListener, router: Router) {
-        let mut stop = self.stopped.clone();
-        self.add(async move {
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            let served = axum::serve(listener, service).with_graceful_shutdown(async move {
-                // An error means that the node is gone.
-                let _ = stop.wait_for(|stop| *stop).await;
-            });
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the HTTP server ended");
-            }
-        });
+    pub(super) fn serve(&mut self, listener: TcpListener, router: Router, bounds: Bounds) {
+        // A proxy is in the bounds already.
+        let is_proxy = |_: SocketAddr| false;
+        let stop = self.stopped.clone();
+        self.add(plainsight_door::serve(
+            listener, router, bounds, is_proxy, stop,
+        ));
     }
 }

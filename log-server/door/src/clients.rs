@@ -1,34 +1,35 @@
-//! How many connections each client has.
+//! How much of something each client has at once: connections, or requests.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The clients that are inside. As many as there are connections at the most.
+/// The clients that are inside, and how often: as many as have not left yet, and no more are
+/// remembered.
 #[derive(Debug)]
-pub(crate) struct Clients {
+pub struct Clients {
     most: usize,
     inside: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A connection that is counted until it is dropped.
+/// One that came in, counted until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Entered {
+pub struct Entered {
     client: IpAddr,
     clients: Arc<Clients>,
 }
 
 impl Clients {
-    /// At most `most` connections of each; 0 is no bound.
-    pub(crate) fn new(most: usize) -> Self {
+    /// At most `most` at once of each; 0 is no bound.
+    pub fn new(most: usize) -> Self {
         Self {
             most,
             inside: Mutex::default(),
         }
     }
 
-    /// Counts one more connection, or `None` if the client has as many as it may.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entered> {
+    /// Counts one more, or `None` if the client has as many as it may.
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Entered> {
         let client = client(address);
         let mut inside = self.lock();
         let count = inside.entry(client).or_insert(0);

@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
-use clients::Clients;
+pub use clients::{Clients, Entered};
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
