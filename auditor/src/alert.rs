@@ -18,7 +18,7 @@ mod words;
 pub use message::{Message, Sender, alert_json};
 pub use notices::{Notices, STALLED_AFTER};
 pub use webhook::{WebhookKey, WebhookKeyError};
-pub use words::{Words, words};
+pub use words::{Words, about_logs, words};
 
 use crate::audit::Break;
 
