@@ -14,7 +14,6 @@ use plainsight_specs::rules::{Judged, Replay};
 use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::clock::now_ms;
 use crate::pool::{Outcome, Pending, PendingRow};
 use crate::recovery::{WriteError, refuse};
 use crate::shared::Shared;
@@ -102,7 +101,7 @@ impl Sequencer {
             .head
             .last_ms
             .saturating_add(heartbeat_ms)
-            .saturating_sub(now_ms());
+            .saturating_sub(self.shared.clock.now_ms());
         Some(now + Duration::from_millis(left))
     }
 
@@ -124,7 +123,11 @@ impl Sequencer {
         self.last_epoch.is_none_or(|last| last.elapsed() >= tick)
     }
 
-    async fn commit(&mut self, pending: Vec<Pending>, with_epoch: bool) -> Result<(), WriteError> {
+    pub(crate) async fn commit(
+        &mut self,
+        pending: Vec<Pending>,
+        with_epoch: bool,
+    ) -> Result<(), WriteError> {
         let mut building = self.build(pending);
         if with_epoch {
             self.append_epoch(&mut building)?;
@@ -191,7 +194,7 @@ impl Sequencer {
                 Outcome::Sequenced(judged.position)
             };
             if let Some(keyed) = keyed {
-                let answer = keyed.decided(outcome, now_ms());
+                let answer = keyed.decided(outcome, self.shared.clock.now_ms());
                 building.batch.answers.extend(answer);
             }
             building.acks.push((reply, outcome));
@@ -200,7 +203,7 @@ impl Sequencer {
     }
 
     fn append_epoch(&mut self, building: &mut Building) -> Result<(), WriteError> {
-        let epoch = self.replay.next_epoch(now_ms());
+        let epoch = self.replay.next_epoch(self.shared.clock.now_ms());
         let entry = epoch.to_bytes();
         let judged = self.replay.judge(&entry);
         if let Some(rule) = judged.verdict() {

@@ -296,7 +296,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     listener.map_err(|source| StartError::Listen { address, source })
 }
 
-fn load_policy(config: &Config) -> Result<Option<Policy>, StartError> {
+pub(crate) fn load_policy(config: &Config) -> Result<Option<Policy>, StartError> {
     let Some(path) = &config.policy else {
         return Ok(None);
     };

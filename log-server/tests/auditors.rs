@@ -158,10 +158,8 @@ async fn an_auditor_that_lost_its_state_is_brought_up_again() {
     assert_eq!(auditors[0].contradictions(), Vec::<String>::new());
 }
 
-/// Database and objects of yesterday: only the auditors know better.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_whole_log_that_was_put_back_signs_nothing() {
-    let (made, auditors, _) = with_auditors(&["a"], 1).await;
+/// Puts a log's database and objects back to what they were before its last publication.
+async fn put_back(made: &Made) {
     let server = made.start().await;
     until_published(&server, 2).await;
     server.shutdown().await;
@@ -180,12 +178,54 @@ async fn a_whole_log_that_was_put_back_signs_nothing() {
     let item = key_item(&key_set("x@example.org", 0, None, 1), 1);
     client.publish_one(&made.tokens.keys, item).await.unwrap();
     server.shutdown().await;
-    let seen = auditors[0].seen();
     copied("yesterday", "log");
+}
+
+/// Database and objects of yesterday: only the auditors know better.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_log_that_was_put_back_signs_nothing() {
+    let (made, auditors, _) = with_auditors(&["a"], 1).await;
+    put_back(&made).await;
+    let seen = auditors[0].seen();
     let server = made.start().await;
     let why = server.read_only().unwrap();
     assert!(why.contains("a shows a checkpoint of size"), "{why}");
     server.shutdown().await;
     assert_eq!(auditors[0].seen(), seen);
     made.check().await;
+}
+
+/// The same while the auditors cannot be asked: entries are taken, and nothing is signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_put_back_waits_with_its_signature_for_its_auditors() {
+    let (made, auditors, _) = with_auditors(&["a"], 1).await;
+    put_back(&made).await;
+    let (seen, requests) = (auditors[0].seen(), auditors[0].requests());
+    auditors[0].mute(true);
+    let asked = auditors[0].asked();
+    let server = made.start().await;
+    assert_eq!(server.read_only(), None);
+    let client = Client::new(&server.url());
+    let item = key_item(&key_set("y@example.org", 0, None, 1), 1);
+    let wait = plainsight_specs::publish::Wait::Sequenced;
+    client
+        .publish(&made.tokens.keys, vec![item], wait)
+        .await
+        .remove(0)
+        .unwrap();
+    // Once at the start of the term, and then for the signature, again and again.
+    while auditors[0].asked() < asked + 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(
+        auditors[0].requests(),
+        requests,
+        "nothing was signed to ask for"
+    );
+    auditors[0].mute(false);
+    while server.read_only().is_none() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    server.shutdown().await;
+    assert_eq!(auditors[0].seen(), seen);
 }

@@ -54,6 +54,9 @@ struct Inner {
     requests: usize,
     /// The note that it cosigned last.
     note: Option<Vec<u8>>,
+    /// Whether it does not show that note, and how often it was asked for it.
+    is_mute: bool,
+    asked: usize,
 }
 
 /// A running auditor.
@@ -87,6 +90,8 @@ impl FakeAuditor {
             contradictions: Vec::new(),
             requests: 0,
             note: None,
+            is_mute: false,
+            asked: 0,
         }));
         let router = axum::Router::new()
             .route("/add-checkpoint", axum::routing::post(add_checkpoint))
@@ -119,6 +124,16 @@ impl FakeAuditor {
 
     pub fn forget(&self) {
         self.inner.lock().unwrap().cosigned = None;
+    }
+
+    /// Shows what it cosigned last no more, or again.
+    pub fn mute(&self, is_mute: bool) {
+        self.inner.lock().unwrap().is_mute = is_mute;
+    }
+
+    /// How often it was asked what it cosigned last.
+    pub fn asked(&self) -> usize {
+        self.inner.lock().unwrap().asked
     }
 
     pub fn requests(&self) -> usize {
@@ -223,7 +238,10 @@ fn answer(inner: &Mutex<Inner>, body: &[u8], trick: Option<Trick>) -> Response {
 }
 
 async fn checkpoint(State(inner): State<Arc<Mutex<Inner>>>) -> Response {
-    match inner.lock().unwrap().note.clone() {
+    let mut inner = inner.lock().unwrap();
+    inner.asked += 1;
+    match inner.note.clone() {
+        _ if inner.is_mute => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some(note) => note.into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
