@@ -17,12 +17,12 @@ use plainsight_specs::witness::{
     AddCheckpoint, MAX_ANSWER_BYTES, SIZE_MEDIA_TYPE, parse_cosignature_lines, parse_size,
 };
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use tokio::time::Instant;
 
 use crate::config::Publication;
 use crate::metrics::{AuditorAnswer, Metrics};
 use crate::source::{self, SourceError, Tiles};
+use crate::wire::{HttpWire, Wire};
 
 /// The pause before an auditor that is behind, or fails, is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -55,47 +55,36 @@ pub enum Answer {
     Refused(String),
 }
 
-/// What an auditor remembers of this log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Memory {
-    /// It shows a head with the log's own signature.
-    Head(TreeHead),
-    /// It shows none.
-    Nothing,
-}
-
 /// The auditors to ask.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Auditors {
-    client: reqwest::Client,
+    wire: Arc<dyn Wire>,
     list: Vec<Auditor>,
     metrics: Option<Arc<Metrics>>,
 }
 
 impl Auditors {
-    /// The witnesses of a policy that have a URL.
+    /// The witnesses of a policy that have a URL, asked over HTTP.
     pub fn new(policy: &Policy, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let auditors = policy
-            .witnesses()
-            .iter()
-            .filter_map(|witness| {
-                Some(Auditor {
-                    name: witness.name.clone(),
-                    key: witness.key.clone(),
-                    url: witness.url.as_deref()?.trim_end_matches('/').to_owned(),
-                })
+        let wire = Arc::new(HttpWire::new(timeout)?);
+        Ok(Self::over(Some(policy), wire))
+    }
+
+    /// The same over any wire; none without a policy.
+    pub fn over(policy: Option<&Policy>, wire: Arc<dyn Wire>) -> Self {
+        let witnesses = policy.map(Policy::witnesses).unwrap_or_default();
+        let list = witnesses.iter().filter_map(|witness| {
+            Some(Auditor {
+                name: witness.name.clone(),
+                key: witness.key.clone(),
+                url: witness.url.as_deref()?.trim_end_matches('/').to_owned(),
             })
-            .collect();
-        let client = reqwest::Client::builder()
-            .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        Ok(Self {
-            client,
-            list: auditors,
+        });
+        Self {
+            wire,
+            list: list.collect(),
             metrics: None,
-        })
+        }
     }
 
     /// The same, and what they answer is counted.
@@ -117,8 +106,8 @@ impl Auditors {
     }
 
     /// Asks all until `is_enough` of the names that cosigned, or until the round is over.
-    /// `sizes` is what each last cosigned, by its key, and is brought up to date. The cosignatures,
-    /// by the names of their auditors in the policy.
+    /// `sizes` is what each last cosigned, by its key, and is brought up to date. The
+    /// cosignatures, by the names of their auditors in the policy.
     pub async fn round<T: Tiles>(
         &self,
         signed: &SignedCheckpoint,
@@ -156,39 +145,31 @@ impl Auditors {
         cosigned
     }
 
-    /// What each auditor remembers of this log, by its monitoring address. Whoever does not answer in
-    /// time, or shows what the log's own key has not signed, is left out.
-    pub async fn memories(
+    /// What each auditor shows of this log, by its monitoring address: a head that the log's own key
+    /// signed, or none. Whoever does not answer in time, or shows anything else, is left out.
+    pub async fn shown(
         &self,
         origin: &Origin,
         log: &VerifierKey,
         within: Duration,
-    ) -> Vec<(String, Memory)> {
+    ) -> Vec<(String, Option<TreeHead>)> {
         let asked = self.list.iter().map(async |auditor| {
-            let memory = tokio::time::timeout(within, self.memory(auditor, origin, log)).await;
-            Some((auditor.name.clone(), memory.ok()??))
+            let url = format!("{}/{}/checkpoint", auditor.url, origin.origin_hash());
+            let asked = self.wire.carry(url, None, MAX_NOTE_BYTES);
+            let answer = tokio::time::timeout(within, asked).await.ok()?.ok()?;
+            let head = match answer.status {
+                404 => None,
+                200 => {
+                    let note = UnverifiedCheckpoint::parse(&answer.body?).ok()?;
+                    let signed = note.verify_log(std::slice::from_ref(log)).ok()?;
+                    Some((signed.origin() == origin).then(|| signed.head())?)
+                }
+                _ => return None,
+            };
+            Some((auditor.name.clone(), head))
         });
-        let told = futures::future::join_all(asked).await;
-        told.into_iter().flatten().collect()
-    }
-
-    async fn memory(
-        &self,
-        auditor: &Auditor,
-        origin: &Origin,
-        log: &VerifierKey,
-    ) -> Option<Memory> {
-        let url = format!("{}/{}/checkpoint", auditor.url, origin.origin_hash());
-        let answer = self.client.get(url).send().await.ok()?;
-        match answer.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Some(Memory::Nothing),
-            _ => return None,
-        }
-        let body = bounded_body(answer, MAX_NOTE_BYTES).await?;
-        let note = UnverifiedCheckpoint::parse(&body).ok()?;
-        let signed = note.verify_log(std::slice::from_ref(log)).ok()?;
-        (signed.origin() == origin).then(|| Memory::Head(signed.head()))
+        let shown = futures::future::join_all(asked).await;
+        shown.into_iter().flatten().collect()
     }
 
     /// Asks one auditor again and again until it cosigns or refuses. The caller bounds the time.
@@ -251,29 +232,26 @@ impl Auditors {
             proof,
             checkpoint,
         };
-        let request = self
-            .client
-            .post(format!("{}/add-checkpoint", auditor.url))
-            .body(body.to_bytes());
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => {
-                let why = error.without_url().to_string();
+        let url = format!("{}/add-checkpoint", auditor.url);
+        let asked = self
+            .wire
+            .carry(url, Some(body.to_bytes()), MAX_ANSWER_BYTES);
+        let answer = match asked.await {
+            Ok(answer) => answer,
+            Err(why) => {
                 tracing::debug!(auditor = auditor.name, why, "unreachable");
                 return Ok(Answer::Later(PAUSE));
             }
         };
-        let status = response.status();
-        let header = |name| {
-            let value = response.headers().get(name)?;
-            value.to_str().ok().map(str::to_owned)
+        let Ok(status) = StatusCode::from_u16(answer.status) else {
+            return Ok(Answer::Refused("its answer has no status".into()));
         };
-        let (media_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
-        let Some(body) = bounded_body(response, MAX_ANSWER_BYTES).await else {
+        let Some(body) = answer.body else {
             return Ok(Answer::Refused(
                 "its answer is cut short or too long".into(),
             ));
         };
+        let (media_type, retry_after) = (answer.media_type, answer.retry_after);
         Ok(match status {
             StatusCode::OK => cosignature(auditor, signed, &body),
             StatusCode::CONFLICT if media_type.as_deref() == Some(SIZE_MEDIA_TYPE) => {
@@ -304,18 +282,6 @@ fn cosignature(auditor: &Auditor, signed: &SignedCheckpoint, body: &[u8]) -> Ans
             Err(error) => Answer::Refused(error.to_string()),
         },
     }
-}
-
-/// The whole body, unless it is longer than any answer.
-async fn bounded_body(mut response: reqwest::Response, most: usize) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > most {
-            return None;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Some(body)
 }
 
 /// The first line of what an auditor says, for the operator: printable and short.

@@ -12,7 +12,6 @@ use axum::http::HeaderMap;
 use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::publish::{Logged, PublishAnswer, PublishError};
 
-use crate::clock::now_ms;
 use crate::http::ApiError;
 use crate::pool::Outcome;
 use crate::shared::Shared;
@@ -104,7 +103,9 @@ impl RequestKey {
             return Ok(kept);
         }
         let store = &shared.source.store;
-        store.keep_answer(&self.with(&answer, now_ms())).await?;
+        store
+            .keep_answer(&self.with(&answer, shared.clock.now_ms()))
+            .await?;
         Ok(self.kept(shared).await?.unwrap_or(answer))
     }
 

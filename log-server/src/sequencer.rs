@@ -15,7 +15,6 @@ use plainsight_specs::rules::{Judged, Replay};
 use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::clock::now_ms;
 use crate::pool::{Outcome, Pending, PendingRow};
 use crate::recovery::{WriteError, refuse};
 use crate::shared::Shared;
@@ -33,7 +32,7 @@ pub(crate) struct Sequencer {
     head: Head,
     /// When the last epoch was appended in this term.
     last_epoch: Option<Instant>,
-    clock: Steady,
+    steady: Steady,
     /// Until when no epoch is tried, since the clock has leapt.
     held: Option<Instant>,
 }
@@ -53,13 +52,15 @@ impl Sequencer {
     ) -> Self {
         // Half of what auditors bear, so that the other half is left for theirs.
         let skew_ms = replay.genesis().map_or(0, Genesis::max_clock_skew_ms);
+        let clock = &shared.clock;
+        let steady = Steady::new(skew_ms / 2, clock.now_ms(), clock.counted());
         Self {
             shared,
             writer,
             replay,
             head,
             last_epoch: None,
-            clock: Steady::new(skew_ms / 2, now_ms(), std::time::Instant::now()),
+            steady,
             held: None,
         }
     }
@@ -117,7 +118,7 @@ impl Sequencer {
             .head
             .last_ms
             .saturating_add(heartbeat_ms)
-            .saturating_sub(now_ms());
+            .saturating_sub(self.shared.clock.now_ms());
         Some(now + Duration::from_millis(left))
     }
 
@@ -139,7 +140,11 @@ impl Sequencer {
         self.last_epoch.is_none_or(|last| last.elapsed() >= tick)
     }
 
-    async fn commit(&mut self, pending: Vec<Pending>, with_epoch: bool) -> Result<(), WriteError> {
+    pub(crate) async fn commit(
+        &mut self,
+        pending: Vec<Pending>,
+        with_epoch: bool,
+    ) -> Result<(), WriteError> {
         let mut building = self.build(pending);
         let with_epoch = with_epoch && self.append_epoch(&mut building)?;
         let Building { mut batch, acks } = building;
@@ -204,7 +209,7 @@ impl Sequencer {
                 Outcome::Sequenced(judged.position)
             };
             if let Some(keyed) = keyed {
-                let answer = keyed.decided(outcome, now_ms());
+                let answer = keyed.decided(outcome, self.shared.clock.now_ms());
                 building.batch.answers.extend(answer);
             }
             building.acks.push((reply, outcome));
@@ -214,7 +219,10 @@ impl Sequencer {
 
     /// False if the clock is not to be believed at present.
     fn append_epoch(&mut self, building: &mut Building) -> Result<bool, WriteError> {
-        let Some(now_ms) = self.clock.read(now_ms(), std::time::Instant::now()) else {
+        let Some(now_ms) = self
+            .steady
+            .read(self.shared.clock.now_ms(), self.shared.clock.counted())
+        else {
             if self.held.is_none() {
                 tracing::error!(
                     "the clock has leapt forward: no epoch is made until it is taken back, or has \

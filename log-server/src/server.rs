@@ -1,6 +1,5 @@
 //! Puts a log together and takes it apart again.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -308,7 +307,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     listener.map_err(|source| StartError::Listen { address, source })
 }
 
-fn load_policy(config: &Config) -> Result<Option<Policy>, StartError> {
+pub(crate) fn load_policy(config: &Config) -> Result<Option<Policy>, StartError> {
     let Some(path) = &config.policy else {
         return Ok(None);
     };
@@ -406,16 +405,14 @@ async fn term(
         Some(policy) => Some(Auditors::new(policy, timeout)?.measured(Arc::clone(&shared.metrics))),
         None => None,
     };
-    let heard = match &auditors {
-        Some(auditors) => not_restored(shared, auditors).await?,
-        None => BTreeSet::new(),
-    };
+    if let Some(auditors) = &auditors {
+        not_restored(shared, auditors).await?;
+    }
     let writer = Arc::new(Mutex::new(writer));
     let publisher = Publisher::new(
         Arc::clone(shared),
         Arc::clone(&writer),
         auditors,
-        heard,
         &recovered,
     );
     let removed = shared.source.objects.remove_leftovers().await?;

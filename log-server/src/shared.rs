@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use plainsight_specs::checkpoint::Origin;
+use plainsight_specs::checkpoint::{Origin, SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::hash::Hash;
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::label::{Label, Version};
@@ -15,6 +15,7 @@ use plainsight_specs::policy::Policy;
 use plainsight_specs::vrf;
 use tokio::sync::watch;
 
+use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::directory::Prover;
 use crate::forward::Forwarder;
@@ -23,6 +24,7 @@ use crate::limit::Buckets;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::proofs::Proofs;
+use crate::recovery::WriteError;
 use crate::signer::Keys;
 use crate::source::LogSource;
 use crate::store::{CheckpointRow, StoreError};
@@ -33,6 +35,8 @@ use crate::warm::Warm;
 /// One running log.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// What the log's own time is taken from.
+    pub(crate) clock: Clock,
     pub(crate) origin: Origin,
     pub(crate) vkey: VerifierKey,
     pub(crate) keys: Keys,
@@ -126,6 +130,7 @@ impl Shared {
             arriving: tokio::sync::Semaphore::new(config.limits.body_bytes),
             limits: RwLock::new(Arc::new(config.limits.clone())),
             config,
+            clock: Clock::system(),
             origin,
             keys,
             proofs: Proofs::new(),
@@ -150,6 +155,19 @@ impl Shared {
             sequenced: AtomicU64::new(0),
             status: watch::Sender::new(Status::Starting),
         }
+    }
+
+    /// The same by another clock.
+    pub(crate) fn told_by(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// A note that was signed and stored, verified again.
+    pub(crate) fn signed(&self, row: &CheckpointRow) -> Result<SignedCheckpoint, WriteError> {
+        let signed = UnverifiedCheckpoint::parse(&row.note)
+            .and_then(|note| note.verify_log(std::slice::from_ref(&self.vkey)));
+        let why = "a stored note does not verify with the log's key";
+        signed.map_err(|_| WriteError::Refused(why.into()))
     }
 
     /// Where the other replicas reach this one.

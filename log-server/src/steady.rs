@@ -4,7 +4,7 @@
 //! A leap is believed once the clock has gone on evenly from it for [`SETTLED`]. A clock that is set
 //! back is believed at once: the log's times do not go back with it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a clock that has leapt must go on evenly.
 const SETTLED: Duration = Duration::from_mins(1);
@@ -13,13 +13,14 @@ const SETTLED: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     wall_ms: u64,
-    at: Instant,
+    /// By a clock that only counts.
+    at: Duration,
 }
 
 impl Reading {
     /// What the wall clock would show at `now`, had it gone on evenly.
-    fn expected_ms(&self, now: Instant) -> u64 {
-        let passed = now.saturating_duration_since(self.at).as_millis();
+    fn expected_ms(&self, now: Duration) -> u64 {
+        let passed = now.saturating_sub(self.at).as_millis();
         let passed = u64::try_from(passed).unwrap_or(u64::MAX);
         self.wall_ms.saturating_add(passed)
     }
@@ -36,7 +37,7 @@ pub(crate) struct Steady {
 
 impl Steady {
     /// Believes the clock as it is, and later leaps of at most `tolerance_ms`.
-    pub(crate) fn new(tolerance_ms: u64, wall_ms: u64, at: Instant) -> Self {
+    pub(crate) fn new(tolerance_ms: u64, wall_ms: u64, at: Duration) -> Self {
         Self {
             tolerance_ms,
             believed: Reading { wall_ms, at },
@@ -45,7 +46,7 @@ impl Steady {
     }
 
     /// The time, unless the clock has leapt and is not believed yet.
-    pub(crate) fn read(&mut self, wall_ms: u64, at: Instant) -> Option<u64> {
+    pub(crate) fn read(&mut self, wall_ms: u64, at: Duration) -> Option<u64> {
         let reading = Reading { wall_ms, at };
         if wall_ms <= self.latest(self.believed, at) {
             (self.believed, self.leapt) = (reading, None);
@@ -56,14 +57,14 @@ impl Steady {
             wall_ms.abs_diff(expected) <= self.tolerance_ms
         });
         let leapt = *self.leapt.insert(leapt.unwrap_or(reading));
-        if at.saturating_duration_since(leapt.at) < SETTLED {
+        if at.saturating_sub(leapt.at) < SETTLED {
             return None;
         }
         (self.believed, self.leapt) = (reading, None);
         Some(wall_ms)
     }
 
-    fn latest(&self, from: Reading, at: Instant) -> u64 {
+    fn latest(&self, from: Reading, at: Duration) -> u64 {
         from.expected_ms(at).saturating_add(self.tolerance_ms)
     }
 }
@@ -77,15 +78,11 @@ mod tests {
 
     /// What is read at each second, of a clock that is off by so many milliseconds then.
     fn read(off_ms: impl IntoIterator<Item = u64>) -> Vec<Option<u64>> {
-        let begin = Instant::now();
-        let mut clock = Steady::new(30_000, 1_000_000, begin);
+        let mut clock = Steady::new(30_000, 1_000_000, Duration::ZERO);
         (1..)
             .zip(off_ms)
             .map(|(second, off)| {
-                clock.read(
-                    1_000_000 + u64::from(second) * 1_000 + off,
-                    begin + SECOND * second,
-                )
+                clock.read(1_000_000 + u64::from(second) * 1_000 + off, SECOND * second)
             })
             .collect()
     }

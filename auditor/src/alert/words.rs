@@ -22,6 +22,25 @@ pub fn words(severity: Severity, code: &str) -> Words {
         .map_or_else(|| of_severity(severity), |(_, words)| *words)
 }
 
+/// The kinds of alerts that are about this auditor and about no log.
+const OF_AUDITORS: [&str; 7] = [
+    "flood",
+    "rolled-back",
+    "restarted",
+    "disk-full",
+    "stalled",
+    "channel-failing",
+    "test",
+];
+
+/// The kinds of alerts about what a log does, without those that evidence stands behind.
+pub fn about_logs() -> impl Iterator<Item = &'static str> {
+    KINDS
+        .iter()
+        .map(|(kind, _)| *kind)
+        .filter(|kind| *kind != super::RULE_BROKEN && !OF_AUDITORS.contains(kind))
+}
+
 const OUTAGE: &str = "Nothing about anybody's honesty: an outage, a mistake and an attack on the way \
                       look alike from here.";
 
