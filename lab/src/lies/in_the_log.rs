@@ -237,7 +237,7 @@ fn of_entries() -> Vec<Lie> {
         }),
         lie("leaves-a-gap", |log| {
             with_role_key(log, release("1.2.0", b"three")?, |draft| {
-                draft.seq = Seq::new(9)
+                draft.seq = Seq::new(9);
             })
         }),
         lie("forks-a-stream", |log| {

@@ -5,6 +5,7 @@
 //! one of them; where a lie needs the quorum, both lie.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -158,11 +159,12 @@ impl Theatre {
                 _ => member.url.to_string(),
             };
             let name = member.auditor.name;
-            policy += &format!("witness {name} {} {url}\n", member.vkey);
+            writeln!(policy, "witness {name} {} {url}", member.vkey)?;
             let watch_key = member.watch_key.as_deref().unwrap_or_default();
-            sidecar += &format!(
-                "[[auditor]]\nname = \"{name}\"\nurl = \"{url}\"\nwatch_key = \"{watch_key}\"\n"
-            );
+            writeln!(
+                sidecar,
+                "[[auditor]]\nname = \"{name}\"\nurl = \"{url}\"\nwatch_key = \"{watch_key}\""
+            )?;
         }
         let mut names = vec![
             members
@@ -174,7 +176,7 @@ impl Theatre {
         ];
         for signer in self.colluders.iter() {
             let key = signer.verifier_key();
-            policy += &format!("witness {} {key}\n", key.name());
+            writeln!(policy, "witness {} {key}", key.name())?;
             names.push(key.name().to_string());
         }
         if quorum == Quorum::OfAuditors {
@@ -183,7 +185,11 @@ impl Theatre {
                 .map(|member| member.auditor.name.to_owned())
                 .collect();
         }
-        policy += &format!("group auditors 2 {}\nquorum auditors\n", names.join(" "));
+        writeln!(
+            policy,
+            "group auditors 2 {}\nquorum auditors",
+            names.join(" ")
+        )?;
         std::fs::write(&self.policy, policy)?;
         let mut path = self.policy.as_os_str().to_owned();
         path.push(".toml");
@@ -213,14 +219,14 @@ impl Theatre {
         }
         self.publish().await?;
         let owner = self.person("alice-at-home")?;
-        self.content(
+        Self::content(
             &owner
                 .run(&["keys", "new", ALICE, "--device", "phone"])
                 .await?,
         )?;
-        self.content(&owner.run(&["keys", "publish", ALICE]).await?)?;
+        Self::content(&owner.run(&["keys", "publish", ALICE]).await?)?;
         for device in ["tablet", "laptop"] {
-            self.content(
+            Self::content(
                 &owner
                     .run(&["keys", "rotate", ALICE, "--add-device", device])
                     .await?,
@@ -251,10 +257,10 @@ impl Theatre {
         }
         for party in ["contact", "installer", "finder", "reader"] {
             let ran = self.ask_in("reader-at-home", party).await?;
-            self.content(&ran)?;
+            Self::content(&ran)?;
         }
         let ran = owner.run(&["--json", "keys", "watch", ALICE]).await?;
-        self.content(&ran)?;
+        Self::content(&ran)?;
         let origin = self.log.liar().await.replay().origin().clone();
         let code = ContactCode::of(&origin, &self.alices().await?).to_string();
         // The stage is set once.
@@ -270,7 +276,7 @@ impl Theatre {
         Ok(())
     }
 
-    fn content(&self, ran: &Ran) -> Result<()> {
+    fn content(ran: &Ran) -> Result<()> {
         ensure!(ran.code == 0, "{}: {}{}", ran.code, ran.said, ran.noted);
         Ok(())
     }

@@ -53,6 +53,8 @@ pub(super) struct SimAuditor {
     pub(super) given: Given,
     /// Whether it runs on an old copy of its database.
     pub(super) is_restored: bool,
+    /// Whether something happened to it since this was last asked.
+    pub(super) is_touched: bool,
     shown: Window,
 }
 
@@ -116,6 +118,7 @@ impl SimAuditor {
             dies_after: None,
             given: Given::default(),
             is_restored: false,
+            is_touched: false,
             shown,
         })
     }
@@ -127,6 +130,7 @@ impl SimAuditor {
     /// Loses its memory, and closes its database.
     pub(super) async fn die(&mut self) {
         self.dies_after = None;
+        self.is_touched = true;
         *self
             .shown
             .lock()
@@ -403,6 +407,7 @@ impl SimAuditor {
 
     /// Lets something happen, and carries out what follows until nothing does.
     async fn happen(&mut self, event: Event) -> Carried<Vec<(RequestId, Reply)>> {
+        self.is_touched = true;
         let mut events = VecDeque::from([event]);
         let mut replies = Vec::new();
         while let Some(event) = events.pop_front() {

@@ -7,13 +7,15 @@
 //! the client's library. They share a simulated network and simulated clocks, and one thing happens
 //! at a time, so a seed means the same today and tomorrow.
 //!
-//! After each operation all that must hold is checked ([`world`]). A list that fails is cut down to
+//! After each operation all that must hold is checked (`holds`). A list that fails is cut down to
 //! the few operations that still make it fail. Out of scope: load, and HTTP.
 
 mod auditor;
+mod holds;
 mod net;
 pub mod op;
 mod person;
+mod tally;
 mod template;
 mod world;
 
@@ -25,8 +27,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use op::Op;
+pub use tally::Tally;
 use world::World;
-pub use world::{BOUND, Tally, Violation};
+pub use world::{BOUND, Violation};
 
 /// What `simulate` can be told.
 #[derive(Debug, Args)]

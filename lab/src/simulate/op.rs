@@ -109,7 +109,7 @@ impl fmt::Display for Op {
     }
 }
 
-/// Numbers from a seed, the same everywhere (SplitMix64).
+/// Numbers from a seed, the same everywhere (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
@@ -120,7 +120,7 @@ impl Dice {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -130,7 +130,7 @@ impl Dice {
 
     /// A number below `bound`, which is small.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
+        self.roll() % bound.max(1)
     }
 
     fn small(&mut self, bound: u8) -> u8 {

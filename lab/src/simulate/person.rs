@@ -32,7 +32,7 @@ pub(super) struct Person {
 
 impl Person {
     pub(super) fn new(number: u8, dice: &mut Dice) -> Result<Self> {
-        let mut dice = Dice::new(dice.next());
+        let mut dice = Dice::new(dice.roll());
         Ok(Self {
             label: label(number)?,
             identity: SecretKey::from_seed(&bytes(&mut dice)),
@@ -109,11 +109,8 @@ impl Person {
         key_set: Option<&[u8]>,
         size: TreeSize,
     ) -> Result<()> {
-        let covered = self
-            .acknowledged
-            .iter()
-            .filter(|one| one.position.get() < size.get());
-        let Some(newest) = covered.last() else {
+        let mut latest_first = self.acknowledged.iter().rev();
+        let Some(newest) = latest_first.find(|one| one.position.get() < size.get()) else {
             return Ok(());
         };
         let due = newest.key_set.version();
@@ -137,7 +134,7 @@ impl Person {
 fn bytes(dice: &mut Dice) -> [u8; 32] {
     let mut bytes = [0; 32];
     for chunk in bytes.chunks_mut(8) {
-        chunk.copy_from_slice(&dice.next().to_be_bytes());
+        chunk.copy_from_slice(&dice.roll().to_be_bytes());
     }
     bytes
 }
@@ -145,7 +142,7 @@ fn bytes(dice: &mut Dice) -> [u8; 32] {
 fn small(dice: &mut Dice) -> [u8; 16] {
     let mut opening = [0; 16];
     for chunk in opening.chunks_mut(8) {
-        chunk.copy_from_slice(&dice.next().to_be_bytes());
+        chunk.copy_from_slice(&dice.roll().to_be_bytes());
     }
     opening
 }

@@ -1,6 +1,7 @@
 //! A network's folders, made once and copied for each simulation: making keys and databases takes
 //! longer than a simulation.
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
@@ -47,14 +48,18 @@ pub(super) async fn make(dir: &Path) -> Result<()> {
             jurisdiction: "CH".into(),
         };
         let key = plainsight_auditor::init(&dir.join(&name), &identity)?.to_string();
-        policy += &format!("witness {name} {key} {}\n", url(number));
+        writeln!(policy, "witness {name} {key} {}", url(number))?;
         peers.push(PeerConfig {
             vkey: key,
             url: url(number),
         });
     }
     let names: Vec<_> = (0..AUDITORS).map(auditor).collect();
-    policy += &format!("group auditors 2 {}\nquorum auditors\n", names.join(" "));
+    writeln!(
+        policy,
+        "group auditors 2 {}\nquorum auditors",
+        names.join(" ")
+    )?;
     std::fs::write(dir.join("policy"), policy)?;
     for (number, name) in names.iter().enumerate() {
         let folder = dir.join(name);

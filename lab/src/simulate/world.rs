@@ -24,10 +24,11 @@ use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::{Algorithm, KeyName, Signer, VerifierKey};
 use plainsight_specs::time::Timestamp;
 
-use super::auditor::{SimAuditor, is_nothing};
+use super::auditor::SimAuditor;
 use super::net::{Door, Net, Party, Way};
 use super::op::{AUDITORS, Dice, Op, PEOPLE, REPLICAS};
 use super::person::Person;
+use super::tally::Tally;
 use super::template::{self, ORIGIN};
 
 /// Rounds without faults after which everything must be well again, or a lie found.
@@ -47,61 +48,9 @@ pub struct Violation {
     pub detail: String,
 }
 
-fn violated<T>(what: &'static str, detail: impl Into<String>) -> Result<T> {
+pub(super) fn violated<T>(what: &'static str, detail: impl Into<String>) -> Result<T> {
     let detail = detail.into();
     Err(Violation { what, detail }.into())
-}
-
-/// What happened, so that a simulation in which nothing does is seen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Publications that were acknowledged.
-    pub acknowledged: u64,
-    /// Heads that were published.
-    pub published: u64,
-    /// Heads that auditors cosigned.
-    pub cosigned: u64,
-    /// Look-ups that verified.
-    pub verified: u64,
-    /// Writers that found that they were replaced.
-    pub replaced: u64,
-    /// Old copies of the log that were refused.
-    pub refused: u64,
-    /// Auditors that found that they are old copies.
-    pub rolled_back: u64,
-    /// Lies that were found.
-    pub found: u64,
-}
-
-impl Tally {
-    /// Both together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            acknowledged: self.acknowledged + other.acknowledged,
-            published: self.published + other.published,
-            cosigned: self.cosigned + other.cosigned,
-            verified: self.verified + other.verified,
-            replaced: self.replaced + other.replaced,
-            refused: self.refused + other.refused,
-            rolled_back: self.rolled_back + other.rolled_back,
-            found: self.found + other.found,
-        }
-    }
-
-    /// Each of them.
-    pub fn each(&self) -> [(&'static str, u64); 8] {
-        [
-            ("publications acknowledged", self.acknowledged),
-            ("heads published", self.published),
-            ("heads cosigned", self.cosigned),
-            ("look-ups verified", self.verified),
-            ("writers replaced", self.replaced),
-            ("old copies of the log refused", self.refused),
-            ("old copies of auditors found", self.rolled_back),
-            ("lies found", self.found),
-        ]
-    }
 }
 
 /// One network.
@@ -109,24 +58,24 @@ pub(super) struct World {
     pub(super) tally: Tally,
     dir: PathBuf,
     config: Config,
-    vkey: VerifierKey,
-    net: Arc<Net>,
-    time_ms: Arc<AtomicU64>,
-    skews: Vec<Arc<AtomicI64>>,
+    pub(super) vkey: VerifierKey,
+    pub(super) net: Arc<Net>,
+    pub(super) time_ms: Arc<AtomicU64>,
+    pub(super) skews: Vec<Arc<AtomicI64>>,
     lock: Option<WriterLock>,
     replicas: Vec<Option<Replica>>,
-    auditors: Vec<Door>,
+    pub(super) auditors: Vec<Door>,
     keys: Vec<VerifierKey>,
-    people: Vec<Person>,
-    verifiers: Vec<Verifier<MemoryStore>>,
+    pub(super) people: Vec<Person>,
+    pub(super) verifiers: Vec<Verifier<MemoryStore>>,
     /// Every head that left the log under its signature, by size.
-    signed: BTreeMap<u64, Hash>,
-    published: TreeSize,
+    pub(super) signed: BTreeMap<u64, Hash>,
+    pub(super) published: TreeSize,
     /// Whether the log's files are an old copy.
-    is_old_copy: bool,
+    pub(super) is_old_copy: bool,
     /// What was published when they were copied.
     copied_at: TreeSize,
-    lied_to: Option<u8>,
+    pub(super) lied_to: Option<u8>,
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -218,7 +167,7 @@ impl World {
         })
     }
 
-    fn now(&self) -> Result<Timestamp> {
+    pub(super) fn now(&self) -> Result<Timestamp> {
         let seconds = self.time_ms.load(Ordering::Relaxed) / 1000;
         Timestamp::from_seconds(seconds).context("the clock")
     }
@@ -351,7 +300,7 @@ impl World {
         }
     }
 
-    fn door(&self, number: u8) -> Result<Door> {
+    pub(super) fn door(&self, number: u8) -> Result<Door> {
         self.auditors
             .get(usize::from(number))
             .cloned()
@@ -550,7 +499,7 @@ impl World {
         newest.is_some_and(|newest| newest > self.published.get())
     }
 
-    async fn put_back_log(&mut self) -> Result<()> {
+    pub(super) async fn put_back_log(&mut self) -> Result<()> {
         if !self.is_old_copy {
             return Ok(());
         }
@@ -593,7 +542,7 @@ impl World {
     }
 
     /// A head left the log.
-    fn left(&mut self, head: TreeHead) -> Result<()> {
+    pub(super) fn left(&mut self, head: TreeHead) -> Result<()> {
         let known = self.signed.entry(head.size.get()).or_insert(head.root);
         if *known != head.root {
             return violated(
@@ -625,182 +574,9 @@ impl World {
         Ok(())
     }
 
-    async fn published_note(&self) -> Result<Option<UnverifiedCheckpoint>> {
+    pub(super) async fn published_note(&self) -> Result<Option<UnverifiedCheckpoint>> {
         let objects = self.net.objects().context("no objects")?;
         Ok(objects.checkpoint().await?)
-    }
-
-    /// What must hold at any time.
-    async fn check(&mut self) -> Result<()> {
-        if let Some(note) = self.published_note().await? {
-            let head = note.head();
-            let signed = note.verify_log(std::slice::from_ref(&self.vkey));
-            if signed.is_err() {
-                return violated("what is published is signed", format!("size {}", head.size));
-            }
-            if !self.is_old_copy {
-                if head.size < self.published {
-                    return violated(
-                        "what is published only grows",
-                        format!("{} after {}", head.size, self.published),
-                    );
-                }
-                self.tally.published += u64::from(head.size > self.published);
-                self.published = head.size;
-                self.left(head)?;
-            }
-        }
-        for (number, door) in (0u8..).zip(self.auditors.clone()) {
-            let mut auditor = door.auditor.lock().await;
-            for (size, head) in auditor.given.heads.clone() {
-                if self
-                    .signed
-                    .get(&size)
-                    .is_some_and(|root| *root != head.root)
-                {
-                    return violated(
-                        "no auditor cosigns a second story",
-                        format!("a{number} at {size}"),
-                    );
-                }
-            }
-            if let Some(found) = auditor
-                .given
-                .accused
-                .filter(|_| self.lied_to != Some(number))
-            {
-                return violated(
-                    "an honest log is never accused",
-                    format!("a{number}: {found}"),
-                );
-            }
-            if auditor.is_rolled_back() || auditor.is_restored {
-                continue;
-            }
-            let given = auditor.given.heads.last_key_value().map(|(size, _)| *size);
-            let (kept, open) = auditor.on_disk().await?;
-            if given.is_some_and(|given| given > kept.size.get()) && !is_nothing(&kept) {
-                return violated(
-                    "what an auditor gave out is on its disk",
-                    format!("a{number}: {given:?} given, {} kept", kept.size),
-                );
-            }
-            if given.is_some() && is_nothing(&kept) {
-                return violated(
-                    "what an auditor gave out is on its disk",
-                    format!("a{number}: nothing kept"),
-                );
-            }
-            if let Some(open) = open.filter(|_| self.lied_to != Some(number)) {
-                return violated(
-                    "an honest log is never accused",
-                    format!("a{number}: {open}"),
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// The faults end: within a bound everything works again, nothing that was acknowledged is
-    /// missing, and a lie is found.
-    pub(super) async fn end(&mut self) -> Result<()> {
-        self.put_back_log().await?;
-        self.net.weather().heal();
-        for skew in &self.skews {
-            skew.store(0, Ordering::Relaxed);
-        }
-        // The longest that a clock was ahead.
-        self.time_ms.fetch_add(600_000, Ordering::Relaxed);
-        for door in &self.auditors {
-            let mut auditor = door.auditor.lock().await;
-            auditor.dies_after = None;
-        }
-        let person = 0;
-        for round in 0..BOUND {
-            self.step(Op::TakeOver(round % REPLICAS)).await?;
-            self.step(Op::Publish {
-                person,
-                replica: round % REPLICAS,
-                epoch: true,
-                lost: false,
-            })
-            .await?;
-            // What was signed before goes first; and an auditor may have to say its size.
-            for _ in 0..3 {
-                self.step(Op::Round(round % REPLICAS)).await?;
-            }
-            for auditor in 0..AUDITORS {
-                self.step(Op::Poll(auditor)).await?;
-                for peer in 0..AUDITORS {
-                    self.step(Op::Look { auditor, peer }).await?;
-                }
-            }
-        }
-        if let Some(liar) = self.lied_to {
-            let door = self.door(liar)?;
-            let mut auditor = door.auditor.lock().await;
-            let (_, open) = auditor.on_disk().await?;
-            if open.is_none() {
-                return violated(
-                    "a lie is found",
-                    format!("a{liar} has nothing after {BOUND} rounds"),
-                );
-            }
-        }
-        self.all_is_there().await
-    }
-
-    async fn all_is_there(&mut self) -> Result<()> {
-        let well = {
-            let mut well = 0;
-            for door in &self.auditors {
-                let auditor = door.auditor.lock().await;
-                well += u32::from(!auditor.is_rolled_back() && auditor.given.accused.is_none());
-            }
-            well
-        };
-        if well < 2 {
-            // No quorum is left that may sign.
-            return Ok(());
-        }
-        let size = self.published;
-        let newest = self.people.iter().filter_map(Person::newest_position).max();
-        if newest.is_some_and(|newest| newest >= size.get()) {
-            return violated(
-                "what was acknowledged is published",
-                format!("{newest:?} at size {size}"),
-            );
-        }
-        for reader in 0..PEOPLE {
-            for about in 0..PEOPLE {
-                let label = self
-                    .people
-                    .get(usize::from(about))
-                    .context("nobody")?
-                    .label()
-                    .clone();
-                let now = self.now()?;
-                let verifier = self
-                    .verifiers
-                    .get_mut(usize::from(reader))
-                    .context("nobody")?;
-                let contact = verifier.contact(&label, now).await;
-                let contact = match contact {
-                    Ok(contact) => contact,
-                    Err(error) => {
-                        return violated("readers are answered in the end", error.to_string());
-                    }
-                };
-                let found = contact.found.as_ref();
-                let about = self.people.get(usize::from(about)).context("nobody")?;
-                about.is_shown(
-                    found.map(|found| found.key_set.version()),
-                    found.map(|found| found.key_set.bytes()),
-                    contact.head.head.size,
-                )?;
-            }
-        }
-        Ok(())
     }
 
     /// Closes everything; what happened.
