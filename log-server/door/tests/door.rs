@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BOUNDS: Bounds = Bounds {
     connections: 6,
     per_client: 3,
-    head: Duration::from_secs(60),
-    stall: Duration::from_secs(60),
+    head: Duration::from_mins(1),
+    stall: Duration::from_mins(1),
 };
 
 /// A server, and what ends it.
