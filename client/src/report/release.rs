@@ -10,6 +10,8 @@ use crate::failure::Verdict;
 use crate::home::streams::StreamStanding;
 use crate::release::{FileFound, FileState, LoggedFile, Unmet};
 
+const NOT_CHECKED_OF_NONE: [&str; 1] =
+    ["whether it is in the log of another provider (each publishes in its own)"];
 const NOT_CHECKED: [&str; 2] = [
     "whether the file does what it should (the log shows that everybody is offered the same)",
     "whether it was built from the source that is published",
@@ -107,7 +109,7 @@ impl Report for FileReport {
         if self.explain {
             lines.extend(self.checks());
         }
-        lines.push(not_checked_line(&NOT_CHECKED));
+        lines.push(not_checked_line(self.not_checked()));
         lines
     }
 
@@ -160,12 +162,19 @@ impl Report for FileReport {
             "checks": if self.explain { Some(self.checks()) } else { None },
             "offline": found.offline,
             "head": head_json(&found.head),
-            "not_checked": NOT_CHECKED,
+            "not_checked": self.not_checked(),
         })
     }
 }
 
 impl FileReport {
+    fn not_checked(&self) -> &'static [&'static str] {
+        match self.found.state {
+            FileState::Absent => &NOT_CHECKED_OF_NONE,
+            _ => &NOT_CHECKED,
+        }
+    }
+
     /// The checks in their order, with what each came to.
     fn checks(&self) -> Vec<String> {
         let found = &self.found;
