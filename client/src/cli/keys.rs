@@ -178,7 +178,9 @@ pub(super) async fn look_all(
         None => session.home.own_labels(&session.origin)?,
     };
     if labels.is_empty() {
-        return Err(Stop::Usage("no keys of your own are in this home".into()));
+        return Err(Stop::Usage(
+            "no keys of your own are in this home; `plainsight keys new` makes some".into(),
+        ));
     }
     let mut reader = session.reader().await?;
     let mut looks = Vec::new();

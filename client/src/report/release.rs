@@ -12,6 +12,8 @@ use crate::home::streams::StreamStanding;
 use crate::rebuilds::{Rebuilds, RebuildsUnmet};
 use crate::release::{FileFound, FileState, LoggedFile, Unmet};
 
+const NOT_CHECKED_OF_NONE: [&str; 1] =
+    ["whether it is in the log of another provider (each publishes in its own)"];
 const NOT_CHECKED: [&str; 2] = [
     "whether the file does what it should (the log shows that everybody is offered the same)",
     "whether it was built from the source that is published",
@@ -183,6 +185,13 @@ impl Report for FileReport {
 }
 
 impl FileReport {
+    fn not_checked(&self) -> &'static [&'static str] {
+        match self.found.state {
+            FileState::Absent => &NOT_CHECKED_OF_NONE,
+            _ => &NOT_CHECKED,
+        }
+    }
+
     /// The checks in their order, with what each came to.
     fn checks(&self) -> Vec<String> {
         let found = &self.found;
