@@ -20,6 +20,7 @@ use plainsight_specs::note::{Algorithm, KeyName, NoteError, Signer, VerifierKey}
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::dashboard::{DashboardConfig, Serve};
 use crate::http::LimitConfig;
 use crate::peers::{MAX_PEERS, Peer, PeerConfig};
 use crate::plain::{PlainConfig, PlainLog, WITNESS_KEY_FILE};
@@ -185,6 +186,8 @@ struct File {
     peer: Vec<PeerConfig>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     witness: Option<PlainConfig>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    dashboard: DashboardConfig,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -220,6 +223,8 @@ pub struct Config {
     pub limits: LimitConfig,
     /// The plain witness, if there is one.
     pub witness: Option<WitnessConfig>,
+    /// The pages for people.
+    pub dashboard: DashboardConfig,
 }
 
 /// A plain witness that can run.
@@ -349,6 +354,12 @@ impl Config {
             }
             logs.push(log);
         }
+        if file.dashboard.serve == Serve::Admin && file.admin_listen.is_none() {
+            return Err(ConfigError::Member {
+                member: "dashboard.serve".into(),
+                reason: "\"admin\" needs admin_listen".into(),
+            });
+        }
         let peers = peers(&file)?;
         let mut taken: Vec<&str> = logs.iter().map(|log| log.origin.as_str()).collect();
         taken.push(&file.name);
@@ -392,6 +403,7 @@ impl Config {
             peers,
             limits: file.limits,
             witness,
+            dashboard: file.dashboard,
         })
     }
 
@@ -517,6 +529,7 @@ pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError>
         limits: LimitConfig::default(),
         peer: Vec::new(),
         witness: None,
+        dashboard: DashboardConfig::default(),
     })
     .map_err(|error| ConfigError::Toml {
         path: dir.join(CONFIG_FILE),

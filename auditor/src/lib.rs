@@ -12,6 +12,7 @@ pub mod audit;
 pub mod check;
 pub mod compare;
 pub mod config;
+pub mod dashboard;
 pub mod desk;
 pub mod doctor;
 pub mod evidence;

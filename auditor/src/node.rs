@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::alert::Sender;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::dashboard::Dashboard;
 use crate::desk::{self, Shared};
 use crate::evidence::Shelf;
 use crate::follow::Fatal;
@@ -106,7 +107,7 @@ impl Node {
             shelf: shelf.clone(),
             signer,
             http: Http::new(Patience::default())?,
-            clock,
+            clock: clock.clone(),
             progress,
             peers: Arc::new(config.peers.clone()),
             peer_http: Http::new(Patience {
@@ -147,7 +148,11 @@ impl Node {
             limits: Arc::new(Limits::new(operations.watch.per_address)),
             config: operations.watch.clone(),
         };
+        let hub = tasks.herald(&clock, &store, &followed, &pulse);
+        let dashboard = Dashboard::new(&config, hub)?;
         let site = Site {
+            dashboard,
+            serve: config.dashboard.serve,
             watches,
             desks: Arc::new(desks),
             store: store.clone(),
@@ -165,11 +170,7 @@ impl Node {
         tasks.add(site.watches.clone().work(followed, stopped));
         let mut admin_addr = None;
         if let Some(address) = operations.admin_listen {
-            let listener = TcpListener::bind(address)
-                .await
-                .map_err(io("the address for the operator"))?;
-            admin_addr = Some(listener.local_addr().map_err(io("the socket"))?);
-            tasks.serve(listener, admin(site.clone()));
+            admin_addr = Some(listen_to_operator(&mut tasks, address, site.clone()).await?);
         }
         tasks.serve(listener, router(site));
         Ok(Self {
@@ -197,6 +198,20 @@ impl Node {
         }
         self.store.close().await;
     }
+}
+
+/// Answers the operator, and gives where.
+async fn listen_to_operator(
+    tasks: &mut Tasks,
+    address: SocketAddr,
+    site: Site,
+) -> Result<SocketAddr, StartError> {
+    let io = |what| move |source| StartError::Io { what, source };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(io("the address for the operator"))?;
+    let local = listener.local_addr().map_err(io("the socket"))?;
+    tasks.serve(listener, admin(site));
+    Ok(local)
 }
 
 /// The plain witness, if the configuration has one.

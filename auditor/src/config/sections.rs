@@ -327,4 +327,10 @@ pub(super) const EXAMPLE: &str = r#"
 # [heartbeat]
 # url = "https://deadman.example.org/ping/1234"
 # every_s = 300
+
+# The pages for people: "public" at listen, "admin" at admin_listen only, "off". The policy, if there is
+# one, is shown as the quorum tree (<file>.toml beside it says who runs which auditor).
+# [dashboard]
+# serve = "public"
+# policy = "policy"
 "#;

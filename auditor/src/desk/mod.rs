@@ -242,6 +242,8 @@ struct Desk {
     seen: TreeSize,
     polling: Option<JoinHandle<Result<Vec<u8>, HttpError>>>,
     failures: u32,
+    /// When the published checkpoint was read last.
+    checked: Option<u64>,
     comparing: Option<JoinHandle<()>>,
     peers: Vec<Watched>,
     looks: JoinSet<Look>,
@@ -313,6 +315,7 @@ impl Desk {
             seen: TreeSize::ZERO,
             polling: None,
             failures: 0,
+            checked: None,
             comparing: None,
             peers,
             looks: JoinSet::new(),

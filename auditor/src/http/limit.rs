@@ -65,6 +65,11 @@ impl Limits {
         }
     }
 
+    /// Where a request comes from, as far as limits go.
+    pub(crate) fn client(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        client(&self.config, peer, headers)
+    }
+
     fn take(&self, client: IpAddr) -> Result<(), u64> {
         if self.config.posts_per_minute == 0 {
             return Ok(());
@@ -85,7 +90,9 @@ pub(crate) async fn limit(State(limits): State<Limits>, request: Request, next: 
     if request.method() != Method::POST {
         return next.run(request).await;
     }
-    if let Some(client) = client(&limits.config, &request)
+    let connected = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let connected = connected.map(|ConnectInfo(address)| *address);
+    if let Some(client) = client(&limits.config, connected, request.headers())
         && let Err(seconds) = limits.take(client)
     {
         return refusal(
@@ -108,10 +115,9 @@ fn refusal(status: StatusCode, seconds: u64, text: &'static str) -> Response {
 
 /// Where a request comes from: one IPv4 address, or one IPv6 network of 64 bits, which is what one
 /// customer has.
-fn client(config: &LimitConfig, request: &Request) -> Option<IpAddr> {
-    let connected = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = connected.map(|ConnectInfo(address)| address.ip().to_canonical());
-    let forwarded = config.behind_proxy.then(|| forwarded(request.headers()));
+fn client(config: &LimitConfig, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    let address = peer.map(|address| address.ip().to_canonical());
+    let forwarded = config.behind_proxy.then(|| forwarded(headers));
     forwarded
         .flatten()
         .or(address)

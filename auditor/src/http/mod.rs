@@ -28,6 +28,7 @@ use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::alert::Sender;
+use crate::dashboard::{self, Dashboard, Serve};
 use crate::desk::Handle;
 use crate::evidence::Shelf;
 use crate::plain::Plain;
@@ -35,6 +36,7 @@ use crate::pulse::Pulse;
 use crate::store::Store;
 use crate::watch::Watches;
 
+pub(crate) use about::MEANING;
 pub(crate) use health::admin;
 pub use limit::LimitConfig;
 
@@ -64,6 +66,10 @@ pub(crate) struct Site {
     pub(crate) pulse: tokio::sync::watch::Receiver<Pulse>,
     /// What owners ask about.
     pub(crate) watches: Watches,
+    /// What the pages for people need.
+    pub(crate) dashboard: Arc<Dashboard>,
+    /// Who sees them.
+    pub(crate) serve: Serve,
 }
 
 impl Site {
@@ -80,16 +86,10 @@ impl Site {
     }
 }
 
-/// All routes.
-pub(crate) fn router(site: Site) -> Router {
-    let limits = from_fn_with_state(site.limits.clone(), limit::limit);
+/// What is read and never changes anything.
+fn readings() -> Router<Site> {
     Router::new()
-        .route("/add-checkpoint", post(witness::add_checkpoint))
-        .route("/v1/checkpoint", post(read::shown_checkpoint))
-        .route("/v1/index", post(read::indexes))
         .route("/v1/logs", get(read::logs))
-        .route("/witness/add-checkpoint", post(plain::add_checkpoint))
-        .route("/witness/{hash}/checkpoint", get(plain::checkpoint))
         .route("/v1/witness", get(plain::witness))
         .route("/v1/heads", get(heads::heads))
         .route("/v1/evidence", get(read::evidence_list))
@@ -97,6 +97,23 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/v1/alerts", get(alerts::alerts))
         .route("/alerts.atom", get(alerts::atom))
         .route("/v1/about", get(about::about))
+        .route("/{hash}/checkpoint", get(mirror::checkpoint))
+        .route("/{hash}/tile/{*rest}", get(mirror::tile))
+}
+
+/// All routes.
+pub(crate) fn router(site: Site) -> Router {
+    let pages = match site.serve {
+        Serve::Public => dashboard::routes(),
+        Serve::Admin | Serve::Off => Router::new(),
+    };
+    let limits = from_fn_with_state(site.limits.clone(), limit::limit);
+    Router::new()
+        .route("/add-checkpoint", post(witness::add_checkpoint))
+        .route("/v1/checkpoint", post(read::shown_checkpoint))
+        .route("/v1/index", post(read::indexes))
+        .route("/witness/add-checkpoint", post(plain::add_checkpoint))
+        .route("/witness/{hash}/checkpoint", get(plain::checkpoint))
         .route("/v1/watch", post(self::watch::register))
         .route("/v1/watch/report", post(self::watch::report))
         .route("/v1/watch/announce", post(self::watch::announce))
@@ -104,9 +121,8 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/v1/inserted/{hash}/{bucket}", get(self::watch::inserted))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .route("/", get(about::front))
-        .route("/{hash}/checkpoint", get(mirror::checkpoint))
-        .route("/{hash}/tile/{*rest}", get(mirror::tile))
+        .merge(readings())
+        .merge(pages)
         .fallback(|| async { Problem::not_found("there is nothing here") })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(limits)

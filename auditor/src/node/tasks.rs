@@ -11,7 +11,9 @@ use tokio::task::JoinHandle;
 use crate::alert::Sender;
 use crate::alert::channel::Channel;
 use crate::alert::courier::{self, Courier};
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::dashboard::{Herald, Hub};
 use crate::desk::Handle;
 use crate::heartbeat;
 use crate::pulse::{Disk, Pulse, Watcher};
@@ -74,6 +76,21 @@ impl Tasks {
         }
         self.add(heartbeat::notify(beats.clone(), self.stopped.clone()));
         beats
+    }
+
+    /// What tells the open pages of news.
+    pub(super) fn herald(
+        &mut self,
+        clock: &Clock,
+        store: &Store,
+        desks: &[Handle],
+        pulse: &watch::Receiver<Pulse>,
+    ) -> Hub {
+        // Another life of this auditor remembers other events.
+        let hub = Hub::new(&format!("{:x}", clock.now_ms()), self.stopped.clone());
+        let herald = Herald::new(hub.clone(), store.clone(), desks.to_vec(), pulse.clone());
+        self.add(herald.work(self.stopped.clone()));
+        hub
     }
 
     /// Answers at a socket.

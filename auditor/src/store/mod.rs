@@ -9,9 +9,11 @@ mod alerts;
 #[cfg(test)]
 mod alerts_tests;
 mod breaks;
+mod browse;
 mod deliveries;
 mod entries;
 mod heads;
+mod marks;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ pub use alerts::{FLOOD, KeptAlert, MAX_OPEN_OF_CODE, QUIET_S};
 pub use breaks::KeptBreak;
 pub use deliveries::{Event, Waiting};
 pub use entries::Chunk;
+pub use marks::{CosignedHead, Mark, MarkedEntry, StreamRow};
 pub use watches::{Announced, KeptWatch, NewWatch};
 pub use witnessed::Witnessed;
 
@@ -132,6 +135,7 @@ impl Store {
             include_str!("schema.sql"),
             include_str!("alerts.sql"),
             include_str!("watches.sql"),
+            include_str!("marks.sql"),
         ] {
             sqlx::raw_sql(schema).execute(&pool).await?;
         }

@@ -10,6 +10,7 @@
 )]
 
 mod alerts;
+mod dashboard;
 mod honest;
 mod killed;
 mod liar;
