@@ -9,5 +9,6 @@ pub mod load;
 pub mod network;
 pub mod populate;
 pub mod provider;
+pub mod stage;
 pub mod story;
 pub mod up;

@@ -45,7 +45,6 @@ pub(crate) struct Dashboard {
     /// What happens.
     pub(crate) events: Hub,
     /// The policy whose quorum is shown, if one is configured.
-    #[expect(dead_code, reason = "the page about the quorum is not drawn yet")]
     pub(crate) trust: Option<TrustPolicy>,
 }
 

@@ -20,6 +20,7 @@ use plainsight_specs::query::StreamRequest;
 use plainsight_specs::tile::TilePath;
 use plainsight_specs::vrf;
 use tokio::sync::RwLock;
+use tower_http::cors::CorsLayer;
 
 use super::state::{Liar, Lie};
 
@@ -37,6 +38,8 @@ pub(super) fn router(state: Arc<RwLock<Liar>>) -> Router {
         .route("/v1/stream", post(stream))
         .route("/v1/artifact/{digest}", get(artifact))
         .route("/v1/publish", post(publish))
+        // Browsers may ask, as they may ask a real log.
+        .layer(CorsLayer::permissive())
         .with_state(state)
 }
 

@@ -6,6 +6,7 @@ mod changes;
 mod entries;
 pub(super) mod error;
 mod growth;
+mod inspect;
 mod logs;
 mod overview;
 mod words;
@@ -26,6 +27,9 @@ pub(super) fn add(router: Router<Site>) -> Router<Site> {
     let router = page(router, "/logs/{hash}", logs::one);
     let router = page(router, "/logs/{hash}/entries", entries::list);
     let router = page(router, "/logs/{hash}/entries/{position}", entries::one);
+    let router = page(router, "/verify", inspect::verify);
+    let router = page(router, "/lookup", inspect::lookup);
+    let router = page(router, "/me", inspect::me);
     page(router, "/about", about::draw)
 }
 
