@@ -30,6 +30,9 @@ pub struct DashboardConfig {
     /// A policy file whose quorum is shown, with `<file>.toml` beside it for who runs which auditor;
     /// relative to the folder. Without it a majority of the peers is shown in its place.
     pub policy: Option<PathBuf>,
+    /// A file, readable by its owner only, with the token by which the operator is known; relative to
+    /// the folder. Without it nothing can be done from the pages.
+    pub token_file: Option<PathBuf>,
 }
 
 impl DashboardConfig {

@@ -1,11 +1,12 @@
 //! What a person sees: pages that the server draws whole, each with the same content as JSON, and a
 //! stream of what happens.
 //!
-//! A page is a struct of [`view`]s, which a template draws and `serde` prints, so that neither says
+//! A page is a struct of small views, which a template draws and `serde` prints, so that neither says
 //! what the other does not. Nothing is asked of any other server, no page needs a script, and the
 //! answers carry a policy that lets a browser load nothing but what this program holds. Out of
 //! scope: what a browser checks for itself, which is in `assets/js`.
 
+mod admin;
 mod asked;
 mod assets;
 mod config;
@@ -20,15 +21,15 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use plainsight_client::trust::TrustPolicy;
 use serde::Serialize;
 
 use crate::clock;
 use crate::config::{Config, ConfigError};
-use crate::http::Site;
+use crate::http::{Problem, Site};
 
 use asked::{Asked, Format};
 use error::PageError;
@@ -46,6 +47,10 @@ pub(crate) struct Dashboard {
     pub(crate) events: Hub,
     /// The policy whose quorum is shown, if one is configured.
     pub(crate) trust: Option<TrustPolicy>,
+    /// Knows the operator, if there is a token to know by.
+    desk: Option<admin::FrontDesk>,
+    /// What the evidence files turned out to be.
+    findings: pages::Findings,
 }
 
 impl Dashboard {
@@ -55,6 +60,11 @@ impl Dashboard {
             policy: headers::Policy::new(config.logs.iter().map(|log| log.url.as_str())),
             events,
             trust: config.dashboard.trust(&config.dir)?,
+            desk: match &config.dashboard.token_file {
+                Some(file) => Some(admin::FrontDesk::open(&config.dir.join(file))?),
+                None => None,
+            },
+            findings: pages::Findings::default(),
         }))
     }
 }
@@ -63,7 +73,8 @@ impl Dashboard {
 pub(crate) fn routes() -> Router<Site> {
     let router = Router::new()
         .route("/assets/{digest}/{*name}", get(assets::asset))
-        .route("/v1/events", get(events::stream));
+        .route("/v1/events", get(events::stream))
+        .route("/alerts/{id}/acknowledge", post(admin::acknowledge));
     pages::add(router)
 }
 
@@ -90,6 +101,22 @@ where
         Some(twin) => router.route(&twin, get(handler)),
         None => router,
     }
+}
+
+/// What is not there: a page for people, a problem document for programs.
+pub(crate) async fn nowhere(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Response {
+    let accepted = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
+        let error = PageError::not_found("There is no page at this address.");
+        return refuse(&site, &asked, &error).await;
+    }
+    Problem::not_found("there is nothing here").into_response()
 }
 
 /// A page for what cannot be shown.
@@ -125,7 +152,7 @@ fn answer<V: Template + Serialize>(
 
 /// Nothing that a page holds can fail to be printed; were it to, the operator's log says so.
 fn broken(error: &dyn std::error::Error) -> Response {
-    crate::http::Problem::internal(error).into_response()
+    Problem::internal(error).into_response()
 }
 
 /// The frame of a page that was asked for.

@@ -104,8 +104,10 @@ fn readings() -> Router<Site> {
 /// All routes.
 pub(crate) fn router(site: Site) -> Router {
     let pages = match site.serve {
-        Serve::Public => dashboard::routes(),
-        Serve::Admin | Serve::Off => Router::new(),
+        Serve::Public => dashboard::routes().fallback(dashboard::nowhere),
+        Serve::Admin | Serve::Off => {
+            Router::new().fallback(|| async { Problem::not_found("there is nothing here") })
+        }
     };
     let limits = from_fn_with_state(site.limits.clone(), limit::limit);
     Router::new()
@@ -123,7 +125,6 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/readyz", get(health::readyz))
         .merge(readings())
         .merge(pages)
-        .fallback(|| async { Problem::not_found("there is nothing here") })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(limits)
         .layer(TimeoutLayer::with_status_code(

@@ -198,23 +198,27 @@ impl Store {
         rows.iter().map(marked_entry).collect()
     }
 
-    /// The streams whose bytes begin with these whole lines, by name, after the given one.
+    /// The streams whose bytes begin with these whole lines and that contain a text, by name, after
+    /// the given one.
     pub async fn streams(
         &self,
         log: LogId,
         prefix: &str,
         after: &str,
+        part: &str,
         limit: u32,
     ) -> Result<Vec<StreamRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT stream, count(*) AS statements, max(position) AS last FROM marks
              WHERE log = ? AND stream > ? AND stream < ? AND void = 0
+               AND instr(lower(stream), lower(?)) > 0
              GROUP BY stream ORDER BY stream LIMIT ?",
         )
         .bind(log.0)
         .bind(if after.is_empty() { prefix } else { after })
         // Text is compared by its bytes, and each line of a stream ends in the smallest that it has.
         .bind(format!("{}\u{b}", prefix.trim_end_matches('\n')))
+        .bind(part)
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;

@@ -292,3 +292,141 @@ async fn what_happens_is_told_and_who_comes_back_misses_nothing() {
     event(&mut stream, &mut text, "reset").await;
     stage.auditor.stop().await;
 }
+
+/// Sends the form of an alert as a browser on this site would, but for what is changed.
+async fn acknowledge(
+    stage: &Stage,
+    id: &str,
+    fields: &[(&str, &str)],
+    headers: &[(&'static str, &str)],
+) -> (u16, String) {
+    let path = format!("alerts/{id}/acknowledge");
+    let mut body = String::new();
+    for (name, value) in fields {
+        let value: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        body.push_str(&format!("{name}={value}&"));
+    }
+    let mut request = stage
+        .web
+        .post(stage.auditor.base.join(&path))
+        .header("content-type", "application/x-www-form-urlencoded");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.body(body).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_acknowledges_with_a_token_and_nobody_else_does() {
+    const TOKEN: &str = "a token of the operator";
+    let stage = Stage::with(|config| {
+        let path = config.dir.join("token");
+        plainsight_auditor::config::write_secret(&path, TOKEN.as_bytes()).unwrap();
+        config.dashboard.token_file = Some("token".into());
+    })
+    .await;
+    let alert = stage.auditor.wait_alert("protection-withdrawn").await;
+    let id = alert["id"].as_str().unwrap();
+    let page = stage.text(&format!("/alerts/{id}")).await;
+    assert!(page.contains("name=\"token\"") && !page.contains(TOKEN));
+    let own = [("sec-fetch-site", "same-origin")];
+    let right = [("token", TOKEN), ("reason", "<b>known</b>")];
+    for (fields, headers, status) in [
+        (&right[..], &[("sec-fetch-site", "cross-site")][..], 403),
+        (
+            &right[..],
+            &[("origin", "http://elsewhere.example")][..],
+            403,
+        ),
+        (&right[..], &[][..], 403),
+        (&right[..1], &own[..], 400),
+        (
+            &[("token", TOKEN), ("reason", "two\nlines")][..],
+            &own[..],
+            409,
+        ),
+        (
+            &[("token", "a guess"), ("reason", "why")][..],
+            &own[..],
+            403,
+        ),
+    ] {
+        let (found, html) = acknowledge(&stage, id, fields, headers).await;
+        assert_eq!(found, status, "{fields:?} {headers:?} {html}");
+        assert!(html.contains("Nothing was changed"), "{html}");
+    }
+    let now = stage.json(&format!("/alerts/{id}.json")).await;
+    assert!(now["acknowledged"].is_null(), "{now:#}");
+    let (status, html) = acknowledge(&stage, id, &right, &own).await;
+    assert_eq!(status, 200, "after the way back to the page: {html}");
+    assert!(html.contains("&#60;b&#62;known&#60;/b&#62;") && !html.contains("<b>known"));
+    assert!(!html.contains("name=\"token\""), "it is done");
+    for _ in 0..4 {
+        acknowledge(&stage, id, &[("token", "guess"), ("reason", "x")], &own).await;
+    }
+    let (status, _) = acknowledge(&stage, id, &right, &own).await;
+    assert_eq!(status, 429);
+    stage.auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_the_page_names_the_command_line() {
+    let stage = Stage::open().await;
+    let alert = stage.auditor.wait_alert("protection-withdrawn").await;
+    let id = alert["id"].as_str().unwrap();
+    let page = stage.text(&format!("/alerts/{id}")).await;
+    assert!(!page.contains("<form"), "{page}");
+    assert!(page.contains("plainsight-auditor alert ack"), "{page}");
+    let own = [("sec-fetch-site", "same-origin")];
+    let fields = [("token", "anything at all"), ("reason", "x")];
+    assert_eq!(acknowledge(&stage, id, &fields, &own).await.0, 404);
+    stage.auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_log_says_stays_text() {
+    const HOSTILE: &str = "<script>alert(1)</script>\"'&";
+    let mut stage = Stage::open().await;
+    let mut body = release("6.6.6+<script>", &[b"six"]);
+    if let Body::Release(release) = &mut body {
+        release.artifacts[0].name = Some(HOSTILE.into());
+    }
+    let Body::Release(named) = body.clone() else {
+        panic!("a release")
+    };
+    stage.log.push_statement(&stage.log.next(body), RELEASES);
+    let yank = plainsight_specs::statement::Yank {
+        product: named.product.clone(),
+        version: named.version.clone(),
+        reason: plainsight_specs::statement::Reason::parse(HOSTILE).unwrap(),
+        published: named.published,
+        digests: named.artifacts.iter().map(|file| file.digest).collect(),
+    };
+    let draft = stage.log.next(Body::Yank(yank));
+    assert!(!stage.log.push_statement(&draft, RELEASES).is_void());
+    epoch(&mut stage.log);
+    stage.site.publish(&stage.log);
+    stage.auditor.wait_ok(stage.log.size()).await;
+    let overview = stage
+        .wait("/index.json", |page| page.to_string().contains("alert(1)"))
+        .await;
+    let position = stage.log.size().get() - 2;
+    let stream = stage.json("/releases.json").await["logs"][0]["streams"][0]["path"].clone();
+    let mut seen = 0;
+    for path in [
+        "/".to_owned(),
+        stream.as_str().unwrap().to_owned(),
+        format!("{}/entries", stage.log_page()),
+        format!("{}/entries/{}", stage.log_page(), position),
+        format!("{}/entries/{}", stage.log_page(), position - 1),
+        format!("/releases?q={}", "%3Cscript%3Ealert(1)"),
+        format!("/quorum?compelled={}", "%3Cscript%3Ealert(1)"),
+    ] {
+        let html = stage.text(&path).await;
+        assert!(!html.contains("<script>"), "{path}: {html}");
+        seen += html.matches("&#60;script&#62;").count();
+    }
+    assert!(seen >= 7, "{seen}: {overview:#}");
+    stage.auditor.stop().await;
+}

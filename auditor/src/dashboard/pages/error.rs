@@ -33,6 +33,11 @@ pub(in crate::dashboard) async fn of(site: &Site, asked: &Asked, error: &PageErr
             "The address may be mistyped or old. That something is not shown here proves nothing \
              about any log.",
         ),
+        PageError::Refused(refusal) => (
+            "Not done",
+            refusal.to_string(),
+            "Nothing was changed. Go back to correct it.",
+        ),
         PageError::Store(_) | PageError::Mirror(_) => {
             tracing::error!(%error, "a page cannot be shown");
             (

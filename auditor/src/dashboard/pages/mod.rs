@@ -2,13 +2,20 @@
 
 mod about;
 mod alerts;
+mod auditors;
 mod changes;
 mod entries;
 pub(super) mod error;
+mod evidence;
 mod growth;
+mod heads;
 mod inspect;
 mod logs;
 mod overview;
+mod protections;
+mod quorum;
+mod releases;
+mod status;
 mod words;
 
 use axum::Router;
@@ -18,6 +25,8 @@ use crate::desk::Handle;
 use crate::http::Site;
 use crate::peers::Peer;
 
+pub(super) use alerts::found_break;
+pub(super) use evidence::Findings;
 pub(super) use words::{head_tone, severity_tone, verdict_of};
 
 /// All pages.
@@ -27,6 +36,17 @@ pub(super) fn add(router: Router<Site>) -> Router<Site> {
     let router = page(router, "/logs/{hash}", logs::one);
     let router = page(router, "/logs/{hash}/entries", entries::list);
     let router = page(router, "/logs/{hash}/entries/{position}", entries::one);
+    let router = page(router, "/alerts", alerts::list);
+    let router = page(router, "/alerts/{id}", alerts::one);
+    let router = page(router, "/evidence/{id}", evidence::draw);
+    let router = page(router, "/heads", heads::list);
+    let router = page(router, "/heads/{hash}/{peer}", heads::one);
+    let router = page(router, "/quorum", quorum::draw);
+    let router = page(router, "/releases", releases::list);
+    let router = page(router, "/releases/{hash}", releases::one);
+    let router = page(router, "/protections", protections::draw);
+    let router = page(router, "/auditors", auditors::draw);
+    let router = page(router, "/status", status::draw);
     let router = page(router, "/verify", inspect::verify);
     let router = page(router, "/lookup", inspect::lookup);
     let router = page(router, "/me", inspect::me);

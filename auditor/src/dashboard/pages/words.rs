@@ -116,6 +116,40 @@ pub(crate) fn head_tone(verdict: HeadVerdict) -> Tone {
     }
 }
 
+/// The word for what another auditor shows.
+pub(crate) fn head_word(verdict: HeadVerdict) -> &'static str {
+    match verdict {
+        HeadVerdict::Same => "Same",
+        HeadVerdict::Consistent => "Consistent",
+        HeadVerdict::Unproven => "Unproven",
+        HeadVerdict::Stale => "Stale",
+        HeadVerdict::Conflict => "Conflict",
+    }
+}
+
+/// What it means.
+pub(crate) fn head_meaning(verdict: HeadVerdict) -> &'static str {
+    match verdict {
+        HeadVerdict::Same => "Both were shown exactly the same log.",
+        HeadVerdict::Consistent => {
+            "One of the two is a little ahead, and its log begins with all of the other's: nobody was \
+             shown another history."
+        }
+        HeadVerdict::Unproven => {
+            "It could not be found out whether both were shown the same. That is no accusation: ask \
+             again later, and ask that auditor."
+        }
+        HeadVerdict::Stale => {
+            "What it shows is old. It may have stopped, or be kept from the log. What it vouched for \
+             then still fits."
+        }
+        HeadVerdict::Conflict => {
+            "The log signed two histories that contradict each other, and showed them to different \
+             people. That is proof of lying, whoever was meant. Keep the evidence and publish it."
+        }
+    }
+}
+
 /// With a capital letter.
 pub(crate) fn capital(text: &str) -> String {
     let mut characters = text.chars();
