@@ -12,5 +12,6 @@ pub mod network;
 pub mod populate;
 pub mod provider;
 pub mod simulate;
+pub mod stage;
 pub mod story;
 pub mod up;

@@ -19,6 +19,7 @@ use plainsight_specs::tile::TilePath;
 use plainsight_specs::vrf;
 use plainsight_specs::watch::RungsRequest;
 use tokio::sync::RwLock;
+use tower_http::cors::CorsLayer;
 
 use super::said::Said;
 use super::state::Liar;
@@ -38,6 +39,8 @@ pub(super) fn router(state: Arc<RwLock<Liar>>) -> Router {
         .route("/v1/artifact/{digest}", get(artifact))
         .route("/v1/rungs", post(rungs))
         .route("/v1/publish", post(publish))
+        // Browsers may ask, as they may ask a real log.
+        .layer(CorsLayer::permissive())
         .with_state(state)
 }
 

@@ -9,6 +9,7 @@ pub(super) mod error;
 mod evidence;
 mod growth;
 mod heads;
+mod inspect;
 mod logs;
 mod overview;
 mod protections;
@@ -46,6 +47,9 @@ pub(super) fn add(router: Router<Site>) -> Router<Site> {
     let router = page(router, "/protections", protections::draw);
     let router = page(router, "/auditors", auditors::draw);
     let router = page(router, "/status", status::draw);
+    let router = page(router, "/verify", inspect::verify);
+    let router = page(router, "/lookup", inspect::lookup);
+    let router = page(router, "/me", inspect::me);
     page(router, "/about", about::draw)
 }
 

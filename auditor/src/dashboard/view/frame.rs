@@ -13,6 +13,12 @@ pub(crate) enum Nav {
     Overview,
     /// `/alerts`
     Alerts,
+    /// `/me`
+    Me,
+    /// `/lookup`
+    Lookup,
+    /// `/verify`
+    Verify,
     /// `/heads`
     Heads,
     /// `/quorum`
@@ -65,6 +71,13 @@ pub(crate) const MENU: &[Section] = &[
         ],
     },
     Section {
+        question: "Did my keys change?",
+        items: &[
+            item(Nav::Me, "/me", "Me and my contacts"),
+            item(Nav::Lookup, "/lookup", "Look up"),
+        ],
+    },
+    Section {
         question: "Who vouches?",
         items: &[
             item(Nav::Heads, "/heads", "Heads"),
@@ -79,6 +92,10 @@ pub(crate) const MENU: &[Section] = &[
             item(Nav::Releases, "/releases", "Releases"),
             item(Nav::Protections, "/protections", "Protections"),
         ],
+    },
+    Section {
+        question: "Is that the proof?",
+        items: &[item(Nav::Verify, "/verify", "Verify a file")],
     },
     Section {
         question: "This auditor",
