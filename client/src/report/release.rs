@@ -50,6 +50,7 @@ impl FileReport {
             FileState::Logged(logged) if logged.rebuilds.is_some() => {
                 std::slice::from_ref(function)
             }
+            FileState::Absent => &NOT_CHECKED_OF_NONE,
             _ => &NOT_CHECKED,
         }
     }
@@ -185,13 +186,6 @@ impl Report for FileReport {
 }
 
 impl FileReport {
-    fn not_checked(&self) -> &'static [&'static str] {
-        match self.found.state {
-            FileState::Absent => &NOT_CHECKED_OF_NONE,
-            _ => &NOT_CHECKED,
-        }
-    }
-
     /// The checks in their order, with what each came to.
     fn checks(&self) -> Vec<String> {
         let found = &self.found;
