@@ -9,7 +9,7 @@ use crate::http::{Problem, Site};
 
 /// HTML for people, JSON for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Html,
     Json,
 }
@@ -19,7 +19,7 @@ const TWIN: &str = ".json";
 
 /// A question for a page.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub(super) format: Format,
     /// The page's own path, without the ending of the JSON.
     path: String,
