@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequestParts, Query, RawPathParams};
+use axum::http::header::HOST;
 use axum::http::request::Parts;
 
 use crate::http::{Problem, Site};
@@ -27,6 +28,8 @@ pub(crate) struct Asked {
     place: String,
     params: BTreeMap<String, String>,
     query: BTreeMap<String, String>,
+    /// Where the auditor was reached, as whoever asks says.
+    host: Option<String>,
 }
 
 impl Asked {
@@ -43,6 +46,14 @@ impl Asked {
     /// A number in the query.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.query(name)?.parse().ok()
+    }
+
+    /// The address that this page was reached at, for commands that are to be copied from it.
+    pub(super) fn base(&self, site: &Site) -> String {
+        let reached = || self.host.as_ref().map(|host| format!("http://{host}"));
+        let known = site.sender.url.as_deref();
+        let known = known.map(|url| url.trim_end_matches('/').to_owned());
+        known.or_else(reached).unwrap_or_else(|| "ADDRESS".into())
     }
 
     /// Makes a member of the query part of the page's own address.
@@ -93,6 +104,13 @@ pub(super) fn encoded(text: &str) -> String {
     out
 }
 
+/// A name or an address with a port, and nothing that a shell would take for more.
+fn host(parts: &Parts) -> Option<String> {
+    let text = parts.headers.get(HOST)?.to_str().ok()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    (text.len() <= 253 && text.chars().all(plain)).then(|| text.to_owned())
+}
+
 impl FromRequestParts<Site> for Asked {
     type Rejection = Problem;
 
@@ -124,6 +142,7 @@ impl FromRequestParts<Site> for Asked {
             place: String::new(),
             params,
             query,
+            host: host(parts),
         })
     }
 }
@@ -143,6 +162,7 @@ mod tests {
             place: String::new(),
             params: BTreeMap::new(),
             query: BTreeMap::new(),
+            host: None,
         };
         assert_eq!(asked.json_path(), "/logs/ab/entries.json");
         asked.keep("from", "5 6");

@@ -115,7 +115,8 @@ async fn every_page_is_reached_is_strict_and_has_its_twin() {
     let mut open = VecDeque::from(["/".to_owned()]);
     let mut pages = 0;
     while let Some(path) = open.pop_front() {
-        if !seen.insert(path.clone()) {
+        // For machines, which are told by the status how the node does.
+        if path == "/readyz" || !seen.insert(path.clone()) {
             continue;
         }
         let answer = stage.get(&path).await;

@@ -35,8 +35,8 @@ pub(super) async fn draw(site: Site, asked: Asked) -> Result<About, PageError> {
     Ok(About {
         frame: frame(&site, &asked, "About", Nav::About).await?,
         states: MEANING,
-        vkey: Digest::new(&site.vkey),
-        watch_vkey: Digest::new(&site.watch_vkey),
+        vkey: Digest::key(&site.vkey),
+        watch_vkey: Digest::key(&site.watch_vkey),
         contact: site.contact.clone(),
         url: site.sender.url.clone(),
         first: desk.map(|desk| (desk.log.key.to_string(), desk.log.url.to_string())),

@@ -8,7 +8,7 @@ use super::super::admin::Form;
 use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
-use super::super::view::{Badge, Frame, Nav, Tone, When};
+use super::super::view::{Badge, Frame, Nav, Prose, Tone, When};
 use super::words::{capital, severity_tone, severity_word};
 use crate::alert::{RULE_BROKEN, Severity, words};
 use crate::audit::Break;
@@ -144,11 +144,11 @@ pub(super) struct AlertPage {
     /// What kind of fact.
     code: String,
     /// What is proven.
-    proven: &'static str,
+    proven: Prose,
     /// What is not.
-    not_proven: &'static str,
+    not_proven: Prose,
     /// What to do next.
-    next: &'static str,
+    next: Prose,
     /// How often it ended and came back soon.
     again: u64,
     /// The log's page.
@@ -203,9 +203,9 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<AlertPage, PageError
         frame,
         severity: alert.severity.clone(),
         code: alert.code.clone(),
-        proven: sentences.proven,
-        not_proven: sentences.not_proven,
-        next: sentences.next,
+        proven: Prose::new(sentences.proven),
+        not_proven: Prose::new(sentences.not_proven),
+        next: Prose::new(sentences.next),
         again: alert.again,
         log_path: desk.map(super::log_path),
         evidence: evidence.as_deref().map(super::evidence_path),

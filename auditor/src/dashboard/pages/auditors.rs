@@ -58,7 +58,7 @@ pub(super) async fn draw(site: Site, asked: Asked) -> Result<Auditors, PageError
         is_own: true,
         organisation: Some(site.organisation.clone()),
         jurisdiction: Some(site.jurisdiction.clone()),
-        vkey: Digest::new(&site.vkey),
+        vkey: Digest::key(&site.vkey),
         url: site.sender.url.clone(),
         logs: own_logs(&site),
     };
@@ -106,7 +106,7 @@ fn of_peer(site: &Site, view: &PeerView, vkey: String, of_log: OfLog) -> Auditor
         is_own: false,
         organisation: noted.and_then(|noted| noted.organisation.clone()),
         jurisdiction: noted.and_then(|noted| noted.jurisdiction.clone()),
-        vkey: Digest::new(vkey),
+        vkey: Digest::key(vkey),
         url: Some(view.peer.url.to_string()),
         logs: vec![of_log],
     }

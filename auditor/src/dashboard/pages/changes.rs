@@ -50,6 +50,18 @@ pub(super) async fn of_all(site: &Site, now: u64) -> Result<Vec<Change>, PageErr
     Ok(changes)
 }
 
+/// The newest so many, where what somebody may mind goes before what happens every day.
+pub(super) fn chosen(changes: Vec<Change>, number: usize) -> Vec<Change> {
+    let (grave, daily): (Vec<_>, Vec<_>) = changes
+        .into_iter()
+        .partition(|change| change.badge.tone >= Tone::Warn);
+    let mut chosen: Vec<Change> = grave.into_iter().take(number.saturating_sub(3)).collect();
+    let rest = number.saturating_sub(chosen.len());
+    chosen.extend(daily.into_iter().take(rest));
+    chosen.sort_by_key(|change| std::cmp::Reverse(change.order));
+    chosen
+}
+
 async fn of_entry(
     site: &Site,
     desk: &Handle,

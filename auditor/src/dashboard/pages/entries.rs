@@ -337,7 +337,7 @@ fn facts(entry: &Entry) -> Vec<Fact> {
         ],
         Entry::Close(close) => vec![
             text("Next log", close.log().origin().to_string()),
-            digest("Its key", Digest::new(close.log().key().to_string())),
+            digest("Its key", Digest::key(close.log().key().to_string())),
         ],
         Entry::Statement(entry) => {
             let statement = entry.statement();

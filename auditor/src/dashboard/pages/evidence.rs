@@ -109,7 +109,7 @@ fn look(bytes: &[u8]) -> Option<Found> {
         bytes: bytes.len(),
         rule: evidence.rule.as_str(),
         meaning: capital(evidence.rule.meaning()),
-        log_key: Digest::new(evidence.log_key.to_string()),
+        log_key: Digest::key(evidence.log_key.to_string()),
         log: evidence.log_key.name().to_string(),
         position: finding
             .as_ref()
@@ -172,11 +172,10 @@ pub(super) async fn draw(site: Site, asked: Asked) -> Result<EvidencePage, PageE
     let kept = site.store.break_of_evidence(&hex).await?;
     let desk = site.desk(&found.log);
     let position = found.position;
-    let base = site.sender.url.as_deref().unwrap_or("ADDRESS");
     let file = format!("/v1/evidence/{hex}");
     Ok(EvidencePage {
         frame: frame(&site, &asked, "Evidence", Nav::Alerts).await?,
-        fetch: format!("curl -o evidence.json {}{file}", base.trim_end_matches('/')),
+        fetch: format!("curl -o evidence.json {}{file}", asked.base(&site)),
         check: "plainsight evidence verify evidence.json".into(),
         file,
         id: Digest::new(hex),

@@ -194,7 +194,7 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<HeadPage, PageError>
     let (name, vkey, verdict, detail, shown) = if let Some(view) = peer {
         (
             view.peer.key.name().to_string(),
-            Some(Digest::new(view.peer.key.to_string())),
+            Some(Digest::key(view.peer.key.to_string())),
             view.verdict,
             view.detail.clone(),
             view.shown.clone(),
@@ -220,7 +220,7 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<HeadPage, PageError>
             .log
             .keys
             .iter()
-            .map(|key| Digest::new(key.to_string()))
+            .map(|key| Digest::key(key.to_string()))
             .collect(),
         name,
         vkey,

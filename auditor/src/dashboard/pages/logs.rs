@@ -1,5 +1,7 @@
 //! `/logs` and `/logs/<hash>`: how far a log is verified, how it grew, which heads were cosigned.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 use plainsight_specs::entry::{Entry, Genesis};
@@ -64,7 +66,7 @@ pub(super) struct LogPage {
     /// The heads cosigned lately, the newest first.
     history: Vec<HeadView>,
     /// How many statements of each kind there are.
-    kinds: Vec<(String, u64)>,
+    kinds: BTreeMap<String, u64>,
     /// This auditor's mirror of it.
     mirror: String,
 }
@@ -219,6 +221,29 @@ impl BreakView {
     }
 }
 
+impl LogPage {
+    /// What is in it, for people.
+    fn contents(&self) -> String {
+        let plural = |(kind, number): (&String, &u64)| {
+            let (one, many) = match kind.as_str() {
+                "release" => ("release", "releases"),
+                "yank" => ("release taken back", "releases taken back"),
+                "protection" => ("statement on protections", "statements on protections"),
+                "canary" => ("canary", "canaries"),
+                "publisher-keys" => ("change of publisher's keys", "changes of publisher's keys"),
+                _ => return None,
+            };
+            Some(counted(*number, one, many))
+        };
+        let kinds: Vec<String> = self.kinds.iter().filter_map(plural).collect();
+        if kinds.is_empty() {
+            "no public statement".into()
+        } else {
+            kinds.join(", ")
+        }
+    }
+}
+
 /// Draws a log.
 pub(super) async fn one(site: Site, asked: Asked) -> Result<LogPage, PageError> {
     let desk = found(&site, &asked)?;
@@ -239,7 +264,7 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<LogPage, PageError> 
             .log
             .keys
             .iter()
-            .map(|key| Digest::new(key.to_string()))
+            .map(|key| Digest::key(key.to_string()))
             .collect(),
         progress: Progress {
             published: status.seen.get().max(held).max(status.signed.size.get()),
@@ -254,7 +279,12 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<LogPage, PageError> 
             .iter()
             .filter_map(|kept| HeadView::of(&kept.note, Some(kept.time), now))
             .collect(),
-        kinds: site.store.marked_kinds(desk.id).await?,
+        kinds: site
+            .store
+            .marked_kinds(desk.id)
+            .await?
+            .into_iter()
+            .collect(),
         mirror: format!("/{}", desk.log.origin.origin_hash()),
         card,
     })

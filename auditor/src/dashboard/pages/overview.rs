@@ -49,6 +49,8 @@ pub(super) struct Headline {
     pub(super) title: String,
     /// In one sentence.
     pub(super) sentence: String,
+    /// The page that says what is proven and what to do.
+    pub(super) link: Option<String>,
 }
 
 /// A log, in short.
@@ -118,8 +120,7 @@ pub(super) async fn draw(site: Site, asked: Asked) -> Result<Overview, PageError
     let alerts: Vec<AlertLine> = open.iter().map(|alert| AlertLine::of(alert, now)).collect();
     let health = Health::of(&site);
     let further_alerts = frame.open_alerts.saturating_sub(alerts.len() as u64);
-    let mut changes = changes::of_all(&site, now).await?;
-    changes.truncate(CHANGES);
+    let changes = changes::chosen(changes::of_all(&site, now).await?, CHANGES);
     Ok(Overview {
         verdict: headline(&logs, &alerts, &health),
         frame,
@@ -170,6 +171,10 @@ fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) -> Headline
         tone,
         title: title.into(),
         sentence,
+        link: alerts
+            .first()
+            .filter(|alert| tone == Tone::Bad && alert.badge.tone == tone)
+            .map(|alert| alert.path.clone()),
     };
     let named = |tone: Tone| {
         let found = logs.iter().filter(|log| log.verdict.tone == tone);
@@ -230,7 +235,7 @@ fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) -> Headline
             let oldest = checked.min_by(|one, two| one.iso.cmp(&two.iso));
             let since = oldest.map_or_else(String::new, |when| {
                 format!(
-                    " It was looked again {}, so that silence means something.",
+                    " It was looked at {}, so that silence means something.",
                     when.relative
                 )
             });

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
-use super::super::view::{Badge, Digest, Frame, Nav, Tone, When, span};
+use super::super::view::{Badge, Digest, Frame, Nav, Tone, When, counted, span};
 use super::changes::place;
 use crate::clock;
 use crate::desk::Handle;
@@ -90,6 +90,13 @@ pub(super) struct CanaryView {
     path: String,
     /// How often it was renewed.
     times: u64,
+}
+
+impl CanaryView {
+    /// How often, for people.
+    fn said(&self) -> String {
+        counted(self.times, "time", "times")
+    }
 }
 
 struct Heard {

@@ -39,6 +39,9 @@ pub(super) struct Quorum {
     logs: Vec<LogQuorum>,
     /// What each law could do.
     jurisdictions: Vec<PartyView>,
+    /// The law that is supposed to compel.
+    #[serde(skip)]
+    law: String,
     /// What each organisation could do.
     organisations: Vec<PartyView>,
     /// The party that is supposed to lie.
@@ -165,6 +168,7 @@ pub(super) async fn draw(site: Site, mut asked: Asked) -> Result<Quorum, PageErr
     };
     let law = find(&weighed.jurisdictions, &compelled);
     let organisation = find(&weighed.organisations, &lies);
+    let law_name = compelled.clone().unwrap_or_default().to_uppercase();
     let given = compelled.or(lies).filter(|name| !name.is_empty());
     let supposed = law
         .map(|party| view(&party, "compelled"))
@@ -205,6 +209,7 @@ pub(super) async fn draw(site: Site, mut asked: Asked) -> Result<Quorum, PageErr
             .map(|party| view(party, "lies"))
             .collect(),
         not_there: given.filter(|_| supposed.is_none()),
+        law: law_name,
         supposed,
     })
 }
@@ -304,7 +309,16 @@ fn log_quorum(trust: &TrustPolicy, desk: &Handle, vouched: &BTreeMap<String, Vou
     let met = sizes.filter(|size| *size > 0 && met_at(*size)).max();
     let newest = desk.status.borrow().signed.size.get();
     let seen = met.unwrap_or(0);
+    let is_convicted = desk.status.borrow().open.is_some();
     let (badge, sentence) = match met {
+        _ if is_convicted => (
+            Badge::new(Tone::Bad, "Do not rely on it"),
+            format!(
+                "This log broke a rule, and this auditor has stopped. The quorum had vouched for {}; \
+                 others stop as they see the evidence.",
+                counted(seen, "entry", "entries")
+            ),
+        ),
         None => (
             Badge::new(Tone::Warn, "Not met"),
             "Those who are known to vouch are too few for the quorum.".to_owned(),

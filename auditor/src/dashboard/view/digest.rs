@@ -10,6 +10,8 @@ use serde::{Serialize, Serializer};
 pub(crate) struct Digest {
     /// As it is copied.
     pub(crate) text: String,
+    /// How many characters at its beginning are a name, and stay together.
+    lead: usize,
 }
 
 impl askama::filters::HtmlSafe for Digest {}
@@ -22,15 +24,30 @@ impl Digest {
 
     /// Any text.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into() }
+        Self {
+            text: text.into(),
+            lead: 0,
+        }
+    }
+
+    /// A verifier key: its name and id stay whole.
+    pub(crate) fn key(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let lead = text
+            .match_indices('+')
+            .nth(1)
+            .map_or(0, |(place, _)| place + 1);
+        let lead = text.chars().take(lead).count();
+        Self { text, lead }
     }
 
     /// Four characters each.
     pub(crate) fn groups(&self) -> Vec<String> {
         let characters: Vec<char> = self.text.chars().collect();
-        characters
-            .chunks(4)
-            .map(|four| four.iter().collect())
+        let (lead, rest) = characters.split_at(self.lead.min(characters.len()));
+        let lead = std::iter::once(lead).filter(|lead| !lead.is_empty());
+        lead.chain(rest.chunks(4))
+            .map(|group| group.iter().collect())
             .collect()
     }
 }
@@ -49,6 +66,8 @@ mod tests {
     fn what_is_copied_has_no_gaps() {
         let digest = Digest::new("abcdef012");
         assert_eq!(digest.groups(), ["abcd", "ef01", "2"]);
+        let key = Digest::key("a.example/é+0a0d8c56+AAAABBBB");
+        assert_eq!(key.groups(), ["a.example/é+0a0d8c56+", "AAAA", "BBBB"]);
         let html = digest.render().unwrap();
         let text: String = html
             .split('<')

@@ -2,11 +2,13 @@
 
 mod digest;
 mod frame;
+mod prose;
 mod tone;
 mod when;
 
 pub(crate) use digest::Digest;
 pub(crate) use frame::{Frame, Nav};
+pub(crate) use prose::Prose;
 pub(crate) use tone::{Badge, Tone};
 pub(crate) use when::{When, span};
 
