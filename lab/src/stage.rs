@@ -30,8 +30,8 @@ use crate::network::{AUDITORS, Network};
 use crate::populate::protection;
 use crate::provider::{Publisher, random, sign};
 
-/// How many people have keys at the honest log.
-const PEOPLE: usize = 24;
+/// Up to which number accounts have keys at the honest log.
+const PEOPLE: usize = 32;
 /// The logs that lie, by the word that makes them.
 const LIARS: [&str; 5] = [
     "second-build",
@@ -53,7 +53,8 @@ pub struct StageArgs {
 
 /// Sets the stage, and plays what standard input says until it ends.
 pub async fn run(args: StageArgs) -> Result<()> {
-    let mut stage = Stage::set(&args.dir).await?;
+    let StageArgs { dir } = args;
+    let mut stage = Stage::set(&dir).await?;
     println!("{}", stage.description()?);
     while let Some(line) = tokio::task::spawn_blocking(next_line).await?? {
         let done = stage.play(line.trim()).await;
@@ -79,7 +80,8 @@ type Last = Option<(Seq, Hash)>;
 struct Stage {
     network: Network,
     liars: Vec<(&'static str, Served)>,
-    people: Vec<Account>,
+    /// What people type to find them, and who they are.
+    people: Vec<(String, Account)>,
     releases: Last,
     protections: Last,
     files: PathBuf,
@@ -100,7 +102,14 @@ impl Stage {
         network.write_home(&network.dir().join("home"))?;
         let files = network.dir().join("files");
         std::fs::create_dir_all(&files)?;
-        let people = (0..PEOPLE).map(Account::new).collect::<Result<_>>()?;
+        // Of four accounts the last has no address that a person would type.
+        let numbers = (0..PEOPLE).filter(|number| number % 4 != 3);
+        let people = numbers
+            .map(|number| {
+                let text = format!("person{number:04}@mail.example");
+                Ok((text, Account::new(number)?))
+            })
+            .collect::<Result<_>>()?;
         let mut stage = Self {
             network,
             liars,
@@ -132,7 +141,7 @@ impl Stage {
             "liars": liars,
             "home": self.network.dir().join("home"),
             "files": self.files,
-            "people": self.people.iter().map(|one| one.label().to_string()).collect::<Vec<_>>(),
+            "people": self.people.iter().map(|(text, _)| text).collect::<Vec<_>>(),
             "victim": VICTIM,
         }))
     }
@@ -153,8 +162,10 @@ impl Stage {
         publisher.statement(envelope).await?;
         self.release("1.0.0").await?;
         let now = clock::now()?;
-        let items = self.people.iter_mut().map(|account| account.next(now));
-        let items = items.collect::<Result<Vec<_>>>()?;
+        let people = self.people.iter_mut();
+        let items = people
+            .map(|(_, account)| account.next(now))
+            .collect::<Result<Vec<_>>>()?;
         self.publish_keys(items).await
     }
 
@@ -227,10 +238,9 @@ impl Stage {
     /// A new version of somebody's keys, by whoever may publish it.
     async fn rotate(&mut self, label: &str) -> Result<()> {
         let mut people = self.people.iter_mut();
-        let account = people.find(|account| account.label().to_string() == label);
-        let item = account
-            .context("nobody has this label")?
-            .next(clock::now()?)?;
+        let found = people.find(|(text, _)| text == label);
+        let (_, account) = found.context("nobody has this label")?;
+        let item = account.next(clock::now()?)?;
         self.publish_keys(vec![item]).await
     }
 

@@ -100,6 +100,9 @@ fn peers(site: &Site) -> Vec<String> {
     keys
 }
 
+/// The group of that policy.
+const GROUP: &str = "majority";
+
 /// A policy that asks for more than half of these auditors.
 fn majority(logs: &[LogKeys], own: &str, peers: &[String]) -> String {
     let mut policy = String::new();
@@ -109,15 +112,21 @@ fn majority(logs: &[LogKeys], own: &str, peers: &[String]) -> String {
             let _ = writeln!(policy, "log {key} {}", log.url);
         }
     }
-    let mut names = Vec::new();
-    for (number, key) in (1..).zip(std::iter::once(own).chain(peers.iter().map(String::as_str))) {
-        let name = format!("auditor-{number}");
+    let mut names: Vec<String> = Vec::new();
+    for key in std::iter::once(own).chain(peers.iter().map(String::as_str)) {
+        let own_name = key.split('+').next().unwrap_or_default();
+        let is_taken = names.iter().any(|name| name == own_name);
+        let name = if is_taken || ["none", GROUP].contains(&own_name) {
+            format!("auditor-{}", names.len() + 1)
+        } else {
+            own_name.to_owned()
+        };
         let _ = writeln!(policy, "witness {name} {key}");
         names.push(name);
     }
     let quorum = names.len() / 2 + 1;
     let names = names.join(" ");
-    let _ = write!(policy, "group majority {quorum} {names}\nquorum majority\n");
+    let _ = write!(policy, "group {GROUP} {quorum} {names}\nquorum {GROUP}\n");
     policy
 }
 
@@ -201,8 +210,8 @@ mod tests {
         let own = vkey("a.example", 2, Algorithm::CosignatureV1);
         let peers = [3, 4].map(|seed| vkey("b.example", seed, Algorithm::CosignatureV1));
         let policy = Policy::parse(&majority(&logs, &own, &peers)).unwrap();
-        assert!(policy.satisfied(|name| name != "auditor-1"));
-        assert!(!policy.satisfied(|name| name == "auditor-1"));
+        assert!(policy.satisfied(|name| name != "a.example"));
+        assert!(!policy.satisfied(|name| name == "auditor-3"));
         assert!(Policy::parse(&majority(&logs, &own, &[])).is_ok());
     }
 }

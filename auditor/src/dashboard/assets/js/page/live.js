@@ -8,6 +8,8 @@ import { icon, make } from "./dom.js";
 /** The shortest time between two readings of the page, in milliseconds. */
 const PACE = 1500;
 const FIRST = 150;
+/** How long a line may be broken before the page is called stale. */
+const STALE_AFTER = 8000;
 
 /** The line in the header. Only its word is announced, not the seconds that go by. */
 class Line {
@@ -16,23 +18,29 @@ class Line {
     this.word = make("span", { class: "word" });
     this.clock = make("span", { "aria-hidden": "true" });
     this.alive = Date.now();
-    this.state = null;
+    this.brokenAt = null;
+    this.isKnown = false;
     element.replaceChildren(this.word, " ", this.clock);
     setInterval(() => this.draw(), 1000);
   }
 
   set(isLive) {
-    if (isLive) this.alive = Date.now();
-    this.draw(isLive ? "live" : "reconnecting");
+    if (isLive) {
+      this.alive = Date.now();
+      this.brokenAt = null;
+    } else {
+      this.brokenAt ??= Date.now();
+    }
+    this.isKnown = true;
+    this.draw();
   }
 
-  draw(state = this.state) {
-    const silent = Math.floor((Date.now() - this.alive) / 1000);
-    const shown = state === "live" || state === null ? state : silent < 10 ? "reconnecting" : "stale";
-    this.clock.textContent = shown === "stale" ? `for ${span(silent)}` : "";
-    if (state === "live") this.state = "live";
-    else if (state !== null) this.state = "broken";
-    if (shown === null || this.element.dataset.state === shown) return;
+  draw() {
+    if (!this.isKnown) return;
+    const isStale = this.brokenAt !== null && Date.now() - this.brokenAt >= STALE_AFTER;
+    const shown = this.brokenAt === null ? "live" : isStale ? "stale" : "reconnecting";
+    this.clock.textContent = isStale ? `for ${span((Date.now() - this.alive) / 1000)}` : "";
+    if (this.element.dataset.state === shown) return;
     this.element.dataset.state = shown;
     const words = { live: "Live", reconnecting: "Reconnecting…", stale: "Stale: this auditor does not answer" };
     const tones = { live: "good", reconnecting: "unknown", stale: "warn" };

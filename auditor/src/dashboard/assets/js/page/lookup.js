@@ -63,7 +63,8 @@ export async function lookUpLabel(log, label, policy) {
 
 function view(result, log, name) {
   const { version, keySet, loggedBy, t, size, vouching, position } = result.facts;
-  if (version === undefined) return resultView(result);
+  const next = "Use no key that came with this answer. Ask again; if it happens again, ask an auditor and the person, over another way than the provider's.";
+  if (version === undefined) return resultView(result, { next });
   const body = [
     facts([
       ["Version", version === null ? "none: proved absent" : String(version)],
@@ -81,7 +82,7 @@ function view(result, log, name) {
   }
   const known = version === null ? `Nobody has published keys for ${name}` : `These are the keys of ${name}`;
   const said = version === null ? "Their absence is proved against a head that your auditors vouch for." : "Everybody who looks is shown the same, by a head that your auditors vouch for.";
-  return resultView(result, { title: known, sentence: said, body });
+  return resultView(result, { title: known, sentence: said, next, body });
 }
 
 function excuse(error, log, typed) {

@@ -58,7 +58,7 @@ export function stepList(steps) {
 }
 
 /** A verdict with a title of its own, or the usual one. */
-export function verdictBanner(result, { title, sentence } = {}) {
+export function verdictBanner(result, { title, sentence, next } = {}) {
   const [tone, usual] = VERDICTS[result.verdict];
   const failed = result.steps.find((step) => step.result === "failed");
   const skipped = result.steps.find((step) => step.result === "not_checked");
@@ -72,13 +72,14 @@ export function verdictBanner(result, { title, sentence } = {}) {
       {},
       make("h2", {}, result.verdict === "verified" ? (title ?? usual) : usual),
       make("p", { class: "sentence" }, why ? `${stepName(why.step)}: ${why.sentence}` : (sentence ?? "Every step was checked in this page.")),
+      result.verdict === "failed" && next ? make("p", { class: "next" }, make("b", {}, "What to do: "), next) : null,
     ),
   );
 }
 
 /** Everything: the banner, what is shown in between, the steps, the limits. */
-export function resultView(result, { title, sentence, body } = {}) {
-  const parts = [verdictBanner(result, { title, sentence }), ...(body ?? [])];
+export function resultView(result, { title, sentence, next, body } = {}) {
+  const parts = [verdictBanner(result, { title, sentence, next }), ...(body ?? [])];
   parts.push(make("h3", {}, "Step by step"), stepList(result.steps));
   if (result.limits.length > 0) {
     const limits = make("ul", {});

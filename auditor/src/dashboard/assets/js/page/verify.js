@@ -140,7 +140,7 @@ const CHECKS = {
   async bundle(bytes, { policyText }) {
     const result = await verifyBundle(bytes, contextOf(policyText, MAX_AGE_RELEASE));
     const { release } = result.facts;
-    return resultView(result, { title: release?.fields.audience === "all" ? "Everybody was given this" : "This is in the log, and not for everybody", body: release ? [describeStatement(release)] : [] });
+    return resultView(result, { title: release?.fields.audience === "all" ? "Everybody was given this" : "This is in the log, and not for everybody", next: "Do not install what came with this bundle; get the file and its bundle again, from somewhere else.", body: release ? [describeStatement(release)] : [] });
   },
 
   async lookup(bytes, inputs) {
