@@ -54,6 +54,7 @@ mod clock;
 mod election;
 #[cfg(test)]
 mod fault_table;
+mod forget;
 mod forward;
 mod http;
 mod keep;
@@ -68,9 +69,11 @@ mod sequencer;
 mod server;
 mod shared;
 mod view;
+mod warm;
 
 pub use check::check;
 pub use config::Config;
+pub use forget::forget;
 pub use http::openapi;
 pub use init::{InitOptions, Initialised, init};
 pub use server::{Server, StartError};

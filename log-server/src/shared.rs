@@ -26,6 +26,7 @@ use crate::source::LogSource;
 use crate::store::CheckpointRow;
 use crate::token::Tokens;
 use crate::view::View;
+use crate::warm::Warm;
 
 /// One running log.
 pub(crate) struct Shared {
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) vkey: VerifierKey,
     pub(crate) keys: Keys,
     proofs: Proofs,
+    /// Look-ups that were answered a moment ago.
+    pub(crate) warm: Warm,
     pub(crate) policy: Option<Policy>,
     pub(crate) source: LogSource,
     pub(crate) pool: Pool,
@@ -116,6 +119,7 @@ impl Shared {
             origin,
             keys,
             proofs: Proofs::new(),
+            warm: Warm::new(),
             policy,
             source,
             pool,

@@ -322,57 +322,6 @@ async fn h8_a_log_without_its_old_partials_still_checks() {
     made.check().await;
 }
 
-/// H6: segments go only after their bundles were read back, and the log starts, answers and
-/// checks without them.
-#[tokio::test(flavor = "multi_thread")]
-async fn h6_segments_are_pruned_and_the_log_goes_on_from_the_bundles() {
-    let mut made = make().await;
-    made.config.gc.every_s = 1;
-    made.config.gc.prune = true;
-    let server = made.start().await;
-    let client = Client::new(&server.url());
-    let publish = async |client: &Client, from: u32, to: u32| {
-        let items = (from..to).map(|i| {
-            let key_set = key_set(&format!("{i}@example.org"), 0, None, 7);
-            key_item(&key_set, 7)
-        });
-        let items = items.collect();
-        let results = client
-            .publish(&made.tokens.keys, items, Wait::Published)
-            .await;
-        assert!(results.iter().all(Result::is_ok), "{results:?}");
-    };
-    for part in 0..12 {
-        publish(&client, part * 400, part * 400 + 400).await;
-    }
-    let store = plainsight_log_server::store::Store::open_read_only(&made.config.database)
-        .await
-        .unwrap();
-    let mut oldest = Some(0);
-    for _ in 0..300 {
-        oldest = store.oldest_segment().await.unwrap();
-        if oldest.is_some_and(|oldest| oldest > 0) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert!(
-        oldest.is_some_and(|oldest| oldest > 0),
-        "nothing was pruned"
-    );
-    server.shutdown().await;
-    let found = report(&made).await;
-    assert!(found.is_well() && found.pruned > 0, "{found}");
-
-    // It starts on what is left, and goes on.
-    made.config.gc.every_s = 3_600;
-    let server = made.start().await;
-    assert_eq!(server.read_only(), None);
-    publish(&Client::new(&server.url()), 10_000, 10_010).await;
-    server.shutdown().await;
-    made.check().await;
-}
-
 #[tokio::test]
 async fn an_unsafe_partial_is_kept() {
     let made = published().await;

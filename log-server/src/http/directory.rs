@@ -1,7 +1,9 @@
 //! Look-ups, histories, streams, artifacts and the genesis.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -28,12 +30,12 @@ fn directory(shared: &Shared) -> Directory<'_, View, Shared, LogSource> {
     }
 }
 
-fn json(body: Vec<u8>) -> Response {
+fn json(body: impl Into<Bytes>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, body).into_response()
+    (headers, body.into()).into_response()
 }
 
 fn malformed(error: impl std::fmt::Display) -> ApiError {
@@ -85,9 +87,24 @@ pub(super) async fn lookup(
     State(shared): State<Arc<Shared>>,
     Question(body): Question,
 ) -> Result<Response, ApiError> {
+    let (begun, size) = (Instant::now(), shown(&shared));
+    let warm = size.and_then(|size| shared.warm.get(&body, size, begun));
+    if let Some(answer) = warm {
+        return Ok(json(answer));
+    }
     let request = LookupRequest::parse(&body).map_err(malformed)?;
     let answer = directory(&shared).lookup(&request).await?;
-    Ok(json(answer.to_json()))
+    let answer = Bytes::from(answer.to_json());
+    // If nothing was published meanwhile, this is the answer at that head.
+    if let Some(size) = size.filter(|size| shown(&shared) == Some(*size)) {
+        shared.warm.keep(&body, size, begun, answer.clone());
+    }
+    Ok(json(answer))
+}
+
+/// The size of the head that readers are answered at.
+fn shown(shared: &Shared) -> Option<TreeSize> {
+    Some(shared.view.head()?.tree.size)
 }
 
 /// The rungs that an owner has watched, with the proof of what is at them.

@@ -53,6 +53,13 @@ const SQLITE_WRITER: [&str; 2] = [
     "PRAGMA cache_size = -65536",
 ];
 
+/// Before and after rows are erased from a file: what is deleted is overwritten with zeros, and
+/// the write-ahead log, which has the old page as well, begins anew if no reader is in it.
+const SQLITE_ERASING: [&str; 2] = [
+    "PRAGMA secure_delete = ON",
+    "PRAGMA wal_checkpoint(TRUNCATE)",
+];
+
 /// The settings of `PostgreSQL` without which a power cut takes back what was committed. An engine
 /// that does not know one of them has no such switch.
 const DURABLE: [&str; 3] = ["fsync", "full_page_writes", "synchronous_commit"];
@@ -64,6 +71,14 @@ impl DatabaseAddress {
             // The lock is taken at once: taken later, it could fail in the midst.
             Self::Sqlite(_) => "BEGIN IMMEDIATE",
             Self::Postgres(_) => "BEGIN",
+        }
+    }
+
+    /// What is said before and after something is erased.
+    pub(super) fn erasing(&self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::Sqlite(_) => SQLITE_ERASING.split_at(1),
+            Self::Postgres(_) => (&[], &[]),
         }
     }
 

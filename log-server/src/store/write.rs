@@ -41,8 +41,15 @@ impl Store {
     }
 
     /// Erases what opens one version of a label. Whether there was such a version.
+    ///
+    /// In a file the bytes are overwritten, and the write-ahead log is emptied if nobody reads it
+    /// just now; `PostgreSQL` overwrites them when it vacuums the table.
     pub async fn forget(&self, label_hash: &Hash, version: u32) -> Result<bool, StoreError> {
         let mut connection = self.address.connect().await?;
+        let (before, after) = self.address.erasing();
+        for setting in before {
+            sqlx::raw_sql(*setting).execute(&mut connection).await?;
+        }
         let done = sqlx::query(
             "UPDATE key_version SET opening = NULL, key_set = NULL \
              WHERE label_hash = $1 AND version = $2",
@@ -51,6 +58,9 @@ impl Store {
         .bind(i64::from(version))
         .execute(&mut connection)
         .await?;
+        for setting in after {
+            sqlx::raw_sql(*setting).execute(&mut connection).await?;
+        }
         connection.close().await?;
         Ok(done.rows_affected() == 1)
     }

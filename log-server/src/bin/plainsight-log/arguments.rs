@@ -83,6 +83,21 @@ pub(crate) enum Command {
         #[arg(long)]
         grace_s: Option<u64>,
     },
+    /// Erase the opening and the key set of one version of a label, or of all.
+    ///
+    /// The label is read from standard input, one line, so that it is in no list of processes. What
+    /// was logged stays in the log; what it was about is gone for good, from this database. Backups
+    /// that hold it must expire by themselves.
+    Forget {
+        #[command(flatten)]
+        place: Place,
+        /// Which version.
+        #[arg(long, required_unless_present = "all")]
+        version: Option<u32>,
+        /// Every version.
+        #[arg(long, conflicts_with = "version")]
+        all: bool,
+    },
     /// Print the document of the HTTP interface (`OpenAPI` 3.1).
     Openapi,
 }

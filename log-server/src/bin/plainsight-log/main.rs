@@ -45,6 +45,8 @@ async fn main() -> Result<()> {
         } => configuration::check(&place.load_with([])?),
         Command::Check { place, repair } => upkeep::verify(&place.load()?, repair).await,
         Command::Gc { place, grace_s } => upkeep::collect(&place.load()?, grace_s).await,
+        // `--all`, if there is no version.
+        Command::Forget { place, version, .. } => upkeep::forget(&place.load()?, version).await,
         Command::Openapi => {
             print!("{}", openapi());
             Ok(())

@@ -1,11 +1,13 @@
-//! `check` and `gc`: what looks after a log that is there.
+//! `check`, `gc` and `forget`: what looks after a log that is there.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use plainsight_log_server::objects::Objects;
+use plainsight_log_server::store::DatabaseAddress;
 use plainsight_log_server::{Config, check, gc};
+use plainsight_specs::label::{Label, Version};
 
 pub(crate) async fn verify(config: &Config, repair: bool) -> Result<()> {
     // Drawn on a terminal only.
@@ -43,5 +45,26 @@ pub(crate) async fn collect(config: &Config, grace_s: Option<u64>) -> Result<()>
     let size = public.head().size;
     let collected = gc::collect(&objects, size, grace, SystemTime::now()).await?;
     println!("{collected}");
+    Ok(())
+}
+
+pub(crate) async fn forget(config: &Config, version: Option<u32>) -> Result<()> {
+    let mut line = String::new();
+    std::io::stdin()
+        .read_line(&mut line)
+        .context("no label can be read from standard input")?;
+    let label = Label::from_typed(line.trim()).context("standard input is not a label")?;
+    let version = version.map(Version::new);
+    let erased = plainsight_log_server::forget(config, &label, version).await?;
+    if erased.is_empty() {
+        bail!("nothing was erased: no such label or version was published here");
+    }
+    for version in erased {
+        println!("version {version}: erased");
+    }
+    if matches!(config.database, DatabaseAddress::Postgres(_)) {
+        println!("the old rows are overwritten when the table is vacuumed: VACUUM key_version");
+    }
+    println!("backups made before now still hold it");
     Ok(())
 }
