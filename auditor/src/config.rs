@@ -9,6 +9,7 @@ mod edit;
 mod error;
 mod keys;
 mod rebuilder;
+mod secret;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ use crate::dashboard::{DashboardConfig, Serve};
 use crate::http::LimitConfig;
 use crate::peers::{MAX_PEERS, Peer, PeerConfig};
 use crate::plain::{PlainConfig, PlainLog};
+
+pub(crate) use secret::read_secret;
 
 /// The configuration file in an auditor's folder.
 pub const CONFIG_FILE: &str = "auditor.toml";
@@ -258,7 +261,7 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut file: File = toml::from_str(text).map_err(|error| ConfigError::Toml {
             path: dir.join(CONFIG_FILE),
-            reason: error.to_string(),
+            reason: secret::without_the_line(text, &error),
         })?;
         file.replace_by(variable)?;
         keys::key_name(&file.name)?;

@@ -22,6 +22,16 @@ pub enum ConfigError {
         /// Which.
         path: PathBuf,
     },
+    /// Others than its owner can use a file with a secret.
+    #[error(
+        "{} can be used by others than its owner: chmod 600, and if others were on this machine, \
+         retire the key",
+        path.display()
+    )]
+    Exposed {
+        /// Which.
+        path: PathBuf,
+    },
     /// Not the TOML that is expected.
     #[error("{}: {reason}", path.display())]
     Toml {

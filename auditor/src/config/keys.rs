@@ -9,7 +9,7 @@ use plainsight_specs::ed25519::SecretKey;
 use plainsight_specs::note::{Algorithm, KeyName, Signer, VerifierKey};
 use zeroize::Zeroizing;
 
-use super::{Config, ConfigError, KEY_FILE, WATCH_KEY_FILE, WitnessConfig};
+use super::{Config, ConfigError, KEY_FILE, WATCH_KEY_FILE, WitnessConfig, read_secret};
 use crate::plain::WITNESS_KEY_FILE;
 
 /// What the watch key's name ends in, after the auditor's.
@@ -38,12 +38,7 @@ impl Config {
         algorithm: Algorithm,
     ) -> Result<Signer, ConfigError> {
         let path = self.dir.join(file);
-        let text = fs::read_to_string(&path)
-            .map(Zeroizing::new)
-            .map_err(|source| ConfigError::File {
-                path: path.clone(),
-                source,
-            })?;
+        let text = read_secret(&path)?;
         let name = key_name(name)?;
         parse_key(text.trim_end(), &name, algorithm).ok_or(ConfigError::KeyFile { path, name })
     }

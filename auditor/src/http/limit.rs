@@ -26,11 +26,7 @@ const MAX_CLIENTS: usize = 8192;
 const MAX_AT_ONCE: usize = 256;
 /// POST requests of one client at once, on their way or being answered.
 const MAX_OF_CLIENT: usize = 32;
-/// How long a connection may say nothing, or the head of its next request take.
-const HEAD: Duration = Duration::from_secs(20);
-/// How long a client may take nothing of an answer.
-const STALL: Duration = Duration::from_secs(20);
-/// How long a body may take to arrive.
+/// How long a body may take to arrive at the most.
 const BODY: Duration = Duration::from_secs(5);
 
 /// How much one client may ask, as written in the configuration.
@@ -49,6 +45,9 @@ pub struct LimitConfig {
     pub connections: usize,
     /// Connections of one client at once; 0 for no bound. Not behind a proxy, which is many clients.
     pub connections_per_client: usize,
+    /// How long a connection may say nothing, its next request's head or the body of a POST may
+    /// take, or nothing of an answer may be taken, in milliseconds.
+    pub head_ms: u64,
 }
 
 impl Default for LimitConfig {
@@ -60,11 +59,16 @@ impl Default for LimitConfig {
             behind_proxy: false,
             connections: 1024,
             connections_per_client: 128,
+            head_ms: 20_000,
         }
     }
 }
 
 impl LimitConfig {
+    fn patience(&self) -> Duration {
+        Duration::from_millis(self.head_ms.max(1))
+    }
+
     /// What the door of this auditor keeps to.
     pub(crate) fn bounds(&self) -> Bounds {
         Bounds {
@@ -74,8 +78,8 @@ impl LimitConfig {
             } else {
                 self.connections_per_client
             },
-            head: HEAD,
-            stall: STALL,
+            head: self.patience(),
+            stall: self.patience(),
         }
     }
 }
@@ -96,7 +100,11 @@ impl Limits {
             config,
             buckets: Arc::new(Mutex::new(Buckets::default())),
             at_once: Arc::new(Semaphore::new(MAX_AT_ONCE)),
-            posting: Arc::new(Clients::new(MAX_OF_CLIENT)),
+            posting: Arc::new(Clients::new(if config.connections_per_client == 0 {
+                0
+            } else {
+                MAX_OF_CLIENT
+            })),
             began: Instant::now(),
         }
     }
@@ -148,7 +156,7 @@ pub(crate) async fn limit(State(limits): State<Limits>, request: Request, next: 
     }
     // Whoever sends slowly keeps nobody from being answered.
     let (parts, body) = request.into_parts();
-    let body = match tokio::time::timeout(BODY, arrived(body)).await {
+    let body = match tokio::time::timeout(BODY.min(limits.config.patience()), arrived(body)).await {
         Ok(Ok(body)) => body,
         Ok(Err(status)) => return status.into_response(),
         Err(_) => return (StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response(),

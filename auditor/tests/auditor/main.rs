@@ -11,7 +11,9 @@
 
 mod alerts;
 mod dashboard;
+mod decisions;
 mod honest;
+mod hostile;
 mod killed;
 mod liar;
 mod panics;
