@@ -28,8 +28,6 @@ export async function start(main) {
   const form = main.querySelector("#me-form");
   const list = main.querySelector("#people");
   const output = main.querySelector("#result");
-  form.hidden = false;
-  main.querySelector("#me-file").hidden = false;
   const ring = await keyring();
   const choice = form.querySelector("[name=log]");
   for (const log of ring.logs) choice.append(make("option", { value: log.origin }, log.origin));
@@ -54,6 +52,8 @@ export async function start(main) {
   });
   files(main, output, draw);
   draw();
+  form.hidden = false;
+  main.querySelector("#me-file").hidden = false;
   let isRunning = false;
   const checkAll = async () => {
     if (isRunning || people.length === 0) return;
