@@ -219,12 +219,12 @@ test("the dashboard", async (t) => {
     const state = (label, tone) => page.locator(`[data-label="${label}"][data-state="${tone}"]`).waitFor();
     await state(one, "good");
     await stage.play(`rotate ${one}`);
-    await state(one, "bad");
+    await state(one, "warn");
     await state(other, "good");
     await axe(page, "the list");
     await shot(page, "me-changed");
     await page.reload();
-    await state(one, "bad");
+    await state(one, "warn");
     await page.context().close();
     clean();
   });

@@ -153,7 +153,7 @@ function drawPeople(list, { onRenew, onRemove }) {
 }
 
 function stateOf(person) {
-  if (person.hits.length > 0) return ["bad", person.who === "me" ? "A version was logged for you" : "Their keys changed"];
+  if (person.hits.length > 0) return person.who === "me" ? ["bad", "A version was logged for you"] : ["warn", "Their keys changed"];
   if (trouble.has(person.origin)) return ["unknown", "Not checked"];
   return ["good", "No change"];
 }
