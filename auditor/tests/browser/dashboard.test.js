@@ -141,6 +141,7 @@ test("the dashboard", async (t) => {
     const sent = [];
     page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
     await page.goto(at("/verify"));
+    await page.locator("#verify-form").waitFor();
     const check = async (file) => {
       await page.locator("input[name=file]").setInputFiles(file);
       await page.locator("#result [data-kind]").waitFor();
@@ -172,6 +173,37 @@ test("the dashboard", async (t) => {
     clean();
   });
 
+  await t.test("a file is hashed in the page and found among the releases", async () => {
+    const page = await browser.open();
+    await page.goto(at("/releases"));
+    const drop = async (file) => {
+      await page.locator("#drop input[type=file]").setInputFiles(file);
+      await page.locator("#drop [data-found]").waitFor();
+      const found = await page.locator("#drop [data-found]").getAttribute("data-found");
+      await page.locator("#drop #result").evaluate((result) => result.replaceChildren());
+      return found;
+    };
+    assert.equal(await drop(path.join(place.files, "messenger-1.0.0")), "true");
+    assert.equal(await drop(fileOf(stage, "messenger-special", "the build for one person, by another road")), "false");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("heads of other auditors are compared in the browser", async () => {
+    const page = await browser.open();
+    await page.goto(at("/heads"));
+    const cells = await page.locator("main table a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+    assert.ok(cells.length >= 12, String(cells.length));
+    await page.goto(at(cells[0]));
+    const mark = page.locator(".checked").first();
+    await mark.waitFor();
+    assert.equal(await mark.getAttribute("data-verdict"), "verified", await mark.innerText());
+    await axe(page, "two heads");
+    await shot(page, "heads-cell");
+    await page.context().close();
+    clean();
+  });
+
   await t.test("a change of somebody's keys shows on the list, live", async () => {
     const page = await browser.open();
     await page.goto(at("/me"));
@@ -187,12 +219,12 @@ test("the dashboard", async (t) => {
     const state = (label, tone) => page.locator(`[data-label="${label}"][data-state="${tone}"]`).waitFor();
     await state(one, "good");
     await stage.play(`rotate ${one}`);
-    await state(one, "bad");
+    await state(one, "warn");
     await state(other, "good");
     await axe(page, "the list");
     await shot(page, "me-changed");
     await page.reload();
-    await state(one, "bad");
+    await state(one, "warn");
     await page.context().close();
     clean();
   });
@@ -226,6 +258,7 @@ test("the dashboard", async (t) => {
     for (const rule of ["version-conflict", "epoch-root", "extension", "fork"]) assert.ok(rules.has(rule), `${rule} in ${[...rules]}`);
     const page = await browser.open();
     await page.goto(at("/verify"));
+    await page.locator("#verify-form").waitFor();
     for (const { id, rule } of list) {
       const bytes = Buffer.from(await (await fetch(at(`/v1/evidence/${id}`))).arrayBuffer());
       await page.locator("#result").evaluate((result) => result.replaceChildren());
@@ -235,6 +268,14 @@ test("the dashboard", async (t) => {
       assert.equal(await page.locator('#result [data-step="server"][data-result="ok"]').count(), 1);
     }
     await shot(page, "verify-evidence");
+    for (const { id } of list) {
+      await page.goto(at(`/evidence/${id}`));
+      const mark = page.locator(".checked").first();
+      await mark.waitFor();
+      assert.equal(await mark.getAttribute("data-verdict"), "verified", await mark.innerText());
+    }
+    await axe(page, "the page of evidence");
+    await shot(page, "evidence");
     await page.context().close();
     clean();
   });

@@ -19,7 +19,6 @@ export const isStatic = true;
 export async function start(main) {
   const form = main.querySelector("#lookup-form");
   const output = main.querySelector("#result");
-  form.hidden = false;
   const { logs, policy } = await keyring();
   const choice = form.querySelector("[name=log]");
   for (const log of logs) choice.append(make("option", { value: log.origin }, log.origin));
@@ -37,6 +36,7 @@ export async function start(main) {
     addCopyButtons(output);
     button.disabled = false;
   });
+  form.hidden = false;
 }
 
 async function lookUp(log, typed, policy) {

@@ -28,8 +28,6 @@ export async function start(main) {
   const form = main.querySelector("#me-form");
   const list = main.querySelector("#people");
   const output = main.querySelector("#result");
-  form.hidden = false;
-  main.querySelector("#me-file").hidden = false;
   const ring = await keyring();
   const choice = form.querySelector("[name=log]");
   for (const log of ring.logs) choice.append(make("option", { value: log.origin }, log.origin));
@@ -54,6 +52,8 @@ export async function start(main) {
   });
   files(main, output, draw);
   draw();
+  form.hidden = false;
+  main.querySelector("#me-file").hidden = false;
   let isRunning = false;
   const checkAll = async () => {
     if (isRunning || people.length === 0) return;
@@ -153,7 +153,7 @@ function drawPeople(list, { onRenew, onRemove }) {
 }
 
 function stateOf(person) {
-  if (person.hits.length > 0) return ["bad", person.who === "me" ? "A version was logged for you" : "Their keys changed"];
+  if (person.hits.length > 0) return person.who === "me" ? ["bad", "A version was logged for you"] : ["warn", "Their keys changed"];
   if (trouble.has(person.origin)) return ["unknown", "Not checked"];
   return ["good", "No change"];
 }

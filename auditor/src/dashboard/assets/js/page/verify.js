@@ -51,7 +51,6 @@ const KINDS = {
 export async function start(main) {
   const form = main.querySelector("#verify-form");
   const output = main.querySelector("#result");
-  form.hidden = false;
   const policy = form.querySelector("[name=policy]");
   const label = form.querySelector("[name=label]");
   const leaf = form.querySelector("[name=leaf]");
@@ -79,6 +78,7 @@ export async function start(main) {
     if (pasted !== "") dropped = { name: "what you pasted", bytes: new TextEncoder().encode(pasted) };
     await check();
   });
+  form.hidden = false;
 }
 
 async function inspect(file, inputs) {
