@@ -158,15 +158,25 @@ async fn an_auditor_that_lost_its_state_is_brought_up_again() {
     assert_eq!(auditors[0].contradictions(), Vec::<String>::new());
 }
 
-/// Copies a folder of the log's parent over another.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+/// Copies a folder of the log's parent over another. Not by another process, which would share the
+/// locks of other tests' logs until it has begun.
 fn copied(made: &Made, from: &str, to: &str) {
     let dir = made.dir.path();
     let _ = std::fs::remove_dir_all(dir.join(to));
-    let done = std::process::Command::new("cp")
-        .arg("-a")
-        .args([dir.join(from), dir.join(to)])
-        .status();
-    assert!(done.unwrap().success());
+    copy(&dir.join(from), &dir.join(to));
 }
 
 /// A log of which a copy was put back after it went on: what the auditors know, it does not.

@@ -23,7 +23,7 @@ use plainsight_log_server::wire::Answered;
 use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::evidence::Evidence;
-use plainsight_specs::merkle::{TreeHead, TreeSize};
+use plainsight_specs::merkle::TreeHead;
 use plainsight_specs::note::{SignatureLine, Signer, VerifierKey};
 use plainsight_specs::witness::{
     AddCheckpoint, SIZE_MEDIA_TYPE, cosignature_lines_to_bytes, size_to_bytes,
@@ -607,9 +607,4 @@ fn refused(answer: &Answer) -> Answered {
         Answer::BadProof(_) | Answer::Broken(_) | Answer::Unfit(_) => plain(422),
         Answer::Later(_) => plain(503),
     }
-}
-
-/// Whether a head is none.
-pub(super) fn is_nothing(head: &TreeHead) -> bool {
-    head.size == TreeSize::ZERO
 }
