@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use crate::config::Publication;
 use crate::metrics::{AuditorAnswer, Metrics};
 use crate::source::{self, SourceError, Tiles};
+use crate::words::Words;
 
 /// The pause before an auditor that is behind, or fails, is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -49,8 +50,8 @@ pub enum Answer {
     Cosigned(Cosignature),
     /// It last cosigned this size.
     AtSize(TreeSize),
-    /// It cannot yet; ask again after this time.
-    Later(Duration),
+    /// It cannot yet: when to ask again, and why.
+    Later(Duration, String),
     /// It does not: why.
     Refused(String),
 }
@@ -80,6 +81,7 @@ pub struct Auditors {
     client: reqwest::Client,
     list: Vec<Auditor>,
     metrics: Option<Arc<Metrics>>,
+    words: Words,
 }
 
 impl Auditors {
@@ -105,6 +107,7 @@ impl Auditors {
             client,
             list: auditors,
             metrics: None,
+            words: Words::default(),
         })
     }
 
@@ -118,6 +121,27 @@ impl Auditors {
     fn count(&self, auditor: &Auditor, answer: AuditorAnswer) {
         if let Some(metrics) = &self.metrics {
             metrics.auditor(&auditor.name, answer);
+        }
+    }
+
+    /// Says why an auditor does not cosign, unless it was said a short while ago.
+    fn tell(&self, auditor: &Auditor, why: &str) {
+        if self.words.are_due(&auditor.name, why, Instant::now()) {
+            let Auditor { name, url, .. } = auditor;
+            tracing::warn!(auditor = name, url, why, "no cosignature; asked again");
+        }
+    }
+
+    /// The same of the quorum as a whole.
+    pub(crate) fn tell_missing(&self, size: TreeSize, cosigned: &BTreeMap<String, Cosignature>) {
+        let silent = self.list.iter().map(|auditor| auditor.name.as_str());
+        let silent: Vec<_> = silent
+            .filter(|name| !cosigned.contains_key(*name))
+            .collect();
+        let silent = silent.join(", ");
+        if self.words.are_due("", &silent, Instant::now()) {
+            let size = size.get();
+            tracing::warn!(size, silent, "the quorum is not met; asking again");
         }
     }
 
@@ -153,6 +177,7 @@ impl Auditors {
             match answer {
                 Ok(cosignature) => {
                     sizes.insert(auditor.key.to_string(), signed.head().size);
+                    self.words.forget(&auditor.name);
                     cosigned.insert(auditor.name.clone(), cosignature);
                     if is_enough(&cosigned) {
                         deadline = deadline.min(Instant::now() + GRACE);
@@ -160,7 +185,7 @@ impl Auditors {
                 }
                 Err(why) => {
                     says_larger |= matches!(why, Silence::Larger(_));
-                    tracing::warn!(auditor = auditor.name, %why, "no cosignature");
+                    self.tell(auditor, &why.to_string());
                 }
             }
         }
@@ -214,7 +239,7 @@ impl Auditors {
                 match &answer {
                     Answer::Cosigned(_) => AuditorAnswer::Cosigned,
                     Answer::AtSize(_) => AuditorAnswer::OtherSize,
-                    Answer::Later(_) => AuditorAnswer::Later,
+                    Answer::Later(..) => AuditorAnswer::Later,
                     Answer::Refused(_) => AuditorAnswer::Refused,
                 },
             );
@@ -233,7 +258,10 @@ impl Auditors {
                     corrections += 1;
                     old = at;
                 }
-                Answer::Later(pause) => tokio::time::sleep(pause).await,
+                Answer::Later(pause, why) => {
+                    self.tell(auditor, &why);
+                    tokio::time::sleep(pause).await;
+                }
                 Answer::Refused(why) => return (auditor, Err(Silence::Refused(why))),
             }
         }
@@ -263,9 +291,8 @@ impl Auditors {
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
-                let why = error.without_url().to_string();
-                tracing::debug!(auditor = auditor.name, why, "unreachable");
-                return Ok(Answer::Later(PAUSE));
+                let why = format!("it cannot be reached: {}", innermost(&error));
+                return Ok(Answer::Later(PAUSE, why));
             }
         };
         let status = response.status();
@@ -289,7 +316,8 @@ impl Auditors {
             }
             status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
                 let seconds = retry_after.and_then(|text| text.parse::<u64>().ok());
-                Answer::Later(seconds.map_or(PAUSE, |s| Duration::from_secs(s.min(60)).max(PAUSE)))
+                let pause = seconds.map_or(PAUSE, |s| Duration::from_secs(s.min(60)).max(PAUSE));
+                Answer::Later(pause, format!("{status} {}", first_line(&body)))
             }
             status => Answer::Refused(format!("{status} {}", first_line(&body))),
         })
@@ -303,12 +331,24 @@ fn cosignature(auditor: &Auditor, signed: &SignedCheckpoint, body: &[u8]) -> Ans
         Err(error) => return Answer::Refused(error.to_string()),
     };
     match lines.iter().find(|line| auditor.key.is_named_by(line)) {
-        None => Answer::Refused("no line of its key".into()),
+        None => Answer::Refused(format!(
+            "its answer has no line of the key that the policy has for it, {}",
+            auditor.key
+        )),
         Some(line) => match Cosignature::verify(line, signed.text(), &auditor.key) {
             Ok(cosignature) => Answer::Cosigned(cosignature),
             Err(error) => Answer::Refused(error.to_string()),
         },
     }
+}
+
+/// The cause that says something, which has no address in it.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
 }
 
 /// The whole body, unless it is longer than any answer.

@@ -70,6 +70,7 @@ mod server;
 mod shared;
 mod view;
 mod warm;
+mod words;
 
 pub use check::check;
 pub use config::Config;

@@ -229,11 +229,7 @@ impl Publisher {
             if says_larger {
                 not_restored(&self.shared, auditors).await?;
             }
-            tracing::warn!(
-                size = signed.head().size.get(),
-                cosigned = cosigned.len(),
-                "the quorum is not met; asking again"
-            );
+            auditors.tell_missing(signed.head().size, &cosigned);
             tokio::time::sleep(times.retry()).await;
         }
     }
