@@ -23,6 +23,7 @@ use crate::config::Publication;
 use crate::metrics::{AuditorAnswer, Metrics};
 use crate::source::{self, SourceError, Tiles};
 use crate::wire::{HttpWire, Wire};
+use crate::words::Words;
 
 /// The pause before an auditor that is behind, or fails, is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -49,8 +50,8 @@ pub enum Answer {
     Cosigned(Cosignature),
     /// It last cosigned this size.
     AtSize(TreeSize),
-    /// It cannot yet; ask again after this time.
-    Later(Duration),
+    /// It cannot yet: when to ask again, and why.
+    Later(Duration, String),
     /// It does not: why.
     Refused(String),
 }
@@ -61,6 +62,7 @@ pub struct Auditors {
     wire: Arc<dyn Wire>,
     list: Vec<Auditor>,
     metrics: Option<Arc<Metrics>>,
+    words: Words,
 }
 
 impl Auditors {
@@ -84,6 +86,7 @@ impl Auditors {
             wire,
             list: list.collect(),
             metrics: None,
+            words: Words::default(),
         }
     }
 
@@ -97,6 +100,27 @@ impl Auditors {
     fn count(&self, auditor: &Auditor, answer: AuditorAnswer) {
         if let Some(metrics) = &self.metrics {
             metrics.auditor(&auditor.name, answer);
+        }
+    }
+
+    /// Says why an auditor does not cosign, unless it was said a short while ago.
+    fn tell(&self, auditor: &Auditor, why: &str) {
+        if self.words.are_due(&auditor.name, why, Instant::now()) {
+            let Auditor { name, url, .. } = auditor;
+            tracing::warn!(auditor = name, url, why, "no cosignature; asked again");
+        }
+    }
+
+    /// The same of the quorum as a whole.
+    pub(crate) fn tell_missing(&self, size: TreeSize, cosigned: &BTreeMap<String, Cosignature>) {
+        let silent = self.list.iter().map(|auditor| auditor.name.as_str());
+        let silent: Vec<_> = silent
+            .filter(|name| !cosigned.contains_key(*name))
+            .collect();
+        let silent = silent.join(", ");
+        if self.words.are_due("", &silent, Instant::now()) {
+            let size = size.get();
+            tracing::warn!(size, silent, "the quorum is not met; asking again");
         }
     }
 
@@ -132,13 +156,14 @@ impl Auditors {
             match answer {
                 Ok(cosignature) => {
                     sizes.insert(auditor.key.to_string(), signed.head().size);
+                    self.words.forget(&auditor.name);
                     cosigned.insert(auditor.name.clone(), cosignature);
                     if is_enough(&cosigned) {
                         deadline = deadline.min(Instant::now() + GRACE);
                     }
                 }
                 Err(why) => {
-                    tracing::warn!(auditor = auditor.name, %why, "no cosignature");
+                    self.tell(auditor, &why);
                 }
             }
         }
@@ -192,7 +217,7 @@ impl Auditors {
                 match &answer {
                     Answer::Cosigned(_) => AuditorAnswer::Cosigned,
                     Answer::AtSize(_) => AuditorAnswer::OtherSize,
-                    Answer::Later(_) => AuditorAnswer::Later,
+                    Answer::Later(..) => AuditorAnswer::Later,
                     Answer::Refused(_) => AuditorAnswer::Refused,
                 },
             );
@@ -209,7 +234,10 @@ impl Auditors {
                     corrections += 1;
                     old = at;
                 }
-                Answer::Later(pause) => tokio::time::sleep(pause).await,
+                Answer::Later(pause, why) => {
+                    self.tell(auditor, &why);
+                    tokio::time::sleep(pause).await;
+                }
                 Answer::Refused(why) => return (auditor, Err(why)),
             }
         }
@@ -239,8 +267,7 @@ impl Auditors {
         let answer = match asked.await {
             Ok(answer) => answer,
             Err(why) => {
-                tracing::debug!(auditor = auditor.name, why, "unreachable");
-                return Ok(Answer::Later(PAUSE));
+                return Ok(Answer::Later(PAUSE, format!("it cannot be reached: {why}")));
             }
         };
         let Ok(status) = StatusCode::from_u16(answer.status) else {
@@ -262,7 +289,8 @@ impl Auditors {
             }
             status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
                 let seconds = retry_after.and_then(|text| text.parse::<u64>().ok());
-                Answer::Later(seconds.map_or(PAUSE, |s| Duration::from_secs(s.min(60)).max(PAUSE)))
+                let pause = seconds.map_or(PAUSE, |s| Duration::from_secs(s.min(60)).max(PAUSE));
+                Answer::Later(pause, format!("{status} {}", first_line(&body)))
             }
             status => Answer::Refused(format!("{status} {}", first_line(&body))),
         })
@@ -276,7 +304,10 @@ fn cosignature(auditor: &Auditor, signed: &SignedCheckpoint, body: &[u8]) -> Ans
         Err(error) => return Answer::Refused(error.to_string()),
     };
     match lines.iter().find(|line| auditor.key.is_named_by(line)) {
-        None => Answer::Refused("no line of its key".into()),
+        None => Answer::Refused(format!(
+            "its answer has no line of the key that the policy has for it, {}",
+            auditor.key
+        )),
         Some(line) => match Cosignature::verify(line, signed.text(), &auditor.key) {
             Ok(cosignature) => Answer::Cosigned(cosignature),
             Err(error) => Answer::Refused(error.to_string()),

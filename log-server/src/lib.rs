@@ -74,6 +74,7 @@ mod shared;
 mod steady;
 mod view;
 mod warm;
+mod words;
 
 pub use check::check;
 pub use config::Config;

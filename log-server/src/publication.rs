@@ -269,11 +269,7 @@ impl Publisher {
             }
             // Whatever they say against it, they may know better.
             not_restored(&self.shared, auditors).await?;
-            tracing::warn!(
-                size = signed.head().size.get(),
-                cosigned = cosigned.len(),
-                "the quorum is not met; asking again"
-            );
+            auditors.tell_missing(signed.head().size, &cosigned);
             tokio::time::sleep(times.retry()).await;
         }
     }

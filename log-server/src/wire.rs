@@ -57,7 +57,7 @@ impl Wire for HttpWire {
         };
         Box::pin(async move {
             let response = request.send().await;
-            let response = response.map_err(|error| error.without_url().to_string())?;
+            let response = response.map_err(|error| innermost(&error))?;
             let header = |name: HeaderName| {
                 let value = response.headers().get(name)?;
                 value.to_str().ok().map(str::to_owned)
@@ -71,6 +71,15 @@ impl Wire for HttpWire {
             })
         })
     }
+}
+
+/// The cause that says something, which has no address in it.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
 }
 
 /// The whole body, unless it is longer than any answer.
