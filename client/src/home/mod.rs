@@ -64,6 +64,16 @@ pub enum HomeError {
         /// The bound.
         limit: usize,
     },
+    /// A file with secrets that others than its owner can use.
+    #[error(
+        "{} can be used by others than its owner: chmod 600, and if others were on this machine, \
+         take what is in it for known to them",
+        path.display()
+    )]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
+    },
     /// Another process uses it.
     #[error("{} is in use by another process", path.display())]
     InUse {
