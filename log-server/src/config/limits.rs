@@ -64,8 +64,8 @@ pub struct Limits {
     pub query_bytes: usize,
     /// The most connections at once; who comes above that waits to be accepted.
     pub connections: usize,
-    /// How long a connection may say nothing, or its next request's head may take, in
-    /// milliseconds.
+    /// How long a connection may say nothing, its next request's head may take, or nothing of an
+    /// answer may be taken, in milliseconds.
     pub head_ms: u64,
     /// Look-ups a second of one address, or of one /64; 0 is no limit. The host's own addresses
     /// are not counted.

@@ -1,5 +1,5 @@
 //! Accepts connections: a bounded number of them, each with a bounded time for its next request's
-//! head, so that slow or idle peers do not keep others out for ever.
+//! head and for taking its answer, so that slow or idle peers do not keep others out for ever.
 //!
 //! Out of scope: TLS, which a proxy in front terminates; HTTP/2.
 
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
 use super::address::Peer;
+use super::patient::Patient;
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -99,7 +100,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(head)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, head)), service);
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
         served = &mut connection => served,
