@@ -5,6 +5,7 @@
 //! key under one name would be a second auditor. Environment variables ([`ENVIRONMENT`]) go before
 //! the file.
 
+mod secret;
 mod sections;
 
 use std::fs;
@@ -23,6 +24,8 @@ use zeroize::Zeroizing;
 use crate::http::LimitConfig;
 use crate::peers::{MAX_PEERS, Peer, PeerConfig};
 use crate::plain::{PlainConfig, PlainLog, WITNESS_KEY_FILE};
+
+pub(crate) use secret::read_secret;
 
 /// The configuration file in an auditor's folder.
 pub const CONFIG_FILE: &str = "auditor.toml";
@@ -48,6 +51,16 @@ pub enum ConfigError {
     /// The file is there already and is not overwritten.
     #[error("{} exists already; it is never overwritten", path.display())]
     Exists {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Others than its owner can use a file with a secret.
+    #[error(
+        "{} can be used by others than its owner: chmod 600, and if others were on this machine, \
+         retire the key",
+        path.display()
+    )]
+    Exposed {
         /// Which.
         path: PathBuf,
     },
@@ -327,7 +340,7 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut file: File = toml::from_str(text).map_err(|error| ConfigError::Toml {
             path: dir.join(CONFIG_FILE),
-            reason: error.to_string(),
+            reason: secret::without_the_line(text, &error),
         })?;
         file.replace_by(variable)?;
         key_name(&file.name)?;
@@ -416,12 +429,7 @@ impl Config {
         algorithm: Algorithm,
     ) -> Result<Signer, ConfigError> {
         let path = self.dir.join(file);
-        let text = fs::read_to_string(&path)
-            .map(Zeroizing::new)
-            .map_err(|source| ConfigError::File {
-                path: path.clone(),
-                source,
-            })?;
+        let text = read_secret(&path)?;
         let name = key_name(name)?;
         parse_key(text.trim_end(), &name, algorithm).ok_or(ConfigError::KeyFile { path, name })
     }

@@ -169,9 +169,9 @@ impl Node {
                 .await
                 .map_err(io("the address for the operator"))?;
             admin_addr = Some(listener.local_addr().map_err(io("the socket"))?);
-            tasks.serve(listener, admin(site.clone()));
+            tasks.serve(listener, admin(site.clone()), config.limits.bounds());
         }
-        tasks.serve(listener, router(site));
+        tasks.serve(listener, router(site), config.limits.bounds());
         Ok(Self {
             local_addr,
             admin_addr,

@@ -7,18 +7,21 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use plainsight_specs::witness::MAX_BODY_BYTES;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use super::Bounds;
+
 /// Clients that are remembered of one generation; of two at most.
 const MAX_CLIENTS: usize = 8192;
-/// POST requests that are read or answered at once.
+/// POST requests that are answered at once.
 const MAX_AT_ONCE: usize = 256;
 
 /// How much one client may ask, as written in the configuration.
@@ -33,6 +36,21 @@ pub struct LimitConfig {
     /// into `X-Forwarded-For`. Wrongly true, clients can call themselves anything; wrongly false,
     /// they are all one.
     pub behind_proxy: bool,
+    /// Connections at once; who comes above that waits to be accepted.
+    pub connections: usize,
+    /// How long a connection may say nothing, its next request's head or the body of a POST may
+    /// take, or nothing of an answer may be taken, in milliseconds.
+    pub head_ms: u64,
+}
+
+impl LimitConfig {
+    /// What holds for connections.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            connections: self.connections.max(1),
+            head: Duration::from_millis(self.head_ms.max(1)),
+        }
+    }
 }
 
 impl Default for LimitConfig {
@@ -42,6 +60,9 @@ impl Default for LimitConfig {
             posts_per_minute: 1200,
             posts_burst: 300,
             behind_proxy: false,
+            // Below the 1024 files that a process may open where nobody raised it.
+            connections: 768,
+            head_ms: 60_000,
         }
     }
 }
@@ -94,10 +115,30 @@ pub(crate) async fn limit(State(limits): State<Limits>, request: Request, next: 
             "too many requests\n",
         );
     }
+    // Whole first: who sends slowly takes a connection, and no place of those who are answered.
+    let request = match whole(request, limits.config.bounds().head).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal,
+    };
     let Ok(_permit) = limits.at_once.try_acquire() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, 1, "busy\n");
     };
     next.run(request).await
+}
+
+/// The request with its body, which has to come within a time and a bound.
+async fn whole(request: Request, patience: Duration) -> Result<Request, Response> {
+    let (parts, body) = request.into_parts();
+    let read = axum::body::to_bytes(body, MAX_BODY_BYTES);
+    match tokio::time::timeout(patience, read).await {
+        Ok(Ok(bytes)) => Ok(Request::from_parts(parts, bytes.into())),
+        // Too long, or cut short, and then nobody is there to read it.
+        Ok(Err(_)) => {
+            let text = format!("a body has at most {MAX_BODY_BYTES} bytes\n");
+            Err((StatusCode::PAYLOAD_TOO_LARGE, text).into_response())
+        }
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body did not come\n").into_response()),
+    }
 }
 
 fn refusal(status: StatusCode, seconds: u64, text: &'static str) -> Response {

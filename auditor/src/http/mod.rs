@@ -9,9 +9,11 @@ mod heads;
 mod health;
 mod limit;
 mod mirror;
+mod patient;
 mod plain;
 mod problem;
 mod read;
+mod serve;
 mod watch;
 mod witness;
 
@@ -40,6 +42,7 @@ pub use limit::LimitConfig;
 
 pub(crate) use limit::Limits;
 pub(crate) use problem::Problem;
+pub(crate) use serve::{Bounds, serve};
 
 /// How long `add-checkpoint` waits for its own fetch and replay.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,6 +1,5 @@
 //! What runs beside the desks until the node ends.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +13,7 @@ use crate::alert::courier::{self, Courier};
 use crate::config::Config;
 use crate::desk::Handle;
 use crate::heartbeat;
+use crate::http::{Bounds, serve};
 use crate::pulse::{Disk, Pulse, Watcher};
 use crate::store::Store;
 
@@ -77,17 +77,7 @@ impl Tasks {
     }
 
     /// Answers at a socket.
-    pub(super) fn serve(&mut self, listener: TcpListener, router: Router) {
-        let mut stop = self.stopped.clone();
-        self.add(async move {
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            let served = axum::serve(listener, service).with_graceful_shutdown(async move {
-                // An error means that the node is gone.
-                let _ = stop.wait_for(|stop| *stop).await;
-            });
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the HTTP server ended");
-            }
-        });
+    pub(super) fn serve(&mut self, listener: TcpListener, router: Router, bounds: Bounds) {
+        self.add(serve(listener, router, bounds, self.stopped.clone()));
     }
 }

@@ -219,7 +219,7 @@ async fn who_asks_too_much_is_told_to_wait_and_reads_go_on() {
     config.limits = LimitConfig {
         posts_per_minute: 1,
         posts_burst: 3,
-        behind_proxy: false,
+        ..LimitConfig::default()
     };
     let auditor = Auditor::start(&config).await;
     let head = log.signed();
