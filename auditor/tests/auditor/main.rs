@@ -10,7 +10,9 @@
 )]
 
 mod alerts;
+mod decisions;
 mod honest;
+mod hostile;
 mod killed;
 mod liar;
 mod peers;
