@@ -8,6 +8,7 @@ mod objects;
 mod observe;
 mod openapi;
 mod page;
+mod patient;
 mod problem;
 mod publish;
 mod schema;

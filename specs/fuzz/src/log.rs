@@ -124,9 +124,10 @@ impl Both {
     fn key(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         // Few indexes, so that some come twice.
         let digest = sha256(&[u.int_in_range(0..=20u8)?]);
-        let index = match u.ratio(1u8, 8u8)? {
-            true => IndexKey::public(digest),
-            false => IndexKey::private(digest),
+        let index = if u.ratio(1u8, 8u8)? {
+            IndexKey::public(digest)
+        } else {
+            IndexKey::private(digest)
         };
         let commitment = Hash::from_bytes([u.arbitrary()?; 32]);
         let expected = self.after_close(false).or_else(|| {

@@ -63,7 +63,7 @@ fn cases(text: &str, member: &str) -> Vec<Vec<u8>> {
     let file: Value = serde_json::from_str(text).unwrap();
     let cases = file["cases"].as_array().unwrap();
     let texts = cases.iter().map(|case| case[member].as_str().unwrap());
-    let mut bytes: Vec<Vec<u8>> = texts
+    let bytes: Vec<Vec<u8>> = texts
         .map(|text| match member {
             "entry" => base64_bytes(text, 70_000).unwrap(),
             _ => text.as_bytes().to_vec(),
@@ -72,8 +72,7 @@ fn cases(text: &str, member: &str) -> Vec<Vec<u8>> {
         .collect();
     // Right ones come first, wrong ones last.
     let step = (bytes.len() / VECTORS).max(1);
-    bytes = bytes.into_iter().step_by(step).take(VECTORS).collect();
-    bytes
+    bytes.into_iter().step_by(step).take(VECTORS).collect()
 }
 
 fn entries() -> Vec<Vec<u8>> {

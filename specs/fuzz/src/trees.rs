@@ -16,7 +16,7 @@ use plainsight_specs::tile::{Edge, TilePath, TileSet};
 use super::reference_log as reference;
 
 /// More than two tiles.
-const MAX_LEAVES: usize = 600;
+const MAX_LEAVES: u16 = 600;
 
 /// Builds a tree in steps, then asks about places in it.
 pub fn run(input: &[u8]) {
@@ -30,7 +30,7 @@ fn size(leaves: usize) -> TreeSize {
 }
 
 fn tree(u: &mut Unstructured<'_>) -> Result<()> {
-    let total = usize::from(u.int_in_range(1..=MAX_LEAVES as u16)?);
+    let total = usize::from(u.int_in_range(1..=MAX_LEAVES)?);
     let seed: u8 = u.arbitrary()?;
     let leaves: Vec<Hash> = (0..total)
         .map(|n| leaf_hash(&[seed, n.to_be_bytes()[6], n.to_be_bytes()[7]]))
