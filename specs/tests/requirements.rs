@@ -82,7 +82,11 @@ fn named_tests(chapter: &str) -> Vec<(&str, &str)> {
     let quoted = chapter.split('`').skip(1).step_by(2);
     quoted
         .filter_map(|text| text.split_once("::"))
-        .filter(|(file, _)| file.ends_with(".rs"))
+        .filter(|(file, _)| {
+            std::path::Path::new(file)
+                .extension()
+                .is_some_and(|kind| kind == "rs")
+        })
         .collect()
 }
 

@@ -51,7 +51,7 @@ impl Stage {
         let mut heads = Vec::new();
         for (branch, log) in [&one, &other].into_iter().enumerate() {
             // Those that end at an epoch, and a few that do not.
-            let is_shown = |size: &usize| log.entries[size - 1][0] == 1 || size % 7 == 0;
+            let is_shown = |size: &usize| log.entries[size - 1][0] == 1 || size.is_multiple_of(7);
             for size in (2..=log.entries.len()).filter(is_shown) {
                 let head = TreeHead {
                     size: TreeSize::new(size as u64).unwrap(),
@@ -131,7 +131,7 @@ impl Outside {
         assert_eq!(before.standing, Standing::Clear);
         assert_eq!(before.open, None, "nothing is signed over an open break");
         assert_eq!(*own_root, head.root, "only what is held is signed");
-        let epoch_ms = epoch_ms.expect("an epoch ends it");
+        let epoch_ms = epoch_ms.unwrap();
         assert!(epoch_ms <= now_ms + before.skew_ms);
         for earlier in &self.signed {
             assert!(earlier.size <= head.size, "never back");

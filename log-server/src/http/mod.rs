@@ -8,7 +8,6 @@ mod objects;
 mod observe;
 mod openapi;
 mod page;
-mod patient;
 mod problem;
 mod publish;
 mod schema;

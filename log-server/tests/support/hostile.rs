@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// No step of these takes longer on a machine that does anything else.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How much more memory the whole of it may take, in KiB.
 const MAX_GROWTH_KIB: u64 = 256 * 1024;
 /// How long each of a crowd stays.

@@ -83,15 +83,15 @@ impl Both {
     }
 
     /// Judges, compares with `expected`, and with what came of it.
-    fn push(&mut self, entry: Vec<u8>, expected: Option<Rule>, inserts: &[IndexKey]) {
+    fn push(&mut self, entry: &[u8], expected: Option<Rule>, inserts: &[IndexKey]) {
         let size = self.log.entries.len() as u64;
-        let is_admitted = self.admit(&entry);
-        let judged = self.log.push(entry.clone());
+        let is_admitted = self.admit(entry);
+        let judged = self.log.push(entry.to_vec());
         assert_eq!(judged.verdict(), expected, "at {size}");
         // What is void changes nothing, so that a log without it goes on as this one does.
         assert_eq!(is_admitted, expected.is_none());
         assert_eq!(judged.position.get(), size);
-        assert_eq!(judged.leaf, leaf_hash(&entry));
+        assert_eq!(judged.leaf, leaf_hash(entry));
         let mut new = Vec::new();
         if expected.is_none() {
             for index in inserts {
@@ -138,7 +138,7 @@ impl Both {
                 .or(is_twice.then_some(Rule::DuplicateIndex))
         });
         let entry = KeyEntry { index, commitment }.to_bytes().to_vec();
-        self.push(entry, expected, &[index]);
+        self.push(&entry, expected, &[index]);
         Ok(())
     }
 
@@ -166,7 +166,7 @@ impl Both {
                 .or((epoch.index_root != right.index_root).then_some(Rule::EpochRoot))
                 .or((epoch.time_ms < self.model.last_ms).then_some(Rule::Time))
         });
-        self.push(epoch.to_bytes().to_vec(), expected, &[]);
+        self.push(&epoch.to_bytes(), expected, &[]);
         if expected.is_none() {
             self.model.last_ms = epoch.time_ms;
             self.model.closed = self.model.closed.map(|_| true);
@@ -213,7 +213,7 @@ impl Both {
         let parsed = plainsight_specs::entry::StatementEntry::from_envelope(&entry[1..]).unwrap();
         let statement = parsed.statement();
         let digests: BTreeSet<_> = statement.digests().into_iter().collect();
-        let at_version = self.version_index(&draft.body);
+        let at_version = Self::version_index(&draft.body);
         let known = at_version.and_then(|index| self.model.releases.get(&index));
         let expected = self.after_close(false).or_else(|| {
             let version = match &draft.body {
@@ -231,7 +231,7 @@ impl Both {
         });
         let leaf = leaf_hash(&entry);
         let indexes = statement.indexes();
-        self.push_statement(entry, expected, &indexes);
+        self.push_statement(&entry, expected, &indexes);
         if expected.is_none() {
             self.model.streams.insert(stream, (draft.seq.get(), leaf));
             if let (Body::Release(_), Some(index)) = (&draft.body, at_version) {
@@ -242,7 +242,7 @@ impl Both {
     }
 
     /// The first insertion of an index wins.
-    fn push_statement(&mut self, entry: Vec<u8>, expected: Option<Rule>, indexes: &[IndexKey]) {
+    fn push_statement(&mut self, entry: &[u8], expected: Option<Rule>, indexes: &[IndexKey]) {
         let new: Vec<_> = indexes
             .iter()
             .filter(|index| !self.model.inserted.contains_key(index))
@@ -251,7 +251,7 @@ impl Both {
         self.push(entry, expected, &new);
     }
 
-    fn version_index(&self, body: &Body) -> Option<IndexKey> {
+    fn version_index(body: &Body) -> Option<IndexKey> {
         match body {
             Body::Release(release) => Some(body.stream().version_index(&release.version)),
             Body::Yank(yank) => Some(body.stream().version_index(&yank.version)),
@@ -265,7 +265,7 @@ impl Both {
         let bytes: Vec<u8> = u.arbitrary()?;
         let judged = self.log.replay.judge(&bytes);
         if judged.verdict() == Some(Rule::Malformed) {
-            self.push(bytes, Some(Rule::Malformed), &[]);
+            self.push(&bytes, Some(Rule::Malformed), &[]);
         }
         Ok(())
     }
@@ -275,10 +275,10 @@ impl Both {
         let at = u.choose_index(self.log.entries.len())?;
         let entry = self.log.entries[at].clone();
         if at == 0 {
-            self.push(entry, Some(Rule::Genesis), &[]);
+            self.push(&entry, Some(Rule::Genesis), &[]);
         } else if entry.first() == Some(&0x02) && !self.log.judged[at].is_void() {
             let expected = self.after_close(false).or(Some(Rule::DuplicateIndex));
-            self.push(entry, expected, &[]);
+            self.push(&entry, expected, &[]);
         }
         Ok(())
     }
@@ -294,7 +294,7 @@ impl Both {
         let log = LogKey::new(origin, signer.verifier_key()).unwrap();
         let close = Close::build(log, self.log.vrf.public());
         let expected = self.after_close(false);
-        self.push(close.to_bytes(), expected, &[]);
+        self.push(&close.to_bytes(), expected, &[]);
         if expected.is_none() {
             self.model.closed = Some(false);
             assert_eq!(self.log.replay.phase(), Phase::Closed);

@@ -60,7 +60,9 @@ fn ladders(u: &mut Unstructured<'_>) -> Result<()> {
         assert!(present.contains(&latest));
         assert!(latest == u32::MAX || !present.contains(&(latest + 1)));
     }
-    let dense = (0..).take_while(|number| present.contains(number)).last();
+    let dense = (0..=u32::MAX)
+        .take_while(|number| present.contains(number))
+        .last();
     assert!(before >= dense, "all that is dense is seen");
     present.insert(version(u)?);
     assert!(climb(&present) >= before);
