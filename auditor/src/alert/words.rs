@@ -22,8 +22,10 @@ pub fn words(severity: Severity, code: &str) -> Words {
         .map_or_else(|| of_severity(severity), |(_, words)| *words)
 }
 
-/// The kinds of alerts that are about this auditor and about no log.
-const OF_AUDITORS: [&str; 7] = [
+/// The kinds of alerts that no log brings about by what it logs or shows: about this auditor itself, and
+/// about what rebuilders have given to it.
+const NOT_OF_LOGS: [&str; 8] = [
+    "rebuild-mismatch",
     "flood",
     "rolled-back",
     "restarted",
@@ -38,7 +40,7 @@ pub fn about_logs() -> impl Iterator<Item = &'static str> {
     KINDS
         .iter()
         .map(|(kind, _)| *kind)
-        .filter(|kind| *kind != super::RULE_BROKEN && !OF_AUDITORS.contains(kind))
+        .filter(|kind| *kind != super::RULE_BROKEN && !NOT_OF_LOGS.contains(kind))
 }
 
 const OUTAGE: &str = "Nothing about anybody's honesty: an outage, a mistake and an attack on the way \
