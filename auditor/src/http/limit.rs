@@ -258,25 +258,18 @@ mod tests {
 
     #[test]
     fn a_client_is_an_address_or_a_network() {
-        let request = |connected: &str, forwarded: Option<&str>| {
-            let mut request = Request::new(axum::body::Body::empty());
-            let address: SocketAddr = connected.parse().unwrap();
-            request.extensions_mut().insert(ConnectInfo(address));
-            if let Some(forwarded) = forwarded {
-                let value = forwarded.parse().unwrap();
-                request.headers_mut().insert("x-forwarded-for", value);
-            }
-            request
-        };
         let direct = LimitConfig::default();
         let proxied = LimitConfig {
             behind_proxy: true,
             ..direct
         };
-        let of = |config: &LimitConfig, connected, forwarded| {
-            client(config, &request(connected, forwarded))
-                .unwrap()
-                .to_string()
+        let of = |config: &LimitConfig, connected: &str, forwarded: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(forwarded) = forwarded {
+                headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+            }
+            let peer = Some(connected.parse().unwrap());
+            client(config, peer, &headers).unwrap().to_string()
         };
         assert_eq!(of(&direct, "192.0.2.1:5", Some("192.0.2.9")), "192.0.2.1");
         assert_eq!(of(&proxied, "192.0.2.1:5", Some("192.0.2.9")), "192.0.2.9");

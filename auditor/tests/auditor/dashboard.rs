@@ -82,7 +82,7 @@ impl Stage {
         panic!("waited in vain for {path}: {page:#}");
     }
 
-    fn log_page(&self) -> String {
+    fn log_page() -> String {
         format!("/logs/{}", sha256(ORIGIN.as_bytes()).to_hex())
     }
 }
@@ -192,8 +192,8 @@ async fn what_cannot_be_shown_is_a_page_too() {
     let stage = Stage::open().await;
     for path in [
         "/logs/00".to_owned(),
-        format!("{}/entries/999999", stage.log_page()),
-        format!("{}/entries/x", stage.log_page()),
+        format!("{}/entries/999999", Stage::log_page()),
+        format!("{}/entries/x", Stage::log_page()),
     ] {
         let answer = stage.get(&path).await;
         assert_eq!(answer.status(), 404, "{path}");
@@ -239,7 +239,7 @@ async fn pages_are_served_where_the_configuration_says() {
 async fn event(response: &mut Response, text: &mut String, kind: &str) -> (String, Value) {
     loop {
         while let Some((block, rest)) = text.clone().split_once("\n\n") {
-            *text = rest.to_owned();
+            rest.clone_into(text);
             let field = |name: &str| {
                 let mut lines = block.lines();
                 lines.find_map(|line| line.strip_prefix(name).map(|value| value.trim().to_owned()))
@@ -251,7 +251,7 @@ async fn event(response: &mut Response, text: &mut String, kind: &str) -> (Strin
             }
         }
         let chunk = tokio::time::timeout(Duration::from_secs(30), response.chunk());
-        let chunk = chunk.await.unwrap().unwrap().expect("the stream ended");
+        let chunk = chunk.await.unwrap().unwrap().unwrap();
         text.push_str(std::str::from_utf8(&chunk).unwrap());
     }
 }
@@ -260,7 +260,7 @@ async fn event(response: &mut Response, text: &mut String, kind: &str) -> (Strin
 async fn what_happens_is_told_and_who_comes_back_misses_nothing() {
     let mut stage = Stage::open().await;
     let marked = stage.log.size().get();
-    let path = format!("{}/entries/{}.json", stage.log_page(), marked - 1);
+    let path = format!("{}/entries/{}.json", Stage::log_page(), marked - 1);
     // An epoch is known as such once the entries were looked through: from then on, all is news.
     stage.wait(&path, |page| page["logged"].is_string()).await;
     let mut stream = stage.get("/v1/events").await;
@@ -273,7 +273,7 @@ async fn what_happens_is_told_and_who_comes_back_misses_nothing() {
     stage.site.publish(&stage.log);
     let (id, head) = event(&mut stream, &mut text, "head").await;
     assert_eq!(head["log"], ORIGIN);
-    assert_eq!(head["path"], stage.log_page());
+    assert_eq!(head["path"], Stage::log_page());
     drop(stream);
     let url = stage.auditor.base.join("v1/events");
     let again = stage.web.get(&url).header("last-event-id", &id);
@@ -304,8 +304,13 @@ async fn acknowledge(
     let path = format!("alerts/{id}/acknowledge");
     let mut body = String::new();
     for (name, value) in fields {
-        let value: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        body.push_str(&format!("{name}={value}&"));
+        body.extend([name, "="]);
+        for byte in value.bytes() {
+            let [high, low] = [byte >> 4, byte & 15].map(u32::from);
+            body.push('%');
+            body.extend([high, low].map(|half| char::from_digit(half, 16).unwrap()));
+        }
+        body.push('&');
     }
     let mut request = stage
         .web
@@ -418,9 +423,9 @@ async fn what_a_log_says_stays_text() {
     for path in [
         "/".to_owned(),
         stream.as_str().unwrap().to_owned(),
-        format!("{}/entries", stage.log_page()),
-        format!("{}/entries/{}", stage.log_page(), position),
-        format!("{}/entries/{}", stage.log_page(), position - 1),
+        format!("{}/entries", Stage::log_page()),
+        format!("{}/entries/{}", Stage::log_page(), position),
+        format!("{}/entries/{}", Stage::log_page(), position - 1),
         format!("/releases?q={}", "%3Cscript%3Ealert(1)"),
         format!("/quorum?compelled={}", "%3Cscript%3Ealert(1)"),
     ] {

@@ -139,8 +139,8 @@ fn line(body: &[u8], void: bool) -> (Badge, String) {
         Entry::Epoch(epoch) => (
             Badge::new(Tone::Quiet, "Epoch"),
             format!(
-                "{} in the index, at {}",
-                counted(epoch.index_size, "name", "names"),
+                "{}, at {}",
+                counted(epoch.index_size, "index", "indexes"),
                 When::new(epoch.time_ms / 1000, 0).utc
             ),
         ),
@@ -328,8 +328,8 @@ fn facts(entry: &Entry) -> Vec<Fact> {
         }
         Entry::Epoch(epoch) => vec![
             text("Time", When::new(epoch.time_ms / 1000, 0).utc),
-            text("Names in the index", grouped(epoch.index_size)),
-            digest("Root of the index", Digest::hash(&epoch.index_root)),
+            text("Indexes in the tree", grouped(epoch.index_size)),
+            digest("Root of the tree", Digest::hash(&epoch.index_root)),
         ],
         Entry::Key(key) => vec![
             digest("Index", Digest::new(key.index.to_hex())),

@@ -43,7 +43,8 @@ pub(super) struct LogProtections {
 /// A feature in a place.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Feature {
-    feature: String,
+    #[serde(rename = "feature")]
+    name: String,
     /// In words.
     place: String,
     badge: Badge,
@@ -236,10 +237,10 @@ fn of_feature(
     if current.is_none() {
         sentence = format!("Announced {place}, and not yet in force.");
     } else if effective(newest) > now {
-        sentence.push_str(&format!(
-            " From {} on it will be {}.",
-            newest.protection.effective, newest.protection.state
-        ));
+        let Protection {
+            effective, state, ..
+        } = &newest.protection;
+        sentence = format!("{sentence} From {effective} on it will be {state}.");
     }
     let end = heard.iter().map(effective).max()?.max(now).max(first + 1);
     let at = |time: u64| time.saturating_sub(first).saturating_mul(WIDTH) / (end - first);
@@ -265,7 +266,7 @@ fn of_feature(
         path: super::entry_path(desk, heard.position),
     });
     let view = Feature {
-        feature,
+        name: feature,
         place,
         badge: badge(state),
         sentence,

@@ -144,12 +144,12 @@ pub(super) async fn draw(site: Site, mut asked: Asked) -> Result<Quorum, PageErr
     }
     let frame = frame(&site, &asked, "Quorum", Nav::Quorum).await?;
     let made;
-    let (trust, is_configured) = match &site.dashboard.trust {
-        Some(trust) => (Some(trust), true),
-        None => {
-            made = majority(&site);
-            (made.as_ref(), false)
-        }
+    let is_configured = site.dashboard.trust.is_some();
+    let trust = if let Some(trust) = &site.dashboard.trust {
+        Some(trust)
+    } else {
+        made = majority(&site);
+        made.as_ref()
     };
     let Some(trust) = trust else {
         return Err(PageError::not_found(

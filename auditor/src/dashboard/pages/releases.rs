@@ -205,7 +205,8 @@ pub(super) struct StreamPage {
 /// A version of a stream.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Version {
-    version: String,
+    #[serde(rename = "version")]
+    name: String,
     seq: u64,
     /// Where it is logged.
     position: u64,
@@ -290,7 +291,7 @@ pub(super) async fn one(site: Site, mut asked: Asked) -> Result<StreamPage, Page
                 };
                 let ready = min_age_s.filter(|age| *age > 0);
                 versions.push(Version {
-                    version: release.version.to_string(),
+                    name: release.version.to_string(),
                     seq: mark.seq.unwrap_or_default(),
                     position: mark.position,
                     path: super::entry_path(desk, mark.position),
@@ -308,7 +309,7 @@ pub(super) async fn one(site: Site, mut asked: Asked) -> Result<StreamPage, Page
         }
     }
     for version in &mut versions {
-        version.yanked = yanks.get(&version.version).cloned();
+        version.yanked = yanks.get(&version.name).cloned();
     }
     Ok(StreamPage {
         frame,
