@@ -1,5 +1,6 @@
 //! A running auditor: the desks and the HTTP server, started and shut down together.
 
+mod keeper;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plainsight_client::http::{Http, HttpError, Patience};
+use plainsight_door::Bounds;
 use plainsight_specs::note::VerifierKey;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -123,7 +125,7 @@ impl Node {
         let local_addr = listener.local_addr().map_err(io("the socket"))?;
         let (stop, stopped) = watch::channel(false);
         let mut desks = BTreeMap::new();
-        let mut tasks = Tasks::new(stopped.clone());
+        let mut tasks = Tasks::new(stopped.clone(), store.clone());
         for log in &config.logs {
             let opened = desk::open(shared.clone(), log.clone(), stopped.clone()).await;
             let (handle, task) = opened?;
@@ -136,9 +138,9 @@ impl Node {
             organisation: config.identity.organisation.clone(),
             url: operations.url.clone(),
         };
-        tasks.tell(&store, &sender, channels);
+        tasks.tell(&sender, channels);
         let followed: Vec<_> = desks.values().cloned().collect();
-        let pulse = tasks.look(&config, &store, followed.clone(), disk, hold);
+        let pulse = tasks.look(&config, followed.clone(), disk, hold);
         if operations.watch.bucket_feed {
             store.index_buckets().await?;
         }
@@ -148,14 +150,17 @@ impl Node {
             limits: Arc::new(Limits::new(operations.watch.per_address)),
             config: operations.watch.clone(),
         };
+        tasks.watch(&watches, followed.clone());
         let hub = tasks.herald(&clock, &store, &followed, &pulse);
         let dashboard = Dashboard::new(&config, hub)?;
         let site = Site {
+            rebuilds: tasks.rebuild(&config, &shared, followed),
             dashboard,
             serve: config.dashboard.serve,
             watches,
             desks: Arc::new(desks),
-            store: store.clone(),
+            // However much is asked over HTTP, auditing has its own.
+            store: store.apart().await?,
             shelf,
             limits: http::Limits::new(config.limits),
             plain,
@@ -167,12 +172,12 @@ impl Node {
             sender,
             pulse,
         };
-        tasks.add(site.watches.clone().work(followed, stopped));
+        let bounds = config.limits.bounds();
         let mut admin_addr = None;
         if let Some(address) = operations.admin_listen {
-            admin_addr = Some(listen_to_operator(&mut tasks, address, site.clone()).await?);
+            admin_addr = Some(listen_to_operator(&mut tasks, address, site.clone(), bounds).await?);
         }
-        tasks.serve(listener, router(site));
+        tasks.serve(listener, router(site), bounds);
         Ok(Self {
             local_addr,
             admin_addr,
@@ -205,12 +210,13 @@ async fn listen_to_operator(
     tasks: &mut Tasks,
     address: SocketAddr,
     site: Site,
+    bounds: Bounds,
 ) -> Result<SocketAddr, StartError> {
     let io = |what| move |source| StartError::Io { what, source };
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(io("the address for the operator"))?;
     let local = listener.local_addr().map_err(io("the socket"))?;
-    tasks.serve(listener, admin(site));
+    tasks.serve(listener, admin(site), bounds);
     Ok(local)
 }
 
@@ -231,7 +237,12 @@ async fn open_plain(
         clock: shared.clock.clone(),
         poll: shared.poll,
     };
-    let (plain, looks) = Plain::open(bench, &witness.logs, &tasks.stopped).await?;
-    tasks.list.extend(looks);
+    let plain = Plain::open(bench, &witness.logs).await?;
+    for origin in plain.read_logs() {
+        let (kept, stopped) = (plain.clone(), tasks.stopped.clone());
+        tasks.keep(format!("the look at {origin}"), move || {
+            kept.clone().look_again(origin.clone(), stopped.clone())
+        });
+    }
     Ok(Some(plain))
 }

@@ -77,6 +77,8 @@ pub struct RunningAuditor {
     pub auditor: Auditor,
     /// Where it answers.
     pub url: BaseUrl,
+    /// Its configuration, with the names of its key files.
+    pub config: plainsight_auditor::Config,
     node: Node,
 }
 
@@ -132,15 +134,30 @@ async fn run_auditor(
         config.peers = peers;
         config.operations.watch.bucket_feed = true;
     }
-    let node = Node::start(config).await?;
+    let node = Node::start(config.clone()).await?;
     let url = base_url(node.local_addr)?;
-    Ok(RunningAuditor { auditor, url, node })
+    Ok(RunningAuditor {
+        auditor,
+        url,
+        config,
+        node,
+    })
 }
 
 impl RunningAuditor {
     /// The key that its cosignatures verify with.
     pub fn vkey(&self) -> String {
         self.node.verifier_key.to_string()
+    }
+
+    /// It, as a policy names it.
+    pub fn member(&self) -> Member {
+        Member {
+            auditor: self.auditor,
+            url: self.url.clone(),
+            vkey: self.vkey(),
+            watch_key: Some(self.node.watch_key.to_string()),
+        }
     }
 
     /// Ends it.
@@ -169,13 +186,7 @@ pub fn write_policy(
     log_url: &BaseUrl,
     auditors: &[RunningAuditor],
 ) -> Result<()> {
-    let member = |running: &RunningAuditor| Member {
-        auditor: running.auditor,
-        url: running.url.clone(),
-        vkey: running.vkey(),
-        watch_key: Some(running.node.watch_key.to_string()),
-    };
-    let members: Vec<_> = auditors.iter().map(member).collect();
+    let members: Vec<_> = auditors.iter().map(RunningAuditor::member).collect();
     write_policy_of(path, log_vkey, log_url, &members)
 }
 

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use crate::accounts::{self, Account};
 use crate::clock;
 use crate::crates::product;
-use crate::liar::{Liar, Lie, Opened, Served};
+use crate::liar::{Liar, Opened, Script, Served};
 use crate::network::{AUDITORS, Network};
 use crate::populate::protection;
 use crate::provider::{Publisher, random, sign};
@@ -252,7 +252,8 @@ impl Stage {
                 liar.push_epoch()?;
             }
             "wrong-root" => {
-                liar.push_wrong_epoch(sha256(b"an index with something else in it"))?;
+                let root = sha256(b"an index with something else in it");
+                liar.push_wrong_epoch(|epoch| epoch.index_root = root)?;
             }
             "rewrite" => {
                 let mut twin = liar.rewound(1)?;
@@ -269,7 +270,7 @@ impl Stage {
                     key_set: accounts::first_key_set(&label)?,
                     ..opened.context("the victim has no keys")?
                 };
-                liar.tell(Lie::NeverLogged { label, shown });
+                liar.script = Script::never_logged(label, shown);
                 return Ok(());
             }
             _ => {

@@ -323,6 +323,11 @@ pub(super) const EXAMPLE: &str = r#"
 # url = "https://hooks.example.org/plainsight"
 # key_file = "webhook.key"
 
+# Somebody who builds releases again, whose results are carried: an Ed25519 public key in base64.
+# [[rebuilder]]
+# name = "rebuilders.example"
+# key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
 # An address that is read only while auditing makes progress.
 # [heartbeat]
 # url = "https://deadman.example.org/ping/1234"

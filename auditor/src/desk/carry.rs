@@ -14,6 +14,9 @@ use crate::evidence::AccuseError;
 use crate::follow::{Fatal, Followed, Follower, judge_end, keep_conviction};
 use crate::peers::{HeadVerdict, ShownHead};
 
+/// The code of the alert about a comparison that panicked.
+const COMPARISON_FELL: &str = "comparison-fell";
+
 impl Desk {
     /// Gives what happens next, if that is known at once.
     pub(super) async fn carry_out(&mut self, effect: Effect) -> Result<Vec<Event>, Fatal> {
@@ -199,10 +202,7 @@ impl Desk {
 
     /// Compares a head beside the desk, one at a time.
     pub(super) fn begin_comparison(&mut self, checkpoint: SignedCheckpoint, asker: Asker) {
-        let busy = self
-            .comparing
-            .as_ref()
-            .is_some_and(|task| !task.is_finished());
+        let busy = self.comparing.is_some();
         let Some(own) = self.own.upgrade().filter(|_| !busy) else {
             if let Asker::Reader(reply) = asker {
                 let _ = reply.send(Opinion {
@@ -225,6 +225,24 @@ impl Desk {
                 })
                 .await;
         }));
+    }
+
+    /// A comparison that panics is told of, and whoever asked has no answer; the log goes on, since
+    /// anybody may have asked.
+    pub(super) async fn end_comparing(
+        &mut self,
+        ended: Result<(), tokio::task::JoinError>,
+    ) -> Result<(), Fatal> {
+        if ended.is_ok() {
+            return self.resolve(COMPARISON_FELL).await;
+        }
+        self.raise(&Alert {
+            severity: Severity::Own,
+            code: COMPARISON_FELL,
+            subject: String::new(),
+            text: "comparing a head ended by a fault of this program".into(),
+        })
+        .await
     }
 
     pub(super) async fn end_comparison(

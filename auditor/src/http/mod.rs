@@ -12,6 +12,7 @@ mod mirror;
 mod plain;
 mod problem;
 mod read;
+mod rebuilds;
 mod watch;
 mod witness;
 
@@ -33,6 +34,7 @@ use crate::desk::Handle;
 use crate::evidence::Shelf;
 use crate::plain::Plain;
 use crate::pulse::Pulse;
+use crate::rebuilds::Rebuilds;
 use crate::store::Store;
 use crate::watch::Watches;
 
@@ -66,6 +68,8 @@ pub(crate) struct Site {
     pub(crate) pulse: tokio::sync::watch::Receiver<Pulse>,
     /// What owners ask about.
     pub(crate) watches: Watches,
+    /// What rebuilders found.
+    pub(crate) rebuilds: Rebuilds,
     /// What the pages for people need.
     pub(crate) dashboard: Arc<Dashboard>,
     /// Who sees them.
@@ -121,6 +125,11 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/v1/watch/announce", post(self::watch::announce))
         .route("/v1/watch/cancel", post(self::watch::cancel))
         .route("/v1/inserted/{hash}/{bucket}", get(self::watch::inserted))
+        .route(
+            "/v1/rebuilds",
+            post(self::rebuilds::take).get(self::rebuilds::after),
+        )
+        .route("/v1/rebuilds/{file}", get(self::rebuilds::of_file))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .merge(readings())

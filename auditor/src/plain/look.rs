@@ -17,7 +17,7 @@ const RENEW_S: u64 = 3600;
 
 impl Plain {
     /// Looks at one log, until `stop` says so. Whatever goes wrong ends one look.
-    pub(super) async fn look_again(self, origin: String, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn look_again(self, origin: String, mut stop: watch::Receiver<bool>) {
         let Some(desk) = self.logs.get(&origin) else {
             return;
         };

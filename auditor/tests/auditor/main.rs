@@ -11,11 +11,15 @@
 
 mod alerts;
 mod dashboard;
+mod decisions;
 mod honest;
+mod hostile;
 mod killed;
 mod liar;
+mod panics;
 mod peers;
 mod plain;
+mod rebuilds;
 mod support;
 #[path = "../../../specs/tests/tiny_log/mod.rs"]
 mod tiny_log;
