@@ -153,7 +153,7 @@ fn release<'a>(version: &'a str, key: &'a str, file: &'a str) -> Vec<&'a str> {
     [&words[..], &PRODUCT, &[file]].concat()
 }
 
-fn yank<'a>(version: &'a str) -> Vec<&'a str> {
+fn yank(version: &str) -> Vec<&str> {
     let words = [
         "yank",
         "--policy",
