@@ -45,7 +45,7 @@ pub enum HttpError {
         reason: String,
     },
     /// The server answered with a status other than success.
-    #[error("{url} answered {status}: {detail}")]
+    #[error("{url} answered {status}{}", said(.detail))]
     Status {
         /// What was asked for.
         url: String,
@@ -304,6 +304,14 @@ pub(crate) fn success(url: &str, answer: Answer) -> Result<Vec<u8>, HttpError> {
         code,
         detail,
     })
+}
+
+/// The server's text after a colon, if it said anything.
+fn said(detail: &str) -> String {
+    if detail.is_empty() {
+        return String::new();
+    }
+    format!(": {detail}")
 }
 
 /// The code and the text of a problem document (RFC 9457), or the body as text.

@@ -1,195 +1,384 @@
-//! What every command keeps to: the schema of its JSON, what it asks of others, and quietness.
+//! What every command keeps to: its exit codes, the schema of its JSON, quietness, and what a
+//! shell and `man` know of it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod person;
 mod tiny_log;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use person::{Person, alice, plainsight, printed};
-use plainsight_specs::out_of_band::ContactCode;
+use person::{Person, alice, plainsight, printed, schema, verbs};
+use plainsight_specs::evidence::{Evidence, Proof};
+use plainsight_specs::hash::sha256;
+use plainsight_specs::note::VerifierKey;
+use plainsight_specs::rules::Rule;
 use plainsight_specs::statement::ProtectionState;
-use tiny_log::product;
+use tiny_log::{Lie, TinyLog, product};
 
 const ME: &str = "me@example.org";
 const ALICE: &str = "alice@example.org";
+const VERDICTS: [&str; 7] = [
+    "verified",
+    "refuted",
+    "usage",
+    "undecided",
+    "policy-not-met",
+    "pin-changed",
+    "not-found",
+];
 
-/// Everything that the table of `privacy.md` says a command asks of the log or of an auditor.
-fn stated(command: &str) -> BTreeSet<String> {
-    let table = include_str!("../privacy.md");
-    let (noun, verb) = command.split_once(' ').unwrap();
-    let row = table.lines().find(|line| {
-        let Some(cell) = line
-            .strip_prefix("| `")
-            .and_then(|line| line.split(" | ").next())
-        else {
-            return false;
-        };
-        let names: Vec<&str> = cell
-            .split(", ")
-            .map(|name| name.trim_matches('`'))
-            .collect();
-        names[0] == command
-            || (names[0].starts_with(noun)
-                && names[0].split(' ').count() == 2
-                && names[1..].contains(&verb))
-    });
-    let row = row.unwrap_or_else(|| panic!("{command} is not in the table"));
-    let words = row.split('`').skip(1).step_by(2);
-    words
-        .filter(|word| word.starts_with("v1/") || *word == "tile/")
-        .map(str::to_owned)
-        .collect()
+/// In which form the results are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+    Quiet,
 }
 
-impl Person {
-    /// Runs a command as text and as JSON, and holds what it asked against the table.
-    fn keeps(&self, row: &str, args: &[&str], expected: i32) {
-        for form in [&[][..], &["--json"]] {
-            let before = self.served.asked().len();
-            let all: Vec<&str> = args.iter().chain(form).copied().collect();
-            let (code, text) = self.run(&all);
-            assert_eq!(code, expected, "{all:?}: {text}");
-            let stated = stated(row);
-            for asked in &self.served.asked()[before..] {
-                let path = asked.trim_start_matches('/');
-                let is_first = path.starts_with("v1/genesis?") || path == "v1/genesis";
-                let is_stated = stated
-                    .iter()
-                    .any(|stated| path.starts_with(stated.as_str()));
-                assert!(
-                    is_stated || (is_first && before == 0),
-                    "{all:?} asks {asked}"
-                );
-                for label in [ALICE, ME, "alice", "me%40"] {
-                    assert!(!asked.contains(label), "{asked} names somebody");
-                }
-            }
+/// A person who wants every result in one form.
+struct Wanting {
+    person: Person,
+    form: Form,
+    seen: RefCell<BTreeSet<(String, i32)>>,
+}
+
+impl Wanting {
+    fn new(form: Form) -> Self {
+        Self {
+            person: Person::new(),
+            form,
+            seen: RefCell::default(),
         }
     }
-}
 
-#[test]
-fn commands_about_people_keep_to_the_schema_and_the_table_of_what_others_learn() {
-    let person = Person::new();
-    let path = |name: &str| person.path(name).display().to_string();
-    let token = path("token");
-    person.keeps("log status", &["log", "status"], 0);
-    person.keeps("contact verify", &["contact", "verify", ALICE], 6);
-    let first = person.served.log().log_next(&alice(), "phone", true);
-    person.keeps("contact verify", &["contact", "verify", ALICE], 0);
-    let (code, _) = person.run(&["keys", "new", ME, "--device", "phone", "--json"]);
-    assert_eq!(code, 0);
-    person.keeps("keys new", &["keys", "new", ME, "--device", "phone"], 2);
-    person.keeps("keys show", &["keys", "show", ME], 0);
-    let publish = ["keys", "publish", ME, "--token-file", &token, "--json"];
-    assert_eq!(person.run(&publish).0, 0);
-    let rotate = ["keys", "rotate", ME, "--token-file", &token];
-    person.keeps("keys rotate", &rotate, 0);
-    person.keeps("keys monitor", &["keys", "monitor"], 0);
-    person.keeps("keys history", &["keys", "history", ME], 0);
-    person.keeps("keys code", &["keys", "code"], 0);
-    person.keeps("contact number", &["contact", "number", ALICE], 0);
-    person.served.log().log_next(&alice(), "tablet", true);
-    person.keeps("contact verify", &["contact", "verify", ALICE], 5);
-    let posted = ContactCode::of(
-        &plainsight_specs::checkpoint::Origin::parse(tiny_log::ORIGIN).unwrap(),
-        &first,
-    );
-    let posted = posted.to_string();
-    let verify = ["contact", "verify", ALICE, "--code", &posted];
-    person.keeps("contact verify --code", &verify, 0);
-    person.served.log().log_next(&alice(), "ghost", false);
-    person.keeps("contact verify", &["contact", "verify", ALICE], 5);
-    person.keeps("contact accept", &["contact", "accept", ALICE], 3);
-    person.keeps("contact list", &["contact", "list"], 0);
-    let book = path("book.json");
-    person.keeps("contact export", &["contact", "export", "--out", &book], 0);
-    person.keeps("contact revoke", &["contact", "revoke", ALICE], 0);
-    person.keeps("contact verify", &["contact", "verify", ALICE], 1);
-    person.keeps("contact forget", &["contact", "forget", ALICE], 0);
-    person.keeps("contact import", &["contact", "import", &book], 0);
-    let me = plainsight_client::label::typed(ME).unwrap();
-    person.served.log().log_next(&me, "ghost", false);
-    person.keeps("keys monitor", &["keys", "monitor"], 1);
-}
-
-#[test]
-fn the_other_commands_keep_to_the_schema_and_the_table_of_what_others_learn() {
-    let person = Person::new();
-    let path = |name: &str| person.path(name).display().to_string();
-    for verb in ["show", "check"] {
-        let expected = i32::from(verb == "check");
-        person.keeps(&format!("policy {verb}"), &["policy", verb], expected);
+    /// Runs a command, whose exit code must be this one in every form, and checks the form.
+    fn run(&self, expected: i32, args: &[&str]) {
+        let mut command = self.person.command(args);
+        match self.form {
+            Form::Text => {}
+            Form::Json => drop(command.arg("--json")),
+            Form::Quiet => drop(command.arg("--quiet")),
+        }
+        let output = command.output().unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        let code = output.status.code().unwrap();
+        assert_eq!(code, expected, "{args:?}: {out}{err}");
+        let name = args.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+        assert!(
+            !format!("{out}{err}").contains('\x1b'),
+            "no colour in a pipe: {out}{err}"
+        );
+        match self.form {
+            Form::Text => assert_eq!(
+                out.is_empty(),
+                !err.is_empty() && out.is_empty(),
+                "{args:?}"
+            ),
+            Form::Json => {
+                assert_eq!(err, "", "{args:?}");
+                let line = out.trim_end_matches('\n');
+                assert_eq!(line.lines().count(), 1, "{args:?}: {out}");
+                schema::check(&name, line);
+                let value: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert_eq!(value["verdict"], VERDICTS[usize::try_from(code).unwrap()]);
+            }
+            Form::Quiet => {
+                let lines = out.lines().count() + err.lines().count();
+                assert_eq!(lines, 1, "{args:?}: {out}{err}");
+            }
+        }
+        self.seen.borrow_mut().insert((name, code));
     }
-    person.keeps("policy accept", &["policy", "accept"], 0);
-    let stream = product("pkg:generic/app");
-    person.served.log().release(&stream, "1.0", &[b"app"]);
-    let (file, other) = (person.file("app", b"app"), person.file("other", b"other"));
-    person.keeps("release verify", &["release", "verify", &file], 0);
-    person.keeps(
-        "release verify",
-        &["release", "verify", &file, "--explain"],
-        0,
+
+    fn path(&self, name: &str) -> String {
+        self.person.path(name).display().to_string()
+    }
+}
+
+fn own_keys(one: &Wanting) {
+    let token = one.path("token");
+    let with_token = |verb| ["keys", verb, ME, "--token-file", &token];
+    one.run(2, &["keys", "monitor"]);
+    one.run(2, &["keys", "show", ME]);
+    one.run(0, &["keys", "new", ME, "--device", "phone"]);
+    one.run(2, &["keys", "new", ME, "--device", "phone"]);
+    one.run(
+        2,
+        &["keys", "new", "you@example.org", "--device", "a device"],
     );
-    person.keeps("release verify", &["release", "verify", &other], 6);
-    let bundle = path("bundle");
-    person.keeps(
-        "release bundle",
-        &["release", "bundle", &file, "--out", &bundle],
+    one.run(2, &["keys", "watch", ME]);
+    one.run(2, &["keys", "publish", ME]);
+    one.run(0, &with_token("publish"));
+    one.run(2, &with_token("publish"));
+    one.run(2, &["keys", "watch", ME]);
+    one.run(0, &with_token("rotate"));
+    let no_such = [&with_token("rotate")[..], &["--remove-device", "none"]].concat();
+    one.run(2, &no_such);
+    for verb in ["history", "show", "code", "monitor"] {
+        one.run(0, &["keys", verb, ME]);
+    }
+    let notes = TinyLog::watching(&one.person.served.url, 0..2);
+    std::fs::write(one.person.path("policy.toml"), notes).unwrap();
+    one.run(5, &["keys", "watch", ME]);
+    one.run(0, &["policy", "accept"]);
+    one.run(0, &["keys", "watch", ME]);
+    let me = plainsight_client::label::typed(ME).unwrap();
+    one.person.served.log().log_next(&me, "ghost", false);
+    one.run(1, &["keys", "monitor"]);
+    one.run(1, &["keys", "watch", ME]);
+    let evidence = one.person.path("home").join("evidence");
+    let record = std::fs::read_dir(evidence)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    one.run(
         0,
+        &["evidence", "verify", &record.path().display().to_string()],
     );
-    let offline = ["release", "verify", &file, "--bundle", &bundle];
-    person.keeps("release verify --bundle", &offline, 0);
-    person.keeps("release list", &["release", "list", "pkg:generic/app"], 0);
-    person.keeps("release watch", &["release", "watch", "pkg:generic/app"], 0);
-    person.keeps(
-        "release watch",
-        &["release", "watch", "pkg:generic/none"],
+}
+
+fn contacts(one: &Wanting) {
+    let log = || one.person.served.log();
+    let verify = ["contact", "verify", ALICE];
+    one.run(6, &verify);
+    one.run(2, &["contact", "accept", ALICE]);
+    one.run(2, &["contact", "verify", "not a label"]);
+    log().log_next(&alice(), "phone", true);
+    one.run(0, &verify);
+    one.run(0, &["contact", "list"]);
+    one.run(0, &["contact", "number", ALICE]);
+    one.run(2, &["contact", "verify", ALICE, "--code", "12345"]);
+    one.run(
+        1,
+        &["contact", "verify", ALICE, "--code", &"12345 ".repeat(12)],
+    );
+    let book = one.path("book.json");
+    one.run(0, &["contact", "export", "--out", &book]);
+    one.run(0, &["contact", "import", &book]);
+    one.run(2, &["contact", "import", &one.path("token")]);
+    log().log_next(&alice(), "ghost", false);
+    one.run(5, &verify);
+    one.run(3, &["contact", "accept", ALICE]);
+    one.run(0, &["contact", "accept", ALICE, "--unconfirmed"]);
+    one.run(0, &["contact", "revoke", ALICE]);
+    one.run(1, &verify);
+    one.run(0, &["contact", "forget", ALICE]);
+}
+
+fn lies(one: &Wanting) {
+    let verify = ["contact", "verify", ALICE];
+    let lie = |lie| one.person.served.log().lie = lie;
+    for (told, code) in [
+        (Lie::OldVersion, 1),
+        (Lie::Decoy, 1),
+        (Lie::BrokenProof, 1),
+        (Lie::FalseCosignature, 1),
+        (Lie::OldHead, 3),
+        (Lie::Malformed, 3),
+        (Lie::Huge, 3),
+        (Lie::SizeAhead, 3),
+        (Lie::Withhold, 3),
+    ] {
+        lie(told);
+        one.run(code, &verify);
+    }
+    lie(Lie::None);
+    one.person.served.log().cosigning = 1;
+    one.run(4, &verify);
+    one.run(4, &["log", "status"]);
+    one.person.served.log().cosigning = 3;
+    one.person.served.log().age_s = 100_000;
+    one.run(3, &verify);
+    one.person.served.log().age_s = 2;
+    let refused = std::fs::read_dir(one.person.path("home")).unwrap();
+    assert!(refused.count() > 0);
+}
+
+fn releases(one: &Wanting) {
+    let app = product("pkg:generic/app");
+    one.person.served.log().release(&app, "1.0", &[b"app"]);
+    let (file, other) = (
+        one.person.file("app", b"app"),
+        one.person.file("other", b"other"),
+    );
+    one.run(0, &["release", "verify", &file]);
+    one.run(0, &["release", "verify", &file, "--explain"]);
+    one.run(6, &["release", "verify", &other]);
+    one.run(2, &["release", "verify", "/nowhere"]);
+    one.run(
+        2,
+        &["release", "verify", &file, "--stream", "pkg:generic/app"],
+    );
+    let bundle = one.path("bundle");
+    one.run(0, &["release", "bundle", &file, "--out", &bundle]);
+    one.run(
         6,
+        &["release", "bundle", &other, "--out", &one.path("none")],
     );
-    person
+    one.run(0, &["release", "verify", &file, "--bundle", &bundle]);
+    one.run(1, &["release", "verify", &other, "--bundle", &bundle]);
+    one.run(3, &["release", "verify", &file, "--bundle", &other]);
+    one.run(0, &["release", "list", "pkg:generic/app"]);
+    one.run(6, &["release", "list", "pkg:generic/none"]);
+    one.run(2, &["release", "list", "no product"]);
+    one.run(0, &["release", "watch", "pkg:generic/app"]);
+    one.person.served.log().yank(&app, "1.0", b"app");
+    one.run(1, &["release", "watch", "pkg:generic/app"]);
+    one.run(1, &["release", "verify", &file]);
+}
+
+fn protections(one: &Wanting) {
+    let status = ["protection", "status", "backup", "--region", "GB"];
+    one.run(6, &status);
+    one.run(2, &["protection", "status", "backup", "--region", "gb"]);
+    one.person
         .served
         .log()
         .protect("backup", None, ProtectionState::Offered);
-    let status = ["protection", "status", "backup", "--region", "GB"];
-    person.keeps("protection status", &status, 0);
-    let refusal = path("refusal.json");
+    one.run(0, &status);
+    let refusal = one.path("refusal.json");
     let refused = [&status[..], &["--refused", &refusal]].concat();
-    person.keeps("protection status", &refused, 0);
-    person.keeps("evidence verify", &["evidence", "verify", &refusal], 0);
-    person
+    one.run(0, &refused);
+    one.run(0, &["evidence", "verify", &refusal]);
+    let watch = ["protection", "watch", "backup", "--region", "GB"];
+    // It reports on two streams, a line each, so that it is not held to one line.
+    assert_eq!(one.person.run(&[&watch[..], &["--json"]].concat()).0, 0);
+    let withdrawn = ProtectionState::Withdrawn;
+    one.person
         .served
         .log()
-        .protect("backup", Some("GB"), ProtectionState::Withdrawn);
-    let watch = ["protection", "watch", "backup", "--region", "GB", "--json"];
-    assert_eq!(person.run(&watch).0, 1, "withdrawn");
-    person.keeps("protection watch", &watch[..5], 0);
-    person.keeps("protection status", &refused, 2);
-    person.served.log().verdict = Some(r#"{"verdict":"ahead"}"#.into());
-    let head = person.served.log().heads.last().unwrap().head;
-    let note = person.served.log().checkpoint(head);
-    let note = person.file("note", &note);
-    let auditor = person.served.url.clone();
-    person.keeps(
-        "log submit",
-        &["log", "submit", &note, "--auditor", &auditor],
-        3,
+        .protect("backup", Some("GB"), withdrawn);
+    one.run(2, &refused);
+    assert_eq!(one.person.run(&[&watch[..], &["--json"]].concat()).0, 1);
+    one.seen.borrow_mut().insert(("protection watch".into(), 1));
+}
+
+fn auditors_and_policies(one: &Wanting) {
+    one.run(0, &["log", "status"]);
+    one.run(0, &["policy", "show"]);
+    one.run(
+        0,
+        &[
+            "policy",
+            "show",
+            "--compelled",
+            "NO",
+            "--lying",
+            "Civic Lab",
+        ],
     );
+    one.run(2, &["policy", "show", "--compelled", "XX"]);
+    one.run(1, &["policy", "check"]);
+    one.run(0, &["policy", "accept"]);
+    let (note, fork) = {
+        let log = one.person.served.log();
+        let head = log.heads.last().unwrap().head;
+        let other = plainsight_specs::merkle::TreeHead {
+            root: sha256(b"another tree"),
+            ..head
+        };
+        let (first, second) = (log.checkpoint(head), log.checkpoint(other));
+        let key = TinyLog::policy("").split(' ').nth(1).unwrap().to_owned();
+        let evidence = Evidence {
+            rule: Rule::Fork,
+            log_key: VerifierKey::parse(&key).unwrap(),
+            proof: Proof::Fork {
+                first: first.clone(),
+                second,
+            },
+        };
+        (first, evidence.to_json())
+    };
+    let text = String::from_utf8(fork.clone()).unwrap();
+    let same = text.replace("\"rule\":\"fork\"", "\"rule\":\"extension\"");
+    let verify = |file: &str, bytes: &[u8], code| {
+        one.run(code, &["evidence", "verify", &one.person.file(file, bytes)]);
+    };
+    verify("fork.json", &fork, 0);
+    verify("other.json", same.as_bytes(), 1);
+    verify("half.json", &fork[..99], 3);
+    one.run(2, &["evidence", "verify", "/nowhere"]);
+    let note = one.person.file("note", &note);
+    let auditor = one.person.served.url.clone();
+    let submit = ["log", "submit", &note, "--auditor", &auditor];
+    one.run(3, &submit);
+    for (verdict, code) in [("same", 0), ("ahead", 3), ("fork", 1), ("guilty", 3)] {
+        one.person.served.log().verdict =
+            Some(format!(r#"{{"verdict":"{verdict}","detail":"so"}}"#));
+        one.run(code, &submit);
+    }
+    one.run(2, &["log", "submit", &note, "--auditor", "not an address"]);
+}
+
+/// Words that are not understood at all.
+fn typed_wrongly(one: &Wanting) {
+    if one.form == Form::Text {
+        return;
+    }
+    let wrong: [&[&str]; 5] = [
+        &["contact"],
+        &["contact", "verify"],
+        &["contact", "check", ALICE],
+        &["log", "status", "--loud"],
+        &["keys", "monitor", "--every", "1"],
+    ];
+    for args in wrong {
+        one.run(2, args);
+    }
 }
 
 #[test]
-fn quiet_says_the_verdict_and_no_more() {
+fn every_command_has_its_exit_codes_in_text_in_json_and_quietly() {
+    let mut seen = Vec::new();
+    for form in [Form::Text, Form::Json, Form::Quiet] {
+        let one = Wanting::new(form);
+        auditors_and_policies(&one);
+        let two = Wanting::new(form);
+        own_keys(&two);
+        contacts(&two);
+        two.person.served.log().log_next(&alice(), "phone", true);
+        lies(&two);
+        releases(&one);
+        protections(&one);
+        typed_wrongly(&one);
+        let all = [one.seen.into_inner(), two.seen.into_inner()];
+        seen.extend(all.into_iter().flatten());
+    }
+    let codes: BTreeSet<i32> = seen.iter().map(|(_, code)| *code).collect();
+    assert_eq!(codes, (0..7).collect());
+    for verb in verbs().iter().filter(|verb| verb.contains(' ')) {
+        assert!(
+            seen.iter().any(|(name, _)| name == verb),
+            "{verb} was not run"
+        );
+        assert!(
+            schema::has(&schema::name(verb)),
+            "{verb} is not in the schema"
+        );
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_it_should() {
     let person = Person::new();
-    let (code, text) = person.run(&["log", "status", "--quiet"]);
-    assert_eq!(code, 0);
-    assert_eq!(text.lines().count(), 1, "{text}");
-    let (code, text) = person.run(&["contact", "accept", ALICE, "--quiet"]);
-    assert_eq!(code, 2);
-    assert_eq!(text.lines().count(), 1, "{text}");
+    let (_, text) = person.run(&["log", "status", "--json"]);
+    let good: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(schema::faults("log-status", &good), Vec::<String>::new());
+    for change in ["more", "less", "other"] {
+        let mut bad = good.clone();
+        match change {
+            "more" => bad["more"] = 1.into(),
+            "less" => drop(bad.as_object_mut().unwrap().remove("head")),
+            _ => bad["head"]["root"] = "root".into(),
+        }
+        assert_eq!(schema::faults("log-status", &bad).len(), 1, "{change}");
+    }
 }
 
 #[test]
@@ -209,58 +398,69 @@ fn a_label_can_be_typed_where_nobody_sees_it() {
     assert!(text.contains(ALICE), "{text}");
 }
 
+/// Runs a command at a terminal, if the system has a tool that makes one.
 #[test]
-fn completions_and_manual_pages_are_made_from_what_can_be_typed() {
-    let run = |args: &[&str]| printed(&plainsight().args(args).output().unwrap());
-    for shell in ["bash", "zsh", "fish"] {
-        let (code, text) = run(&["completions", shell]);
-        assert_eq!(code, 0);
-        assert!(text.contains("monitor"), "{shell}");
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let man = dir.path().join("man1").display().to_string();
-    assert_eq!(run(&["man", &man]).0, 0);
-    let page = std::fs::read_to_string(dir.path().join("man1/plainsight-contact-verify.1"));
-    assert!(page.unwrap().contains("alice@example.org"));
+fn colour_is_for_terminals_and_for_nobody_who_wants_none() {
+    let person = Person::new();
+    let command = person.command(&["log", "status"]);
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
+    let at_terminal = |no_colour: &str| {
+        let mut script = Command::new("script");
+        script
+            .args(["-qec", &words.join(" "), "/dev/null"])
+            .stdin(Stdio::null());
+        script.env("TERM", "xterm").env("NO_COLOR", no_colour);
+        script
+            .output()
+            .ok()
+            .map(|output| String::from_utf8(output.stdout).unwrap())
+    };
+    let Some(coloured) = at_terminal("") else {
+        eprintln!("skipped: there is no program `script`");
+        return;
+    };
+    assert!(coloured.contains("\x1b[1;32m"), "{coloured}");
+    let plain = at_terminal("1").unwrap();
+    assert!(
+        plain.contains("VERIFIED") && !plain.contains('\x1b'),
+        "{plain}"
+    );
 }
 
 #[test]
-fn every_command_has_help_with_an_example() {
-    let (_, text) = printed(&plainsight().arg("--help").output().unwrap());
-    let nouns = text
-        .split("Commands:")
-        .nth(1)
-        .unwrap()
-        .split("Options:")
-        .next()
-        .unwrap();
-    let first = |line: &str| line.split_whitespace().next().map(str::to_owned);
-    for noun in nouns.lines().filter_map(first) {
-        if ["help", "completions", "man"].contains(&noun.as_str()) {
-            continue;
+fn completions_complete_and_every_command_has_a_manual_page() {
+    let run = |args: &[&str]| printed(&plainsight().args(args).output().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, script) = run(&["completions", shell]);
+        assert_eq!(code, 0);
+        let file = dir.path().join(shell);
+        std::fs::write(&file, &script).unwrap();
+        for verb in verbs() {
+            let last = verb.rsplit(' ').next().unwrap();
+            assert!(script.contains(last), "{shell} has no {verb}");
         }
-        let (_, text) = printed(&plainsight().args([&noun, "--help"]).output().unwrap());
-        let verbs = text
-            .split("Commands:")
-            .nth(1)
-            .unwrap()
-            .split("Options:")
-            .next()
-            .unwrap();
-        let verbs = verbs
-            .lines()
-            .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-        for verb in verbs.filter_map(first).filter(|verb| verb != "help") {
-            let help = plainsight()
-                .args([&noun, &verb, "--help"])
-                .output()
-                .unwrap();
-            let (code, text) = printed(&help);
-            assert_eq!(code, 0);
-            assert!(
-                text.contains("Example: plainsight"),
-                "{noun} {verb} has no example"
-            );
+        // Where the shell itself is at hand, it reads them.
+        match Command::new(shell).arg("-n").arg(&file).output() {
+            Ok(output) => assert!(output.status.success(), "{shell}: {output:?}"),
+            Err(_) => eprintln!("skipped: there is no {shell}"),
         }
+    }
+    let complete = "source \"$1\"; COMP_WORDS=(plainsight contact ver); COMP_CWORD=2; \
+                    _plainsight plainsight ver contact; echo \"${COMPREPLY[@]}\"";
+    let mut bash = Command::new("bash");
+    bash.args(["-c", complete, "bash"])
+        .arg(dir.path().join("bash"));
+    match bash.output() {
+        Ok(output) => assert_eq!(printed(&output), (0, "verify\n".into())),
+        Err(_) => eprintln!("skipped: there is no bash"),
+    }
+    let man = dir.path().join("man1");
+    assert_eq!(run(&["man", &man.display().to_string()]).0, 0);
+    for verb in verbs() {
+        let page = man.join(format!("plainsight-{}.1", verb.replace(' ', "-")));
+        let page = std::fs::read_to_string(page).unwrap();
+        assert!(page.contains("Example"), "{verb}");
     }
 }

@@ -426,3 +426,6 @@ pub(crate) enum LogVerb {
         auditor: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

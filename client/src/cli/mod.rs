@@ -23,6 +23,7 @@ use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 use plainsight_specs::time::Timestamp;
 
 use crate::failure::Verdict;
@@ -32,19 +33,10 @@ use stop::Stop;
 
 /// Runs one command and returns its exit code.
 pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers; everything else is a usage error. A closed pipe is
-            // the reader's choice.
-            let _closed = error.print();
-            let verdict = if error.use_stderr() {
-                Verdict::Usage
-            } else {
-                Verdict::Verified
-            };
-            return verdict.code();
-        }
+        Err(error) => return typed_wrongly(&error, &args).code(),
     };
     let mut output = Output::new(&cli.places);
     let places = cli.places.clone();
@@ -61,6 +53,36 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         .await
         .unwrap_or(verdict)
         .code()
+}
+
+/// Help and version are answers; everything else is a usage error, in the form that was asked for.
+fn typed_wrongly(error: &clap::Error, args: &[OsString]) -> Verdict {
+    let has = |flag: &str| {
+        args.iter()
+            .take_while(|arg| *arg != "--")
+            .any(|arg| arg == flag)
+    };
+    if !error.use_stderr() {
+        // A closed pipe is the reader's choice.
+        let _closed = error.print();
+        return Verdict::Verified;
+    }
+    if let Some(mut output) = Output::of_form(has("--json"), has("--quiet")) {
+        return output.stop(&Stop::Usage(usage_words(error)));
+    }
+    let _closed = error.print();
+    Verdict::Usage
+}
+
+/// What was typed wrongly, without the usage and the hints that stand below it.
+fn usage_words(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing".into();
+    }
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = first.split_whitespace().collect();
+    words.join(" ").trim_start_matches("error: ").into()
 }
 
 async fn command(cli: Cli, output: &mut Output) -> Result<Verdict, Stop> {

@@ -29,6 +29,15 @@ impl Output {
         }
     }
 
+    /// For what cannot be parsed: JSON or one line if that was asked for, `None` for a person.
+    pub(crate) fn of_form(json: bool, quiet: bool) -> Option<Self> {
+        (json || quiet).then_some(Self {
+            json,
+            quiet,
+            colour: false,
+        })
+    }
+
     /// Whether a drawing may set colours.
     pub(crate) fn colour(&self) -> Colour {
         if self.colour {

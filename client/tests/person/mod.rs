@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "it serves tests only")]
 
-mod schema;
+pub(crate) mod schema;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -67,8 +67,9 @@ impl Person {
     pub(crate) fn run(&self, args: &[&str]) -> (i32, String) {
         let output = self.command(args).output().unwrap();
         if args.contains(&"--json") {
+            let command = args[..2].join(" ");
             for line in std::str::from_utf8(&output.stdout).unwrap().lines() {
-                schema::check(line);
+                schema::check(&command, line);
             }
         }
         printed(&output)
@@ -99,4 +100,38 @@ pub(crate) fn printed(output: &Output) -> (i32, String) {
         output.status.code().unwrap(),
         String::from_utf8(text).unwrap(),
     )
+}
+
+/// Every command that help names, as "noun verb", and those that are one word.
+pub(crate) fn verbs() -> Vec<String> {
+    let mut found = Vec::new();
+    for noun in listed(&[]) {
+        let verbs = listed(&[&noun]);
+        if verbs.is_empty() {
+            found.push(noun);
+        } else {
+            found.extend(verbs.iter().map(|verb| format!("{noun} {verb}")));
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+/// The commands that the help of a command lists.
+fn listed(command: &[&str]) -> Vec<String> {
+    let output = plainsight().args(command).arg("--help").output().unwrap();
+    let (code, help) = printed(&output);
+    assert_eq!(code, 0, "{help}");
+    let Some((_, commands)) = help.split_once("Commands:") else {
+        return Vec::new();
+    };
+    let commands = commands.split("Options:").next().unwrap();
+    let named = commands
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let first = named.filter_map(|line| line.split_whitespace().next());
+    first
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
 }

@@ -275,6 +275,9 @@ impl TinyLog {
             .into_iter()
             .map(|item| self.take_item(item).map(Logged::at))
             .collect();
+        if self.lie == Lie::GhostAfter {
+            self.plant_ghosts();
+        }
         self.publish();
         PublishAnswer { results }.to_json()
     }

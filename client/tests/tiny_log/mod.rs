@@ -33,7 +33,8 @@ use plainsight_specs::vrf;
 
 #[allow(unused_imports, reason = "each test file uses a part of it")]
 pub(crate) use guards::GuardLie;
-pub(crate) use serve::{Served, serve};
+#[allow(unused_imports, reason = "each test file uses a part of it")]
+pub(crate) use serve::{Request, Served, serve};
 
 pub(crate) const ORIGIN: &str = "log.example/tiny";
 pub(crate) const TOKEN: &str = "let-me-in";
@@ -64,6 +65,8 @@ pub(crate) enum Lie {
     Slow,
     /// Says that it is smaller than the reader's head.
     SizeAhead,
+    /// Takes a key set, and logs one of its own right after it.
+    GhostAfter,
 }
 
 /// One version of a label, as the log holds it.
@@ -256,6 +259,14 @@ impl TinyLog {
         self.log_key_set(&key_set, [u8::try_from(number).unwrap(); 16]);
         self.publish();
         KeySet::parse(&key_set).unwrap()
+    }
+
+    /// Logs a version after each latest one that nobody signed.
+    pub(crate) fn plant_ghosts(&mut self) {
+        for label in self.keys.keys().cloned().collect::<Vec<_>>() {
+            let key_set = self.draft(&label, self.latest_of(&label).as_ref(), Vec::new(), false);
+            self.log_key_set(&key_set, [7; 16]);
+        }
     }
 
     pub(crate) fn latest_of(&self, label: &Label) -> Option<KeySet> {

@@ -16,9 +16,18 @@ use super::{Lie, TOKEN, TinyLog};
 #[derive(Clone)]
 pub(crate) struct Served {
     log: Arc<Mutex<TinyLog>>,
-    /// Every path that was asked for, with its query.
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     pub(crate) url: String,
+}
+
+/// A request, whole, as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// The path with its query.
+    pub(crate) uri: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Served {
@@ -26,8 +35,15 @@ impl Served {
         self.log.lock().unwrap()
     }
 
+    /// Every path that was asked for, with its query.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        let requests = self.requests();
+        requests.into_iter().map(|request| request.uri).collect()
+    }
+
+    /// Every request.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -38,7 +54,7 @@ pub(crate) fn serve(log: TinyLog) -> Served {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let served = Served {
         log: Arc::new(Mutex::new(log)),
-        asked: Arc::new(Mutex::new(Vec::new())),
+        requests: Arc::new(Mutex::new(Vec::new())),
         url,
     };
     let router = axum::Router::new()
@@ -64,7 +80,12 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    served.asked.lock().unwrap().push(uri.to_string());
+    served.requests.lock().unwrap().push(Request {
+        method: method.clone(),
+        uri: uri.to_string(),
+        headers: headers.clone(),
+        body: body.clone(),
+    });
     let lie = served.log().lie;
     match lie {
         Lie::Malformed => return response(200, b"{\"checkpoint\":".to_vec()),
@@ -115,7 +136,8 @@ fn route(
         // One auditor each, that shows its own cosignature only.
         ("POST", "auditor0/v1/index") => (200, log.index_proof(body, Some(0))),
         ("POST", "auditor1/v1/index") => (200, log.index_proof(body, Some(1))),
-        ("POST", "v1/checkpoint") => match &log.verdict {
+        // The auditor that heads are handed to.
+        ("POST", "v1/checkpoint" | "auditor2/v1/checkpoint") => match &log.verdict {
             Some(verdict) => (200, verdict.clone().into_bytes()),
             None => (404, Vec::new()),
         },
@@ -124,6 +146,7 @@ fn route(
                 return (200, log.artifact(&Hash::from_hex(digest).unwrap(), since));
             }
             let evidence = path
+                .trim_start_matches("auditor2/")
                 .strip_prefix("v1/evidence/")
                 .and_then(|id| log.evidence.get(id));
             match evidence.or_else(|| log.snapshot().files.get(path)) {
