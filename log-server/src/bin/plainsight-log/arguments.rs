@@ -17,7 +17,7 @@ use crate::publisher::arguments::{KeyArgs, PublishArgs, SignCommand};
 #[derive(Parser)]
 #[command(name = "plainsight-log", version, about)]
 pub(crate) struct Cli {
-    /// How it says what happens. PLAINSIGHT_LOG says how much, such as `info`.
+    /// How it says what happens. `PLAINSIGHT_LOG` says how much, such as `info`.
     #[arg(
         long,
         global = true,
