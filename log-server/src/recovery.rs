@@ -19,6 +19,9 @@ use crate::source::SourceError;
 use crate::store::{CheckpointRow, Head, LogRow, StoreError, Writer};
 use crate::view;
 
+/// What is said of a database that is older than what is public.
+pub(crate) const OLDER: &str = "a larger checkpoint is published than the database knows of";
+
 /// Why the log is not, or no longer, written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
@@ -64,7 +67,7 @@ pub(crate) async fn recover(
     let public = objects.checkpoint().await?;
     let public_head = public.as_ref().map(UnverifiedCheckpoint::head);
     if public_head.is_some_and(|public| public.size > head.tree.size) {
-        return refuse("a larger checkpoint is published than the database knows of");
+        return refuse(OLDER);
     }
     let replayed = replay(shared, &head, public_head).await?;
 

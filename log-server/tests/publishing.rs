@@ -11,7 +11,8 @@ mod support;
 
 use plainsight_log_server::store::Store;
 use plainsight_specs::hash::sha256;
-use plainsight_specs::label::Version;
+use plainsight_specs::label::{Label, Version};
+use plainsight_specs::lookup::LookupRequest;
 use plainsight_specs::policy::Policy;
 use plainsight_specs::publish::Wait;
 use plainsight_specs::rules::Rule;
@@ -401,6 +402,16 @@ async fn an_older_database_beside_newer_objects_is_not_written() {
         .await
         .unwrap();
     assert_eq!((status, problem(&body).as_str()), (503, "read-only"));
+    // Nobody is proved that there is nothing where the log has shown something.
+    let lookup = LookupRequest {
+        label: Label::email("anna@example.org").unwrap(),
+        since: None,
+        logged: false,
+    };
+    let (status, body) = client.post("/v1/lookup", lookup.to_json()).await;
+    assert_eq!((status, problem(&body).as_str()), (503, "unavailable"));
+    // What is public can be had.
+    assert_eq!(client.get("/checkpoint").await.0, 200);
     server.shutdown().await;
 }
 

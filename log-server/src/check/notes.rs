@@ -105,8 +105,8 @@ impl Walk {
                 self.report.fault(format!(
                     "this database is older than the objects: the public checkpoint of size {size} \
                      is signed by the log's key, and the newest that the database knows of is of \
-                     size {newest}. It is a backup that was put back, or a copy. A server answers \
-                     readers from it and writes nothing; put back the newest database"
+                     size {newest}. It is a backup that was put back, or a copy. A server \
+                     writes nothing and answers no look-up from it; put back the newest database"
                 ));
             } else if !is_known {
                 self.report.fault(format!(

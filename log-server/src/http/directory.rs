@@ -18,16 +18,24 @@ use plainsight_specs::watch::RungsRequest;
 use super::body::Question;
 use super::{ApiError, schema};
 use crate::directory::Directory;
-use crate::shared::Shared;
+use crate::recovery::OLDER;
+use crate::shared::{Shared, Status};
 use crate::source::LogSource;
 use crate::view::View;
 
-fn directory(shared: &Shared) -> Directory<'_, View, Shared, LogSource> {
-    Directory {
+/// What answers, unless the log has published more than this server knows of: a proof at the older
+/// head would tell whoever comes for the first time that there is nothing where there is something.
+fn directory(shared: &Shared) -> Result<Directory<'_, View, Shared, LogSource>, ApiError> {
+    if matches!(&*shared.status.borrow(), Status::ReadOnly(why) if why == OLDER) {
+        return Err(ApiError::Unavailable(
+            "this server's database is older than what the log has published",
+        ));
+    }
+    Ok(Directory {
         published: &shared.view,
         vrf: shared,
         rows: &shared.source,
-    }
+    })
 }
 
 fn json(body: impl Into<Bytes>) -> Response {
@@ -69,7 +77,7 @@ pub(super) async fn genesis(
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let since = since(query.as_deref())?;
-    let answer = directory(&shared).genesis(since).await?;
+    let answer = directory(&shared)?.genesis(since).await?;
     Ok(json(answer.to_json()))
 }
 
@@ -93,7 +101,7 @@ pub(super) async fn lookup(
         return Ok(json(answer));
     }
     let request = LookupRequest::parse(&body).map_err(malformed)?;
-    let answer = directory(&shared).lookup(&request).await?;
+    let answer = directory(&shared)?.lookup(&request).await?;
     let answer = Bytes::from(answer.to_json());
     // If nothing was published meanwhile, this is the answer at that head.
     if let Some(size) = size.filter(|size| shown(&shared) == Some(*size)) {
@@ -122,7 +130,7 @@ pub(super) async fn rungs(
     Question(body): Question,
 ) -> Result<Response, ApiError> {
     let request = RungsRequest::parse(&body).map_err(malformed)?;
-    let answer = directory(&shared).rungs(&request).await?;
+    let answer = directory(&shared)?.rungs(&request).await?;
     Ok(json(answer.to_json()))
 }
 
@@ -141,7 +149,7 @@ pub(super) async fn history(
     Question(body): Question,
 ) -> Result<Response, ApiError> {
     let request = HistoryRequest::parse(&body).map_err(malformed)?;
-    let answer = directory(&shared).history(&request).await?;
+    let answer = directory(&shared)?.history(&request).await?;
     Ok(json(answer.to_json()))
 }
 
@@ -161,7 +169,7 @@ pub(super) async fn stream(
     Question(body): Question,
 ) -> Result<Response, ApiError> {
     let request = StreamRequest::parse(&body).map_err(malformed)?;
-    let answer = directory(&shared).stream(&request).await?;
+    let answer = directory(&shared)?.stream(&request).await?;
     Ok(json(answer.to_json()))
 }
 
@@ -185,6 +193,6 @@ pub(super) async fn artifact(
 ) -> Result<Response, ApiError> {
     let digest = Hash::from_hex(&digest).map_err(malformed)?;
     let since = since(query.as_deref())?;
-    let answer = directory(&shared).artifact(&digest, since).await?;
+    let answer = directory(&shared)?.artifact(&digest, since).await?;
     Ok(json(answer.to_json()))
 }
