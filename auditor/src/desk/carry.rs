@@ -6,13 +6,10 @@ use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::evidence::Evidence;
 use plainsight_specs::rules::Rule;
 
-use super::{Asker, Command, Desk, MAX_WANTED, Opinion, Reply};
+use super::{Asker, Desk, MAX_WANTED, Reply};
 use crate::alert::{Alert, Severity};
-use crate::audit::{Break, Effect, Event, RequestId, State, Warning};
-use crate::compare::Comparison;
-use crate::evidence::AccuseError;
+use crate::audit::{Break, Effect, Event, RequestId, Warning};
 use crate::follow::{Fatal, Followed, Follower, judge_end, keep_conviction};
-use crate::peers::{HeadVerdict, ShownHead};
 
 impl Desk {
     /// Gives what happens next, if that is known at once.
@@ -24,7 +21,10 @@ impl Desk {
             }
             Effect::Examine(checkpoint) => self.examine(checkpoint).await,
             Effect::Accuse(checkpoint) => {
-                self.begin_comparison(checkpoint, Asker::Log);
+                // What is held has spoken already about one that is not larger.
+                if checkpoint.head().size > self.mirrored().size {
+                    self.begin_comparison(checkpoint, Asker::Log);
+                }
                 Ok(Vec::new())
             }
             Effect::Persist { from, to } => {
@@ -103,6 +103,8 @@ impl Desk {
     }
 
     async fn examine(&mut self, checkpoint: SignedCheckpoint) -> Result<Vec<Event>, Fatal> {
+        // SPEC(WIT-12)
+        Box::pin(self.settle()).await?;
         let head = checkpoint.head();
         let mirror = &self.known.mirror;
         let own_root = mirror.root(head.size).await?;
@@ -197,108 +199,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Compares a head beside the desk, one at a time.
-    pub(super) fn begin_comparison(&mut self, checkpoint: SignedCheckpoint, asker: Asker) {
-        let busy = self
-            .comparing
-            .as_ref()
-            .is_some_and(|task| !task.is_finished());
-        let Some(own) = self.own.upgrade().filter(|_| !busy) else {
-            if let Asker::Reader(reply) = asker {
-                let _ = reply.send(Opinion {
-                    verdict: "unproven",
-                    evidence: None,
-                    detail: "another head is being compared; ask again".into(),
-                });
-            }
-            return;
-        };
-        let known = self.known.clone();
-        self.comparing = Some(tokio::spawn(async move {
-            let found = known.compare(&checkpoint).await;
-            // Without a desk nobody needs the answer.
-            let _ = own
-                .send(Command::Compared {
-                    checkpoint,
-                    found,
-                    asker,
-                })
-                .await;
-        }));
-    }
-
-    pub(super) async fn end_comparison(
-        &mut self,
-        checkpoint: SignedCheckpoint,
-        found: Result<Comparison, AccuseError>,
-        asker: Asker,
-    ) -> Result<(), Fatal> {
-        let size = checkpoint.head().size.get();
-        let opinion = |verdict, detail: &str| Opinion {
-            verdict,
-            evidence: None,
-            detail: detail.into(),
-        };
-        let opinion = match found {
-            Ok(Comparison::Same) => opinion("same", "it is the newest head held here"),
-            Ok(Comparison::Consistent) => {
-                opinion("consistent", "it is an earlier head of the tree held here")
-            }
-            // A request with a bad proof is answered with that; the log knows how to ask again.
-            Ok(Comparison::Ahead) if matches!(asker, Asker::Log) => return Ok(()),
-            Ok(Comparison::Ahead) => {
-                self.happen(Event::Shown(checkpoint.clone())).await?;
-                opinion("ahead", "it extends what is held here, and is followed now")
-            }
-            Ok(Comparison::Contradicts(evidence)) => Opinion {
-                verdict: "fork",
-                evidence: Some(self.convict(&evidence, size).await?),
-                detail: evidence.rule.meaning().into(),
-            },
-            Ok(Comparison::Unproven(reason)) => opinion("unproven", &reason),
-            Err(error) => opinion("unproven", &error.to_string()),
-        };
-        match asker {
-            Asker::Reader(reply) => {
-                self.keep_readers_head(&checkpoint, &opinion).await?;
-                // Whoever asked may have gone.
-                let _ = reply.send(opinion);
-            }
-            Asker::Ourselves => self.keep_readers_head(&checkpoint, &opinion).await?,
-            Asker::Log => {}
-        }
-        Ok(())
-    }
-
-    /// What a reader was shown is kept while it is not explained, and for ever if it convicts.
-    async fn keep_readers_head(
-        &self,
-        checkpoint: &SignedCheckpoint,
-        opinion: &Opinion,
-    ) -> Result<(), Fatal> {
-        let (store, log) = (&self.shared.store, self.known.mirror.log);
-        let verdict = match opinion.verdict {
-            "fork" => HeadVerdict::Conflict,
-            "unproven" => HeadVerdict::Unproven,
-            _ => {
-                store.forget_shown(log, checkpoint.head()).await?;
-                return Ok(());
-            }
-        };
-        let own = self.known.mirrored.as_ref();
-        let shown = ShownHead {
-            source: String::new(),
-            head: checkpoint.head(),
-            note: checkpoint.to_bytes(),
-            verdict,
-            detail: opinion.detail.clone(),
-            evidence: opinion.evidence.clone(),
-            own: own.map_or_else(State::nothing_signed, SignedCheckpoint::head),
-            time: self.shared.clock.now_s(),
-        };
-        Ok(store.keep_shown(log, &shown).await?)
-    }
-
     /// Keeps evidence about heads and stops cosigning. One such conviction of a log is enough: it
     /// cannot be acknowledged, and what the log signs afterwards adds nothing to it.
     pub(super) async fn convict(
@@ -318,6 +218,7 @@ impl Desk {
         };
         debug_assert!(matches!(found.rule, Rule::Fork | Rule::Extension));
         let id = keep_conviction(&self.known, &self.shared.shelf, evidence, &found).await?;
+        self.convicted = true;
         let open = self.open_break().await?;
         self.happen(open).await?;
         Ok(id)

@@ -8,6 +8,7 @@
 //! is in `http`.
 
 mod config;
+mod hear;
 mod look;
 
 use std::collections::BTreeMap;
@@ -18,12 +19,11 @@ use plainsight_client::http::Http;
 use plainsight_client::source::Source;
 use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::cosignature::{Cosignature, CosignatureError};
-use plainsight_specs::evidence::Evidence;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::verify::verify_consistency;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::{SignatureLine, Signer, VerifierKey};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::alert::{Alert, Severity};
@@ -32,7 +32,13 @@ use crate::clock::Clock;
 use crate::evidence::{AccuseError, Shelf};
 use crate::store::{Store, StoreError, Witnessed};
 
+
 pub use config::{PlainConfig, PlainLog, PlainLogConfig, WITNESS_KEY_FILE, init_witness};
+
+/// Comparisons of one log's heads with its tiles at once.
+const COMPARISONS: usize = 4;
+/// Why nothing of a log that broke is signed.
+const CONTRADICTS: &str = "this log signed heads that contradict each other";
 
 /// Why a plain witness cannot answer.
 #[derive(Debug, thiserror::Error)]
@@ -85,8 +91,8 @@ struct Desk {
     source: Option<Source>,
     /// One change at a time, and whether the log's own copy was looked at since the start.
     turn: Mutex<Looked>,
-    /// One comparison at a time: whoever asks can have one made, from heads that the log signed.
-    comparing: Mutex<()>,
+    /// Few comparisons at a time: whoever asks can have one made, from heads that the log signed.
+    comparing: Semaphore,
 }
 
 /// Whether the published checkpoint was seen since the start, which may bear a signature that a
@@ -109,17 +115,15 @@ impl Plain {
             bench.store.add_witnessed(log.origin.as_str()).await?;
             let source = log.url.clone();
             let source = source.map(|url| Source::new(bench.http.clone(), url));
-            let looked = if source.is_some() {
-                Looked::No
-            } else {
-                Looked::Yes
-            };
             let desk = Desk {
                 log: log.clone(),
                 source,
-                turn: Mutex::new(looked),
-                comparing: Mutex::new(()),
+                turn: Mutex::new(Looked::No),
+                comparing: Semaphore::new(COMPARISONS),
             };
+            if desk.source.is_none() {
+                *desk.turn.lock().await = Looked::Yes;
+            }
             desks.insert(log.origin.to_string(), desk);
         }
         let plain = Self {
@@ -168,18 +172,48 @@ impl Plain {
         };
         let looked = desk.turn.lock().await;
         let kept = self.kept(&desk.log).await?;
-        if let Err(answer) = may_sign(&kept, *looked) {
-            return Ok(Err(answer));
+        let mut decided = may_sign(&kept, *looked)
+            .and_then(|()| decide(&kept.head, old, proof, &checkpoint.head()));
+        if decided.is_ok() && self.is_on_hold(desk).await? {
+            // SPEC(WIT-13)
+            decided = Err(Answer::Later(
+                "this log signs heads that it does not show; no more of them can be kept here",
+            ));
         }
-        if let Err(answer) = decide(&kept.head, old, proof, &checkpoint.head()) {
+        // Even one that may be signed may contradict a head that the log showed to somebody before.
+        if self.contradicts(desk, &kept, checkpoint).await? && decided.is_ok() {
+            decided = Err(Answer::Unfit(CONTRADICTS));
+        }
+        if let Err(answer) = decided {
+            self.keep(desk, &kept, checkpoint).await?;
             // Requests go on meanwhile: finding out may need the log's tiles.
             drop(looked);
-            if matches!(answer, Answer::BadProof(_)) {
-                self.hold_against(desk, &kept, checkpoint).await?;
+            if matches!(answer, Answer::BadProof(_) | Answer::OtherSize(_)) {
+                let (plain, origin) = (self.clone(), desk.log.origin.to_string());
+                let checkpoint = checkpoint.clone();
+                tokio::spawn(async move { plain.hold_beside(&origin, &kept, &checkpoint).await });
             }
             return Ok(Err(answer));
         }
-        self.sign(&kept, checkpoint).await.map(Ok)
+        let line = self.sign(&kept, checkpoint).await?;
+        if desk.source.is_none() {
+            // Nobody can tell any more how heads fit that are not larger.
+            let (origin, size) = (desk.log.origin.as_str(), checkpoint.head().size);
+            self.bench
+                .store
+                .forget_witnessed_heads(origin, size)
+                .await?;
+        }
+        Ok(Ok(line))
+    }
+
+    async fn hold_beside(&self, origin: &str, kept: &Witnessed, checkpoint: &SignedCheckpoint) {
+        let Some(desk) = self.logs.get(origin) else {
+            return;
+        };
+        if let Err(error) = self.hold_against(desk, kept, checkpoint).await {
+            tracing::error!(log = origin, %error, "a comparison failed");
+        }
     }
 
     /// Signs and stores, in this order; the signature is given out only if what was read still
@@ -205,81 +239,6 @@ impl Plain {
         );
         Ok(line)
     }
-
-    /// A head that does not fit: if its log signed two that contradict each other, a file says so.
-    async fn hold_against(
-        &self,
-        desk: &Desk,
-        kept: &Witnessed,
-        shown: &SignedCheckpoint,
-    ) -> Result<(), PlainError> {
-        if kept.broken.is_some() {
-            // One conviction is enough.
-            return Ok(());
-        }
-        let Ok(_alone) = desk.comparing.try_lock() else {
-            return Ok(());
-        };
-        let Some(known) = desk.known(kept)? else {
-            return Ok(());
-        };
-        let (ours, theirs) = (known.head(), shown.head());
-        if ours == theirs || theirs.size == TreeSize::ZERO {
-            return Ok(());
-        }
-        let (older, newer) = if theirs.size > ours.size {
-            (&known, shown)
-        } else {
-            (shown, &known)
-        };
-        let (real, consistency) = if ours.size == theirs.size {
-            (ours, Vec::new())
-        } else {
-            // Without the tiles nobody can tell; a proof that fails is nobody's fault.
-            let Some(source) = &desk.source else {
-                return Ok(());
-            };
-            match crate::fetch::real_root(source, older.head().size, newer.head()).await {
-                Ok(found) => (found.head, found.consistency),
-                Err(_) => return Ok(()),
-            }
-        };
-        if ours.size != theirs.size && real.root == older.head().root {
-            return Ok(());
-        }
-        let signed_both = |key: &&VerifierKey| {
-            [older, newer].iter().all(|checkpoint| {
-                let mut lines = checkpoint.log_lines().iter();
-                lines.any(|line| key.is_named_by(line))
-            })
-        };
-        let key = desk.log.keys.iter().find(signed_both);
-        let evidence =
-            key.and_then(|key| Evidence::of_heads(key, older, newer, real.root, consistency).ok());
-        let id = match &evidence {
-            Some(evidence) => Some(self.bench.shelf.keep(evidence)?.to_hex()),
-            None => None,
-        };
-        let origin = desk.log.origin.as_str();
-        let text = format!(
-            "the log {origin}, for which this auditor is a plain witness, signed two heads that \
-             contradict each other (sizes {} and {}); it is no longer witnessed",
-            older.head().size,
-            newer.head().size
-        );
-        let alert = Alert {
-            severity: Severity::Tamper,
-            code: "witnessed-fork",
-            subject: origin.into(),
-            text: text.clone(),
-        };
-        let (store, time) = (&self.bench.store, self.bench.clock.now_s());
-        store
-            .break_witnessed(origin, id.as_deref(), &alert, time)
-            .await?;
-        tracing::error!(log = origin, "{text}");
-        Ok(())
-    }
 }
 
 impl Desk {
@@ -300,19 +259,17 @@ impl Desk {
 /// Whether anything of a log may be signed.
 fn may_sign(kept: &Witnessed, looked: Looked) -> Result<(), Answer> {
     if kept.broken.is_some() {
-        return Err(Answer::Unfit(
-            "this log signed heads that contradict each other",
-        ));
+        return Err(Answer::Unfit(CONTRADICTS));
     }
     if kept.rolled_back {
         return Err(Answer::Later(
             "this witness's state is older than its own cosignatures",
         ));
     }
-    if looked == Looked::No {
-        return Err(Answer::Later("not yet compared with the log"));
+    match looked {
+        Looked::Yes => Ok(()),
+        Looked::No => Err(Answer::Later("not yet compared with the log")),
     }
-    Ok(())
 }
 
 /// C2SP tlog-witness, in the order of its text. Pure.

@@ -37,6 +37,7 @@ pub use alerts::{FLOOD, KeptAlert, MAX_OPEN_OF_CODE, QUIET_S};
 pub use breaks::KeptBreak;
 pub use deliveries::{Event, Waiting};
 pub use entries::Chunk;
+pub use shown::{CALM, Kept, MAX_UNEXPLAINED};
 pub use watches::{Announced, KeptWatch, NewWatch};
 pub use witnessed::Witnessed;
 

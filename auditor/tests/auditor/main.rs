@@ -10,6 +10,7 @@
 )]
 
 mod alerts;
+mod forks;
 mod honest;
 mod killed;
 mod liar;
