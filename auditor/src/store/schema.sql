@@ -47,6 +47,15 @@ CREATE TABLE IF NOT EXISTS breaks (
     PRIMARY KEY (log, at, rule)
 ) STRICT;
 
+-- Evidence that is being put together: what is found here after a start ended with the program.
+CREATE TABLE IF NOT EXISTS proofs_begun (
+    log   INTEGER NOT NULL REFERENCES logs (id),
+    at    INTEGER NOT NULL,
+    rule  TEXT    NOT NULL,
+    times INTEGER NOT NULL,
+    PRIMARY KEY (log, at, rule)
+) STRICT;
+
 CREATE INDEX IF NOT EXISTS breaks_of_heads ON breaks (log, seen, at)
     WHERE rule IN ('fork', 'extension');
 CREATE INDEX IF NOT EXISTS breaks_open ON breaks (log, at) WHERE acknowledged IS NULL;

@@ -10,6 +10,7 @@
 )]
 
 mod alerts;
+mod fat;
 mod forks;
 mod honest;
 mod killed;
