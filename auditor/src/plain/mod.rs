@@ -9,6 +9,7 @@
 
 mod config;
 mod hear;
+mod high_water;
 mod look;
 
 use std::collections::BTreeMap;
@@ -26,12 +27,14 @@ use plainsight_specs::note::{SignatureLine, Signer, VerifierKey};
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use self::high_water::Mark;
 use crate::alert::{Alert, Severity};
 use crate::audit::Answer;
 use crate::clock::Clock;
 use crate::evidence::{AccuseError, Shelf};
 use crate::store::{Store, StoreError, Witnessed};
 
+pub use high_water::HighWater;
 
 pub use config::{PlainConfig, PlainLog, PlainLogConfig, WITNESS_KEY_FILE, init_witness};
 
@@ -55,6 +58,12 @@ pub enum PlainError {
     /// Evidence that cannot be kept.
     #[error(transparent)]
     Accuse(#[from] AccuseError),
+    /// The high-water file.
+    #[error("what is signed last cannot be written outside the database: {0}")]
+    HighWater(std::io::Error),
+    /// A task of ours died.
+    #[error("a task ended unexpectedly")]
+    Task,
     /// A note in the database is not one that this witness could have kept.
     #[error("the head kept of {0} is damaged")]
     Damaged(String),
@@ -67,6 +76,8 @@ pub struct Bench {
     pub store: Store,
     /// The evidence files.
     pub shelf: Shelf,
+    /// What was signed last, outside the database.
+    pub water: HighWater,
     /// The witness's own key.
     pub signer: Arc<Signer>,
     /// The way out.
@@ -101,6 +112,8 @@ struct Desk {
 enum Looked {
     No,
     Yes,
+    /// What it signed last cannot be read, so that nobody knows.
+    Unreadable,
 }
 
 impl Plain {
@@ -121,8 +134,10 @@ impl Plain {
                 turn: Mutex::new(Looked::No),
                 comparing: Semaphore::new(COMPARISONS),
             };
-            if desk.source.is_none() {
-                *desk.turn.lock().await = Looked::Yes;
+            let looked = hold_against_high_water(&bench, log).await?;
+            // A log with an address is looked at there too, before anything is signed.
+            if looked == Looked::Unreadable || desk.source.is_none() {
+                *desk.turn.lock().await = looked;
             }
             desks.insert(log.origin.to_string(), desk);
         }
@@ -232,6 +247,12 @@ impl Plain {
             .store
             .swap_witnessed(origin, kept.head, checkpoint.head(), &note, time.seconds())
             .await?;
+        // SPEC(WIT-14)
+        let (water, name) = (bench.water.clone(), checkpoint.origin().clone());
+        tokio::task::spawn_blocking(move || water.write(&name, &note))
+            .await
+            .map_err(|_| PlainError::Task)?
+            .map_err(PlainError::HighWater)?;
         tracing::info!(
             log = origin,
             size = checkpoint.head().size.get(),
@@ -256,6 +277,41 @@ impl Desk {
     }
 }
 
+/// Looks, before anything is signed, whether the database is older than what was signed.
+async fn hold_against_high_water(bench: &Bench, log: &PlainLog) -> Result<Looked, StoreError> {
+    let origin = log.origin.as_str();
+    let kept = bench.store.witnessed(origin).await?;
+    let time = bench.clock.now_s();
+    match bench.water.read(log, &bench.signer.verifier_key()) {
+        Mark::None => Ok(Looked::Yes),
+        Mark::Head(head) => {
+            if kept.is_behind(head) && !kept.rolled_back {
+                let alert = look::rolled_back(origin, head.size, kept.head.size);
+                bench
+                    .store
+                    .roll_back_witnessed(origin, &alert, time)
+                    .await?;
+            }
+            Ok(Looked::Yes)
+        }
+        Mark::Unreadable => {
+            let alert = Alert {
+                severity: Severity::Own,
+                code: "witness-rolled-back",
+                subject: origin.into(),
+                text: format!(
+                    "the file in the folder high-water that says what the plain witness signed last \
+                     of {origin} cannot be read, so nobody knows whether the database is an old copy. \
+                     It signs nothing for this log. Put the file back from the newest copy; if the \
+                     database is known to be the newest, take the file away and start again"
+                ),
+            };
+            bench.store.raise(None, &alert, time).await?;
+            Ok(Looked::Unreadable)
+        }
+    }
+}
+
 /// Whether anything of a log may be signed.
 fn may_sign(kept: &Witnessed, looked: Looked) -> Result<(), Answer> {
     if kept.broken.is_some() {
@@ -269,6 +325,9 @@ fn may_sign(kept: &Witnessed, looked: Looked) -> Result<(), Answer> {
     match looked {
         Looked::Yes => Ok(()),
         Looked::No => Err(Answer::Later("not yet compared with the log")),
+        Looked::Unreadable => Err(Answer::Later(
+            "what this witness signed last cannot be read; its operator was told",
+        )),
     }
 }
 
