@@ -57,11 +57,21 @@ pub async fn acknowledge_alert(
     id: &str,
     reason: &str,
 ) -> Result<(), AcknowledgeError> {
-    let reason = checked(reason)?;
+    checked(reason)?;
     let store = Store::open(&config.database()).await?;
-    let done = store.acknowledge_alert(id, reason, clock::now_s()).await;
+    let done = record_alert(&store, id, reason).await;
     store.close().await;
-    if done? {
+    done
+}
+
+/// The same in a database that is open.
+pub(crate) async fn record_alert(
+    store: &Store,
+    id: &str,
+    reason: &str,
+) -> Result<(), AcknowledgeError> {
+    let reason = checked(reason)?;
+    if store.acknowledge_alert(id, reason, clock::now_s()).await? {
         Ok(())
     } else {
         Err(AcknowledgeError::NoAlert(id.into()))
@@ -75,11 +85,24 @@ pub async fn acknowledge(
     found: Break,
     reason: &str,
 ) -> Result<(), AcknowledgeError> {
+    checked(reason)?;
+    let store = Store::open(&config.database()).await?;
+    let done = record_break(&store, origin, found, reason).await;
+    store.close().await;
+    done
+}
+
+/// The same in a database that is open.
+pub(crate) async fn record_break(
+    store: &Store,
+    origin: &str,
+    found: Break,
+    reason: &str,
+) -> Result<(), AcknowledgeError> {
     let reason = checked(reason)?;
     if !found.can_be_acknowledged() {
         return Err(AcknowledgeError::Never(found));
     }
-    let store = Store::open(&config.database()).await?;
     let log = store.known_log(origin).await?;
     let done = store
         .acknowledge(log, &found, reason, clock::now_s())
@@ -90,7 +113,6 @@ pub async fn acknowledge(
             .acknowledge_fact(log, alert::RULE_BROKEN, &subject, reason, clock::now_s())
             .await?;
     }
-    store.close().await;
     if done {
         Ok(())
     } else {

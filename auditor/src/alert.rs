@@ -9,16 +9,18 @@ pub mod channel;
 pub mod courier;
 pub mod feed;
 mod file;
+mod hit;
 mod hook;
 mod message;
 mod notices;
 mod webhook;
 mod words;
 
+pub use hit::{WATCH_HIT, WatchHit};
 pub use message::{Message, Sender, alert_json};
 pub use notices::{Notices, STALLED_AFTER};
 pub use webhook::{WebhookKey, WebhookKeyError};
-pub use words::{Words, words};
+pub use words::{Words, about_logs, words};
 
 use crate::audit::Break;
 

@@ -1,23 +1,17 @@
 //! Looks a node over: each line says what was looked at, how it is, and what to do. Nothing is changed.
 
+mod database;
+mod peers;
+mod reach;
+
 use std::path::Path;
 use std::time::Duration;
 
 use plainsight_client::http::{Http, Patience};
-use plainsight_client::source::Source;
-use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 
-use crate::clock;
-use crate::config::{Config, FollowedLog, KEY_FILE, WATCH_KEY_FILE};
+use crate::config::{Config, KEY_FILE, WATCH_KEY_FILE};
 use crate::pulse::Disk;
-use crate::store::{Store, StoreError};
 
-/// A clock that is off by more than this, in seconds, is worth a warning.
-const CLOCK_WARN_S: u64 = 5;
-/// And by more than this a failure: logs allow their own skew, seldom more than a minute.
-const CLOCK_FAIL_S: u64 = 60;
-/// A cosignature older than this many seconds is worth a warning: readers ask for a day.
-const OLD_S: u64 = 6 * 3600;
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -92,7 +86,7 @@ fn fail(text: impl Into<String>, next: impl Into<String>) -> Line {
 pub async fn examine(config: &Config, disk: &Disk) -> Vec<Line> {
     let mut lines = keys(config);
     lines.push(room(config, disk));
-    lines.extend(database(config).await);
+    lines.extend(database::database(config).await);
     lines.extend(channels(config));
     match Http::new(Patience {
         connect: PATIENCE,
@@ -112,8 +106,9 @@ pub async fn examine(config: &Config, disk: &Disk) -> Vec<Line> {
                 ));
             }
             for log in &config.logs {
-                lines.extend(reach(&http, log).await);
+                lines.extend(reach::reach(&http, log).await);
             }
+            lines.extend(peers::look(&http, config).await);
         }
     }
     lines.push(running(config).await);
@@ -211,103 +206,6 @@ fn room(config: &Config, disk: &Disk) -> Line {
     }
 }
 
-async fn database(config: &Config) -> Vec<Line> {
-    let path = config.database();
-    if !path.exists() {
-        return vec![warn(
-            "database: there is none yet",
-            "It is made at the first start. If this auditor has run before, restore it: with an old \
-             or empty one it signs nothing that it signed before.",
-        )];
-    }
-    match look_into(config).await {
-        Ok(lines) => lines,
-        Err(error) => vec![fail(
-            format!("database: {error}"),
-            "Look at the disk and the file's owner; then `plainsight-auditor check`.",
-        )],
-    }
-}
-
-async fn look_into(config: &Config) -> Result<Vec<Line>, StoreError> {
-    let store = Store::open(&config.database()).await?;
-    let mut lines = Vec::new();
-    match store.quick_check().await? {
-        None => lines.push(ok("database: whole")),
-        Some(damage) => lines.push(fail(
-            format!("database: {damage}"),
-            "Stop the auditor and restore the newest backup.",
-        )),
-    }
-    for log in &config.logs {
-        lines.push(cosigned(&store, log).await?);
-    }
-    let open: u64 = store
-        .open_alerts()
-        .await?
-        .iter()
-        .map(|(_, number)| number)
-        .sum();
-    lines.push(match open {
-        0 => ok("alerts: none is open"),
-        1 => warn(
-            "alerts: 1 is open",
-            "Read it: `plainsight-auditor alert list`.",
-        ),
-        many => warn(
-            format!("alerts: {many} are open"),
-            "Read them: `plainsight-auditor alert list`.",
-        ),
-    });
-    store.close().await;
-    Ok(lines)
-}
-
-async fn cosigned(store: &Store, log: &FollowedLog) -> Result<Line, StoreError> {
-    let what = format!("last cosignature of {}", log.origin);
-    let row = match store.log(&log.origin, &log.keys).await {
-        Ok(row) => row,
-        Err(error @ StoreError::OtherKey { .. }) => {
-            return Ok(fail(
-                format!("{what}: {error}"),
-                "Put the log's first key back into the configuration.",
-            ));
-        }
-        Err(error) => return Err(error),
-    };
-    if let Some(size) = row.rolled_back {
-        return Ok(fail(
-            format!("{what}: this database is older than the one on size {size}"),
-            "Restore the newest database, or retire the key.",
-        ));
-    }
-    if let Some(open) = store.open_break(row.id).await? {
-        return Ok(warn(
-            format!(
-                "{what}: none is made while {open} is open ({})",
-                open.rule.meaning()
-            ),
-            "Read the evidence; `plainsight-auditor acknowledge` goes on where that is allowed.",
-        ));
-    }
-    let Some(time) = row.signed_time else {
-        return Ok(warn(
-            format!("{what}: none yet"),
-            "Start the auditor, and wait until it has read the log.",
-        ));
-    };
-    let age = clock::now_s().saturating_sub(time);
-    let text = format!("{what}: {age} s ago, at size {}", row.signed.size);
-    Ok(if age > OLD_S {
-        warn(
-            text,
-            "Is the auditor running, and does the log publish? See the lines below.",
-        )
-    } else {
-        ok(text)
-    })
-}
-
 fn channels(config: &Config) -> Vec<Line> {
     let operations = &config.operations;
     let mut lines = Vec::new();
@@ -348,79 +246,6 @@ fn channels(config: &Config) -> Vec<Line> {
     lines
 }
 
-/// The log's checkpoint, and what the log's clock says.
-async fn reach(http: &Http, log: &FollowedLog) -> Vec<Line> {
-    let what = format!("log {}", log.origin);
-    let source = Source::new(http.clone(), log.url.clone());
-    let mut lines = Vec::new();
-    match source.checkpoint().await {
-        Err(error) => lines.push(fail(
-            format!("{what}: {error}"),
-            "Check the address in auditor.toml and this machine's network.",
-        )),
-        Ok(bytes) => {
-            let signed = UnverifiedCheckpoint::parse(&bytes)
-                .and_then(|checkpoint| checkpoint.verify_log(&log.keys));
-            lines.push(match signed {
-                Ok(signed) => ok(format!(
-                    "{what}: size {} at {}",
-                    signed.head().size,
-                    log.url
-                )),
-                Err(error) => fail(
-                    format!(
-                        "{what}: what {} shows is no checkpoint of it: {error}",
-                        log.url
-                    ),
-                    "Check the key and the address in auditor.toml.",
-                ),
-            });
-        }
-    }
-    match date_of(log.url.as_str()).await {
-        Some(theirs) => lines.push(compare_clocks(&what, theirs, clock::now_s())),
-        None => lines.push(warn(
-            format!("clock: {what} does not say what time it is"),
-            "Check this machine's clock by other means.",
-        )),
-    }
-    lines
-}
-
-fn compare_clocks(what: &str, theirs: u64, ours: u64) -> Line {
-    let off = theirs.abs_diff(ours);
-    let text = format!("clock: {off} s off that of {what}");
-    let next = "Set this machine's clock by NTP. Whose is wrong, two clocks cannot tell.";
-    if off > CLOCK_FAIL_S {
-        fail(text, next)
-    } else if off > CLOCK_WARN_S {
-        warn(text, next)
-    } else {
-        ok(text)
-    }
-}
-
-/// The `Date` of a server's answer, in POSIX seconds.
-async fn date_of(url: &str) -> Option<u64> {
-    let client = reqwest::Client::builder().timeout(PATIENCE).build().ok()?;
-    let answer = client.head(url).send().await.ok()?;
-    let date = answer.headers().get("date")?.to_str().ok()?;
-    http_date(date)
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers send.
-fn http_date(text: &str) -> Option<u64> {
-    let mut words = text.strip_suffix(" GMT")?.split(' ').skip(1);
-    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let month = months.iter().position(|name| *name == month)? + 1;
-    let text = format!("{year}-{month:02}-{day}T{time}Z");
-    let time = plainsight_specs::time::Timestamp::parse(&text).ok()?;
-    Some(time.seconds())
-}
-
 /// Whether the auditor of this folder answers at its own address.
 async fn running(config: &Config) -> Line {
     let what = format!("running: http://{}/readyz", config.listen);
@@ -449,34 +274,5 @@ async fn running(config: &Config) -> Line {
                 "See the lines above, and the program's own log.",
             )
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_of_servers_are_read() {
-        assert_eq!(
-            http_date("Sun, 06 Nov 1994 08:49:37 GMT"),
-            Some(784_111_777)
-        );
-        for bad in [
-            "",
-            "GMT",
-            "Sun, 06 Nov 1994",
-            "Sun, 06 Nof 1994 08:49:37 GMT",
-        ] {
-            assert_eq!(http_date(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_clock_that_is_off_warns_and_then_fails() {
-        let level = |theirs| compare_clocks("log x", theirs, 1000).level;
-        assert_eq!(level(1005), Level::Ok);
-        assert_eq!(level(994), Level::Warn);
-        assert_eq!(level(1061), Level::Fail);
     }
 }

@@ -111,7 +111,8 @@ impl Shelf {
         std::fs::read(self.path(id)).ok()
     }
 
-    fn path(&self, id: &Hash) -> PathBuf {
+    /// Where the file at this address is, if it is kept.
+    pub(crate) fn path(&self, id: &Hash) -> PathBuf {
         self.dir.join(format!("{}.json", id.to_hex()))
     }
 }

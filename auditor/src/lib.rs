@@ -12,6 +12,7 @@ pub mod audit;
 pub mod check;
 pub mod compare;
 pub mod config;
+pub mod dashboard;
 pub mod desk;
 pub mod doctor;
 pub mod evidence;
@@ -23,12 +24,14 @@ pub mod peers;
 pub mod plain;
 pub mod progress;
 pub mod pulse;
+pub mod rebuilds;
 pub mod replay;
 pub mod store;
 pub mod watch;
 
 mod acknowledge;
 mod clock;
+mod contain;
 mod heartbeat;
 mod http;
 mod node;
@@ -36,7 +39,8 @@ mod node;
 pub use acknowledge::{AcknowledgeError, MAX_REASON, acknowledge, acknowledge_alert};
 pub use clock::Clock;
 pub use config::{
-    Config, ConfigError, FollowedLog, Identity, LogConfig, WitnessConfig, add_log, add_peer, init,
+    Config, ConfigError, FollowedLog, Identity, LogConfig, Rebuilder, WitnessConfig, add_log,
+    add_peer, init,
 };
 pub use http::LimitConfig;
 pub use node::{Node, StartError};

@@ -1,5 +1,6 @@
 //! A running auditor: the desks and the HTTP server, started and shut down together.
 
+mod keeper;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plainsight_client::http::{Http, HttpError, Patience};
+use plainsight_door::Bounds;
 use plainsight_specs::note::VerifierKey;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -16,6 +18,7 @@ use tokio::task::JoinHandle;
 use crate::alert::Sender;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::dashboard::Dashboard;
 use crate::desk::{self, Shared};
 use crate::evidence::Shelf;
 use crate::follow::Fatal;
@@ -106,7 +109,7 @@ impl Node {
             shelf: shelf.clone(),
             signer,
             http: Http::new(Patience::default())?,
-            clock,
+            clock: clock.clone(),
             progress,
             peers: Arc::new(config.peers.clone()),
             peer_http: Http::new(Patience {
@@ -122,7 +125,7 @@ impl Node {
         let local_addr = listener.local_addr().map_err(io("the socket"))?;
         let (stop, stopped) = watch::channel(false);
         let mut desks = BTreeMap::new();
-        let mut tasks = Tasks::new(stopped.clone());
+        let mut tasks = Tasks::new(stopped.clone(), store.clone());
         for log in &config.logs {
             let opened = desk::open(shared.clone(), log.clone(), stopped.clone()).await;
             let (handle, task) = opened?;
@@ -135,9 +138,9 @@ impl Node {
             organisation: config.identity.organisation.clone(),
             url: operations.url.clone(),
         };
-        tasks.tell(&store, &sender, channels);
+        tasks.tell(&sender, channels);
         let followed: Vec<_> = desks.values().cloned().collect();
-        let pulse = tasks.look(&config, &store, followed.clone(), disk, hold);
+        let pulse = tasks.look(&config, followed.clone(), disk, hold);
         if operations.watch.bucket_feed {
             store.index_buckets().await?;
         }
@@ -147,10 +150,17 @@ impl Node {
             limits: Arc::new(Limits::new(operations.watch.per_address)),
             config: operations.watch.clone(),
         };
+        tasks.watch(&watches, followed.clone());
+        let hub = tasks.herald(&clock, &store, &followed, &pulse);
+        let dashboard = Dashboard::new(&config, hub)?;
         let site = Site {
+            rebuilds: tasks.rebuild(&config, &shared, followed),
+            dashboard,
+            serve: config.dashboard.serve,
             watches,
             desks: Arc::new(desks),
-            store: store.clone(),
+            // However much is asked over HTTP, auditing has its own.
+            store: store.apart().await?,
             shelf,
             limits: http::Limits::new(config.limits),
             plain,
@@ -162,16 +172,12 @@ impl Node {
             sender,
             pulse,
         };
-        tasks.add(site.watches.clone().work(followed, stopped));
+        let bounds = config.limits.bounds();
         let mut admin_addr = None;
         if let Some(address) = operations.admin_listen {
-            let listener = TcpListener::bind(address)
-                .await
-                .map_err(io("the address for the operator"))?;
-            admin_addr = Some(listener.local_addr().map_err(io("the socket"))?);
-            tasks.serve(listener, admin(site.clone()));
+            admin_addr = Some(listen_to_operator(&mut tasks, address, site.clone(), bounds).await?);
         }
-        tasks.serve(listener, router(site));
+        tasks.serve(listener, router(site), bounds);
         Ok(Self {
             local_addr,
             admin_addr,
@@ -199,6 +205,21 @@ impl Node {
     }
 }
 
+/// Answers the operator, and gives where.
+async fn listen_to_operator(
+    tasks: &mut Tasks,
+    address: SocketAddr,
+    site: Site,
+    bounds: Bounds,
+) -> Result<SocketAddr, StartError> {
+    let io = |what| move |source| StartError::Io { what, source };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(io("the address for the operator"))?;
+    let local = listener.local_addr().map_err(io("the socket"))?;
+    tasks.serve(listener, admin(site), bounds);
+    Ok(local)
+}
+
 /// The plain witness, if the configuration has one.
 async fn open_plain(
     config: &Config,
@@ -220,7 +241,12 @@ async fn open_plain(
         clock: shared.clock.clone(),
         poll: shared.poll,
     };
-    let (plain, looks) = Plain::open(bench, &witness.logs, &tasks.stopped).await?;
-    tasks.list.extend(looks);
+    let plain = Plain::open(bench, &witness.logs).await?;
+    for origin in plain.read_logs() {
+        let (kept, stopped) = (plain.clone(), tasks.stopped.clone());
+        tasks.keep(format!("the look at {origin}"), move || {
+            kept.clone().look_again(origin.clone(), stopped.clone())
+        });
+    }
     Ok(Some(plain))
 }

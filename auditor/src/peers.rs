@@ -65,6 +65,20 @@ pub enum HeadVerdict {
 }
 
 impl HeadVerdict {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Same,
+        Self::Consistent,
+        Self::Unproven,
+        Self::Stale,
+        Self::Conflict,
+    ];
+
+    /// Whether nothing is wrong with such a head.
+    pub fn is_innocent(self) -> bool {
+        matches!(self, Self::Same | Self::Consistent)
+    }
+
     /// The word in JSON and in the database.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -78,14 +92,9 @@ impl HeadVerdict {
 
     /// From the word.
     pub fn parse(text: &str) -> Option<Self> {
-        let all = [
-            Self::Same,
-            Self::Consistent,
-            Self::Unproven,
-            Self::Stale,
-            Self::Conflict,
-        ];
-        all.into_iter().find(|verdict| verdict.as_str() == text)
+        Self::ALL
+            .into_iter()
+            .find(|verdict| verdict.as_str() == text)
     }
 }
 

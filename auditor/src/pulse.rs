@@ -5,7 +5,7 @@
 //! nearer. A log that cannot be read, or broke a rule, is no standstill of this auditor: those have
 //! alerts of their own. Here is also the look at the disk: without room the desks hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub struct Pulse {
     pub full: bool,
     /// Why the database cannot be used, if it cannot.
     pub store: Option<String>,
+    /// Tasks beside the logs' own that fell and do not stand yet.
+    pub fallen: BTreeSet<String>,
 }
 
 impl Pulse {
@@ -61,6 +63,7 @@ impl Pulse {
         let unreachable = |log: &LogPulse| log.verdict == Verdict::Unreachable;
         !self.full
             && self.store.is_none()
+            && self.fallen.is_empty()
             && !self.logs.iter().any(standing)
             && (self.logs.is_empty() || !self.logs.iter().all(unreachable))
     }
@@ -75,6 +78,7 @@ impl Pulse {
             ));
         }
         lines.extend(self.store.iter().map(|why| format!("database: {why}")));
+        lines.extend(self.fallen.iter().map(|what| format!("{what}: it fell")));
         for log in &self.logs {
             let why = match log.verdict {
                 _ if log.rolled_back => "rolled back; nothing is signed",
@@ -129,7 +133,7 @@ fn free_at(_: &Path) -> std::io::Result<u64> {
 }
 
 /// What is looked at.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Watcher {
     /// The database.
     pub store: Store,
@@ -183,7 +187,10 @@ impl Watcher {
                 *hold = pulse.full;
                 changed
             });
-            self.pulse.send_replace(pulse);
+            self.pulse.send_modify(|told| {
+                pulse.fallen = std::mem::take(&mut told.fallen);
+                *told = pulse;
+            });
         }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! Everything that is said is signed by a key of its own, and is about entries that were looked
 //! through up to a head that this auditor has cosigned. Nothing is kept of who asks. Out of scope:
-//! telling an owner unasked; it comes and asks, and takes silence for an alarm.
+//! telling an owner unasked; it comes and asks, and takes silence for an alarm. What was not announced
+//! is an alert to the operator too, who knows no owner and may know whom to tell.
 
 mod limits;
 
@@ -102,6 +103,7 @@ impl Watches {
             indexes: request.indexes.as_slice(),
             since: head.size.get(),
             expires,
+            now: clock::now_s(),
             total: self.config.total,
         };
         // SPEC(WATCH-14)
@@ -186,7 +188,11 @@ impl Watches {
         }
         let head = self.cosigned(desk).await?;
         let size = head.size.get();
-        let since = since.min(head.size);
+        if since > head.size {
+            return Err(WatchRefusal::Later(
+                "this auditor has not cosigned that far yet",
+            ));
+        }
         let range = byte_range(&bucket);
         let end = if range[0] == range[1] {
             size
@@ -219,7 +225,8 @@ impl Watches {
     async fn looked_through(&self, desk: &Handle) -> Result<TreeHead, WatchRefusal> {
         // SPEC(WATCH-7)
         let head = self.cosigned(desk).await?;
-        self.store.scan(desk.id, head.size.get()).await?;
+        let now = clock::now_s();
+        self.store.scan(desk.id, head.size.get(), now).await?;
         Ok(head)
     }
 
@@ -256,7 +263,7 @@ impl Watches {
     async fn once(&self, desks: &[Handle], turn: u32) -> Result<(), StoreError> {
         for desk in desks {
             let signed = desk.status.borrow().signed.size.get();
-            self.store.scan(desk.id, signed).await?;
+            self.store.scan(desk.id, signed, clock::now_s()).await?;
         }
         if turn.is_multiple_of(SWEEP) {
             while self.store.forget_expired(clock::now_s()).await? > 0 {}

@@ -283,6 +283,12 @@ impl Failure {
                 "Check the address: this does not look like a log of this protocol."
             }
             Self::Http(HttpError::Status {
+                status: 300..=399, ..
+            }) => {
+                "Check the address: it points to another one, and who serves a log is for you to \
+                 say."
+            }
+            Self::Http(HttpError::Status {
                 code: Some(code), ..
             }) => status_step(code),
             Self::Http(error) => match error.blame() {
@@ -299,7 +305,7 @@ impl Failure {
             Self::Token { .. } => {
                 "Give the token for publishing keys with --token-file or in config.toml."
             }
-            Self::Question(_) => "See `plainsight help`.",
+            Self::Question(_) => "Check what was asked.",
             Self::Refused { why, .. } => refusal_step(why),
         }
     }
@@ -343,6 +349,11 @@ fn refusal_step(why: &Refusal) -> &'static str {
             }
             _ => "Do not rely on this answer; hand the head to an auditor if one was kept.",
         };
+    }
+    if let Refusal::Bundle(error) = why
+        && error.blame() == Blame::Malformed
+    {
+        return "Check that this is the bundle that came with the file, and all of it.";
     }
     match why.blame() {
         Blame::Malformed => "Check that the address is a log's; if it is, tell whoever runs it.",

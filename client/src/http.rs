@@ -37,7 +37,7 @@ pub enum HttpError {
         reason: String,
     },
     /// No connection, no answer in time, or the answer broke off.
-    #[error("{url} cannot be reached: {reason}")]
+    #[error("nothing usable came from {url}: {reason}")]
     Unreachable {
         /// What was asked for.
         url: String,

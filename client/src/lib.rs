@@ -27,6 +27,7 @@ pub mod protection;
 pub mod publish;
 pub mod qr;
 pub mod reader;
+pub mod rebuilds;
 pub mod release;
 pub mod report;
 pub mod source;

@@ -13,6 +13,7 @@ use plainsight_specs::tlog_proof::TlogProof;
 use crate::entries::{self, Age};
 use crate::failure::Failure;
 use crate::reader::{HeadSeen, MAX_ANSWER, Purpose, Reader};
+use crate::rebuilds::{self, Rebuilds, RebuildsUnmet};
 use crate::trust::{AudienceRule, ReleaseRules, TrustPolicy};
 
 /// What is asked about a file.
@@ -74,6 +75,8 @@ pub struct LoggedFile {
     pub latest: Option<Seq>,
     /// The version of the latest release, if the latest statement is one.
     pub latest_version: Option<ReleaseVersion>,
+    /// What rebuilders found, if the reader's policy asks for that.
+    pub rebuilds: Option<Rebuilds>,
     /// Which of the reader's own rules it does not meet.
     pub unmet: Vec<Unmet>,
 }
@@ -93,6 +96,8 @@ pub enum Unmet {
         /// How old it has to be, in seconds.
         min_age_s: u64,
     },
+    /// It was not built again as the reader asks for.
+    Rebuilds(RebuildsUnmet),
 }
 
 /// Asks the log about a file.
@@ -130,6 +135,14 @@ pub async fn verify(reader: &mut Reader<'_>, question: FileQuestion) -> Result<F
         logged
             .unmet
             .extend(young(reader, &head, entry, rules).await?);
+        if rules.rebuilds > 0 {
+            let file = &question.digest;
+            let rebuilds =
+                rebuilds::ask(reader.log(), reader.trust_policy(), file, reader.now()).await?;
+            let unmet = rebuilds.unmet(rules.rebuilds).map(Unmet::Rebuilds);
+            logged.unmet.extend(unmet);
+            logged.rebuilds = Some(rebuilds);
+        }
     }
     Ok(FileFound {
         question,
@@ -243,6 +256,7 @@ fn file_state(state: &StreamState, digest: &Hash) -> FileState {
         seq: statement.seq(),
         latest: state.latest().map(|latest| latest.seq),
         latest_version,
+        rebuilds: None,
         unmet: Vec::new(),
     }))
 }
@@ -289,11 +303,17 @@ pub fn verify_bundle(
             seq: bundle.release.seq(),
             latest: bundle.latest,
             latest_version: None,
+            rebuilds: None,
             unmet: {
                 let rules = trust.annotations().release;
                 let min_age_s = rules.min_age_s;
                 let age = (min_age_s > 0).then_some(Unmet::AgeNotShown { min_age_s });
-                audience(rules, release).into_iter().chain(age).collect()
+                let rebuilds =
+                    (rules.rebuilds > 0).then_some(Unmet::Rebuilds(RebuildsUnmet::NotAsked {
+                        wanted: rules.rebuilds,
+                    }));
+                let unmet = audience(rules, release).into_iter();
+                unmet.chain(age).chain(rebuilds).collect()
             },
         }))
     } else {

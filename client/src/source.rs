@@ -32,6 +32,12 @@ impl Source {
         &self.base
     }
 
+    /// The read side of something at another address, over the same transport.
+    #[must_use]
+    pub fn elsewhere(&self, base: BaseUrl) -> Self {
+        Self::new(self.http.clone(), base)
+    }
+
     /// The newest published checkpoint.
     pub async fn checkpoint(&self) -> Result<Vec<u8>, HttpError> {
         self.http

@@ -171,6 +171,8 @@ fn unreachable_at(url: &str, error: &reqwest::Error) -> HttpError {
     }
     let reason = if error.is_timeout() {
         "no answer in time".into()
+    } else if error.is_body() || error.is_decode() {
+        "the answer broke off".into()
     } else {
         plain(&cause.to_string())
     };

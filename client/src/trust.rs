@@ -7,6 +7,8 @@ use plainsight_specs::policy::{Checkpoint, Member, Policy, PolicyError, Witness}
 use plainsight_specs::time::Timestamp;
 use serde::Deserialize;
 
+use crate::rebuilds::{self, RebuilderNote};
+
 /// The longest annotations file, in bytes.
 pub const MAX_ANNOTATIONS: usize = 1 << 20;
 
@@ -32,6 +34,9 @@ pub struct Annotations {
     /// What the reader knows about the auditors.
     #[serde(rename = "auditor")]
     pub auditors: Vec<Auditor>,
+    /// Whose rebuilds count.
+    #[serde(rename = "rebuilder")]
+    pub rebuilders: Vec<RebuilderNote>,
 }
 
 /// What a release has to be, beside logged and not yanked. A file that is not is never "verified
@@ -44,6 +49,8 @@ pub struct ReleaseRules {
     /// How long ago it has to have been logged at the least, in seconds, so that others have had
     /// time to look at it.
     pub min_age_s: u64,
+    /// How many organisations have to have built the same file again from its source; 0 for none.
+    pub rebuilds: u32,
 }
 
 /// For whom a release has to be.
@@ -135,6 +142,7 @@ impl Default for Annotations {
             reset_delay_s: 72 * 3600,
             release: ReleaseRules::default(),
             auditors: Vec::new(),
+            rebuilders: Vec::new(),
         }
     }
 }
@@ -142,12 +150,14 @@ impl Default for Annotations {
 impl TrustPolicy {
     /// From the texts of the two files; without annotations the defaults hold.
     pub fn parse(policy: &str, annotations: Option<&str>) -> Result<Self, TrustError> {
-        let annotations = match annotations {
+        let annotations: Annotations = match annotations {
             None => Annotations::default(),
             Some(text) => toml::from_str(text).map_err(|error| TrustError::Annotations {
                 reason: error.to_string().trim_end().into(),
             })?,
         };
+        rebuilds::check(&annotations.rebuilders, annotations.release.rebuilds)
+            .map_err(|reason| TrustError::Annotations { reason })?;
         Ok(Self {
             policy: Policy::parse(policy)?,
             annotations,
@@ -265,12 +275,23 @@ impl TrustPolicy {
         let ReleaseRules {
             audience,
             min_age_s,
+            rebuilds,
         } = notes.release;
         lines.push(match audience {
             AudienceRule::All => "release.audience all".into(),
             AudienceRule::Any => "release.audience any".into(),
         });
         lines.push(format!("release.min_age_s {min_age_s}"));
+        // Only if it is asked for: a policy that does not ask for it says what it always said.
+        if rebuilds > 0 {
+            lines.push(format!("release.rebuilds {rebuilds}"));
+        }
+        lines.extend(notes.rebuilders.iter().map(|rebuilder| {
+            format!(
+                "rebuilder {}: {}, {}",
+                rebuilder.name, rebuilder.organisation, rebuilder.key
+            )
+        }));
         lines.extend(notes.auditors.iter().map(|auditor| {
             let or_not = |note: &Option<String>| note.clone().unwrap_or_else(|| "not noted".into());
             let (organisation, law) =

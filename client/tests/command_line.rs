@@ -315,7 +315,7 @@ fn without_configuration_three_lines_say_what_to_do() {
     let (code, text) = printed(&command.output().unwrap());
     assert_eq!(code, 2);
     assert_eq!(text.lines().count(), 3, "{text}");
-    assert!(text.contains("--log URL --policy FILE"), "{text}");
+    assert!(text.contains("plainsight --policy FILE"), "{text}");
     assert!(text.contains("plainsight/config.toml"), "{text}");
     // And with it nothing else has to be said.
     let person = Person::new();

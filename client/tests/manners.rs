@@ -314,6 +314,10 @@ fn auditors_and_policies(one: &Wanting) {
         one.run(code, &submit);
     }
     one.run(2, &["log", "submit", &note, "--auditor", "not an address"]);
+    let asked = one.person.served.asked().len();
+    let other = one.person.file("diary", b"dear diary");
+    one.run(2, &["log", "submit", &other, "--auditor", &auditor]);
+    assert_eq!(one.person.served.asked().len(), asked, "it is not sent");
 }
 
 /// Words that are not understood at all.
@@ -398,34 +402,90 @@ fn a_label_can_be_typed_where_nobody_sees_it() {
     assert!(text.contains(ALICE), "{text}");
 }
 
-/// Runs a command at a terminal, if the system has a tool that makes one.
+/// A command at a terminal, by a tool that many systems have.
+fn at_terminal(command: &Command) -> Command {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
+    let mut script = Command::new("script");
+    script.args(["-qec", &words.join(" "), "/dev/null"]);
+    script.stdin(Stdio::null()).env("TERM", "xterm");
+    script
+}
+
 #[test]
 fn colour_is_for_terminals_and_for_nobody_who_wants_none() {
     let person = Person::new();
-    let command = person.command(&["log", "status"]);
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let words: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
-    let at_terminal = |no_colour: &str| {
-        let mut script = Command::new("script");
-        script
-            .args(["-qec", &words.join(" "), "/dev/null"])
-            .stdin(Stdio::null());
-        script.env("TERM", "xterm").env("NO_COLOR", no_colour);
-        script
-            .output()
-            .ok()
-            .map(|output| String::from_utf8(output.stdout).unwrap())
+    let status = |no_colour: &str| {
+        let mut script = at_terminal(&person.command(&["log", "status"]));
+        let output = script.env("NO_COLOR", no_colour).output().ok();
+        output.map(|output| String::from_utf8(output.stdout).unwrap())
     };
-    let Some(coloured) = at_terminal("") else {
+    let Some(coloured) = status("") else {
         eprintln!("skipped: there is no program `script`");
         return;
     };
     assert!(coloured.contains("\x1b[1;32m"), "{coloured}");
-    let plain = at_terminal("1").unwrap();
+    let plain = status("1").unwrap();
     assert!(
         plain.contains("VERIFIED") && !plain.contains('\x1b'),
         "{plain}"
     );
+}
+
+#[test]
+fn somebody_who_waits_at_a_terminal_is_told() {
+    let person = Person::new();
+    person.served.log().lie = Lie::Slow;
+    let mut script = at_terminal(&person.command(&["log", "status"]));
+    let Ok(mut child) = script.stdout(Stdio::piped()).spawn() else {
+        eprintln!("skipped: there is no program `script`");
+        return;
+    };
+    let said = std::io::BufReader::new(child.stdout.take().unwrap());
+    let first = std::io::BufRead::lines(said).next().unwrap().unwrap();
+    assert!(first.starts_with("No answer yet"), "{first}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_went_wrong_is_said_with_a_step_that_fits() {
+    let person = Person::new();
+    let (file, diary) = (
+        person.file("app", b"app"),
+        person.file("diary", b"dear diary"),
+    );
+    let expected: [(&[&str], &str); 7] = [
+        (
+            &["release", "verify", &file, "--bundle", &diary],
+            "the bundle that came with the file",
+        ),
+        (
+            &["release", "verify", &file],
+            "in the log of another provider",
+        ),
+        (
+            &["release", "list", "serde"],
+            "\"serde\" is not a package URL",
+        ),
+        (
+            &["protection", "status", "backup", "--region", "Britain"],
+            "\"Britain\" is not a region",
+        ),
+        (
+            &["contact", "verify", "alice"],
+            "See `plainsight contact verify --help`.",
+        ),
+        (&["keys", "monitor"], "`plainsight keys new` makes some"),
+        (
+            &["evidence", "verify", &diary],
+            "Blame: whoever made the file.",
+        ),
+    ];
+    for (args, words) in expected {
+        let (_, text) = person.run(args);
+        assert!(text.contains(words), "{args:?}: {text}");
+    }
 }
 
 #[test]

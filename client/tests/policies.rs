@@ -17,7 +17,7 @@ fn a_policy_is_drawn_and_weighed() {
         "all-of-them: 2 of 3",
         "├─ w0 (Northern Watch, NO)",
         "└─ w2 (nothing noted about it)",
-        "It withstands no auditors that lie, of 3: two histories take 1, and a history that no \
+        "It withstands no lying auditor of 3: two histories take 1, and a history that no \
          honest auditor has seen takes 2.",
         "If NO compels 1 auditor: it takes 1 more to vouch for what nobody honest has seen, it can \
          show two histories alone; it can stop nothing.",

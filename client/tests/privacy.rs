@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use person::{Person, alice, plainsight, verbs};
 use plainsight_specs::checkpoint::Origin;
+use plainsight_specs::ed25519::SecretKey;
 use plainsight_specs::evidence::{Evidence, Proof};
 use plainsight_specs::hash::sha256;
 use plainsight_specs::keyset::KeySet;
@@ -241,6 +242,10 @@ fn about_watches(record: &Record) {
     record.once(&person, "keys watch", &watch, 0);
     person.served.log().publish();
     record.run(&person, "keys watch", &watch, 0);
+    let feed = ["keys", "watch", ME, "--feed"];
+    record.once(&person, "keys watch --feed", &feed, 0);
+    person.served.log().publish();
+    record.run(&person, "keys watch --feed", &feed, 0);
     for row in ["keys rotate", "keys publish"] {
         record.once(&person, row, &publishing("rotate"), 0);
     }
@@ -335,6 +340,16 @@ fn about_releases(record: &Record) {
     record.run(&person, "policy accept", &["policy", "accept"], 0);
     record.run(&person, "policy show", &["policy", "show"], 0);
     record.run(&person, "policy check", &["policy", "check"], 1);
+    record.run(&person, "release verify", &verify, 4);
+    let key = SecretKey::from_seed(&[7; 32]).public();
+    let key = plainsight_specs::codec::to_base64(key.as_bytes());
+    let notes = [
+        "[release]\nrebuilds = 1\n[[rebuilder]]\nname = \"r\"\norganisation = \"R\"\n",
+        &format!("key = \"{key}\"\n"),
+        &TinyLog::watching(&person.served.url, 0..2),
+    ];
+    std::fs::write(person.path("policy.toml"), notes.concat()).unwrap();
+    assert_eq!(person.run(&["policy", "accept"]).0, 0);
     record.run(&person, "release verify", &verify, 4);
 }
 

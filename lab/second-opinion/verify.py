@@ -220,6 +220,15 @@ def ladders():
     return f"{len(known)} of the chapter's table"
 
 
+def refused(path):
+    """A file that accuses somebody of what it does not prove. [evidence]"""
+    try:
+        proved = evidence.verify(path.read_bytes())
+    except Refused as error:
+        return f"refused: {error}"
+    raise Refused(f"it proves {' '.join(proved)}")
+
+
 def auditors(network, verifier, head):
     """The latest head that each auditor cosigned is one of the log's. [witness]"""
     name = hashlib.sha256(head.origin.encode()).hexdigest()
@@ -242,6 +251,8 @@ def main():
     arguments.add_argument("--people", type=int, default=0, help="look up that many of the network's people")
     arguments.add_argument("--wait", type=int, default=0, help="wait so long for a larger head")
     arguments.add_argument("--evidence", type=pathlib.Path, nargs="*", default=[])
+    arguments.add_argument("--refused", type=pathlib.Path, nargs="*", default=[],
+                           help="evidence files that prove nothing")
     arguments.add_argument("--bundle", type=pathlib.Path, nargs="*", default=[])
     arguments.add_argument("--vectors", type=pathlib.Path)
     given = arguments.parse_args()
@@ -254,6 +265,8 @@ def main():
     for path in given.evidence:
         verifier.step(f"evidence {path.parent.name}/{path.name}", lambda: " ".join(
             evidence.verify(path.read_bytes())))
+    for path in given.refused:
+        verifier.step(f"no evidence {path.name}", lambda: refused(path))
     policy_path = given.policy or (network.get("policy") and pathlib.Path(network["policy"]))
     if policy_path:
         verify_log(verifier, given, network, policy_path)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use plainsight_lab::{load, story, up};
+use plainsight_lab::{load, simulate, stage, story, up};
 
 /// A whole network in one process: a provider's log, three auditors, people, and lies.
 #[derive(Parser)]
@@ -23,6 +23,14 @@ enum Command {
     ///
     /// The exit code is 0 only if every honest step verified and every lie was caught.
     Story(story::StoryArgs),
+    /// Simulate whole networks from seeds, with faults, and check what must hold after each step.
+    ///
+    /// The exit code is 0 only if all held; else the seed's operations are printed, cut down to
+    /// those that are needed for the failure.
+    Simulate(simulate::SimulateArgs),
+    /// Start a network with lying logs beside the honest one, and tell the lies that standard input
+    /// names.
+    Stage(stage::StageArgs),
     /// Measure what a log server can take, over HTTP.
     ///
     /// The exit code is 0 only if every request came to what it should.
@@ -51,6 +59,8 @@ async fn main() -> Result<ExitCode> {
     match cli.command {
         Command::Up(args) => up::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Story(args) => story::run(args).await,
+        Command::Simulate(args) => simulate::run(args).await,
+        Command::Stage(args) => stage::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Load(args) => load::run(*args).await,
         Command::LoadChild(args) => load::run_child(args).await.map(|()| ExitCode::SUCCESS),
         Command::Plainsight { args } => {

@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use plainsight_auditor::{Identity, LogConfig, Node};
+use plainsight_auditor::peers::Peer;
+use plainsight_auditor::{Config, Identity, LogConfig, Node};
 use plainsight_client::http::BaseUrl;
 use plainsight_log_server::store::{DatabaseAddress, Store, TokenRole};
 use plainsight_log_server::{InitOptions, Server};
@@ -76,6 +77,8 @@ pub struct RunningAuditor {
     pub auditor: Auditor,
     /// Where it answers.
     pub url: BaseUrl,
+    /// Its configuration, with the names of its key files.
+    pub config: plainsight_auditor::Config,
     node: Node,
 }
 
@@ -109,18 +112,52 @@ pub async fn start_auditor(
     log: &LogConfig,
 ) -> Result<RunningAuditor> {
     plainsight_auditor::init(dir, &Identity::from(auditor))?;
-    let mut config = plainsight_auditor::add_log(dir, log)?;
+    let logs = std::slice::from_ref(log);
+    run_auditor(dir, auditor, listen, logs, Vec::new()).await
+}
+
+/// Starts an auditor that was made in `dir`.
+async fn run_auditor(
+    dir: &Path,
+    auditor: Auditor,
+    listen: SocketAddr,
+    logs: &[LogConfig],
+    peers: Vec<Peer>,
+) -> Result<RunningAuditor> {
+    for log in logs {
+        plainsight_auditor::add_log(dir, log)?;
+    }
+    let mut config = Config::load(dir)?;
     config.listen = listen;
     config.poll_interval_ms = 500;
-    let node = Node::start(config).await?;
+    if !peers.is_empty() {
+        config.peers = peers;
+        config.operations.watch.bucket_feed = true;
+    }
+    let node = Node::start(config.clone()).await?;
     let url = base_url(node.local_addr)?;
-    Ok(RunningAuditor { auditor, url, node })
+    Ok(RunningAuditor {
+        auditor,
+        url,
+        config,
+        node,
+    })
 }
 
 impl RunningAuditor {
     /// The key that its cosignatures verify with.
     pub fn vkey(&self) -> String {
         self.node.verifier_key.to_string()
+    }
+
+    /// It, as a policy names it.
+    pub fn member(&self) -> Member {
+        Member {
+            auditor: self.auditor,
+            url: self.url.clone(),
+            vkey: self.vkey(),
+            watch_key: Some(self.node.watch_key.to_string()),
+        }
     }
 
     /// Ends it.
@@ -149,13 +186,7 @@ pub fn write_policy(
     log_url: &BaseUrl,
     auditors: &[RunningAuditor],
 ) -> Result<()> {
-    let member = |running: &RunningAuditor| Member {
-        auditor: running.auditor,
-        url: running.url.clone(),
-        vkey: running.vkey(),
-        watch_key: Some(running.node.watch_key.to_string()),
-    };
-    let members: Vec<_> = auditors.iter().map(member).collect();
+    let members: Vec<_> = auditors.iter().map(RunningAuditor::member).collect();
     write_policy_of(path, log_vkey, log_url, &members)
 }
 
@@ -228,6 +259,16 @@ impl Network {
     /// Makes a network under `dir`, which holds none yet, and starts it: the log at `port_base`, the
     /// auditors at the ports after it; all at free ports if it is 0.
     pub async fn start(dir: &Path, port_base: u16) -> Result<Self> {
+        Self::start_with(dir, port_base, None).await
+    }
+
+    /// Like [`Self::start`] at free ports, with auditors that compare themselves with each other and
+    /// follow these logs too.
+    pub async fn start_staged(dir: &Path, also: &[LogConfig]) -> Result<Self> {
+        Self::start_with(dir, 0, Some(also)).await
+    }
+
+    async fn start_with(dir: &Path, port_base: u16, staged: Option<&[LogConfig]>) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
         let dir = dir.canonicalize()?;
         let log_dir = dir.join("log");
@@ -245,15 +286,10 @@ impl Network {
         let log_url = base_url(log_listen)?;
         let vkey = made.vkey.to_string();
         let follow = LogConfig::new(&vkey, log_url.to_string());
-        let mut nodes = Vec::new();
-        for (offset, auditor) in (1..).zip(AUDITORS) {
-            let listen = listen(port_base, offset)?;
-            let auditor_dir = dir.join("auditors").join(auditor.name);
-            let node = start_auditor(&auditor_dir, auditor, listen, &follow)
-                .await
-                .with_context(|| format!("starting {} at {listen}", auditor.name))?;
-            nodes.push(node);
-        }
+        let nodes = match staged {
+            None => start_auditors(&dir, port_base, &follow).await?,
+            Some(also) => start_peers(&dir, &follow, also).await?,
+        };
         let policy = dir.join("policy");
         write_policy(&policy, &vkey, &log_url, &nodes)?;
         let mut config = made.config;
@@ -358,6 +394,53 @@ impl Network {
             node.shutdown().await;
         }
     }
+}
+
+/// The auditors of a network, which know nothing of each other.
+async fn start_auditors(
+    dir: &Path,
+    port_base: u16,
+    follow: &LogConfig,
+) -> Result<Vec<RunningAuditor>> {
+    let mut nodes = Vec::new();
+    for (offset, auditor) in (1..).zip(AUDITORS) {
+        let listen = listen(port_base, offset)?;
+        let auditor_dir = dir.join("auditors").join(auditor.name);
+        let node = start_auditor(&auditor_dir, auditor, listen, follow)
+            .await
+            .with_context(|| format!("starting {} at {listen}", auditor.name))?;
+        nodes.push(node);
+    }
+    Ok(nodes)
+}
+
+/// Auditors that compare themselves with each other, and follow other logs too.
+async fn start_peers(
+    dir: &Path,
+    follow: &LogConfig,
+    also: &[LogConfig],
+) -> Result<Vec<RunningAuditor>> {
+    let mut made = Vec::new();
+    for auditor in AUDITORS {
+        let auditor_dir = dir.join("auditors").join(auditor.name);
+        let key = plainsight_auditor::init(&auditor_dir, &Identity::from(auditor))?;
+        made.push((auditor_dir, auditor, free_address()?, key));
+    }
+    let logs: Vec<_> = std::iter::once(follow).chain(also).cloned().collect();
+    let mut nodes = Vec::new();
+    for (auditor_dir, auditor, listen, _) in &made {
+        let others = made.iter().filter(|(_, _, at, _)| at != listen);
+        let peers = others
+            .map(|(_, _, at, key)| {
+                Ok(Peer {
+                    key: key.clone(),
+                    url: base_url(*at)?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        nodes.push(run_auditor(auditor_dir, *auditor, *listen, &logs, peers).await?);
+    }
+    Ok(nodes)
 }
 
 async fn add_tokens(database: &DatabaseAddress) -> Result<Tokens> {

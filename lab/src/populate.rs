@@ -58,7 +58,8 @@ pub async fn populate(network: &Network) -> Result<Populated> {
     })
 }
 
-async fn publish_protections(network: &Network, now: Timestamp) -> Result<()> {
+/// Publishes what the provider promises.
+pub async fn publish_protections(network: &Network, now: Timestamp) -> Result<()> {
     let key = &network.roles().protections;
     let publisher = Publisher::new(network.log_url(), &network.tokens().protections)?;
     let offered = ProtectionState::Offered;

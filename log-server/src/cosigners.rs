@@ -17,12 +17,13 @@ use plainsight_specs::witness::{
     AddCheckpoint, MAX_ANSWER_BYTES, SIZE_MEDIA_TYPE, parse_cosignature_lines, parse_size,
 };
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use tokio::time::Instant;
 
 use crate::config::Publication;
 use crate::metrics::{AuditorAnswer, Metrics};
 use crate::source::{self, SourceError, Tiles};
+use crate::wire::{HttpWire, Wire};
+use crate::words::Words;
 
 /// The pause before an auditor that is behind, or fails, is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -49,63 +50,44 @@ pub enum Answer {
     Cosigned(Cosignature),
     /// It last cosigned this size.
     AtSize(TreeSize),
-    /// It cannot yet; ask again after this time.
-    Later(Duration),
+    /// It cannot yet: when to ask again, and why.
+    Later(Duration, String),
     /// It does not: why.
     Refused(String),
 }
 
-/// What one round brought.
-#[derive(Debug)]
-pub struct Round {
-    /// The cosignatures, by the names of their auditors in the policy.
-    pub cosigned: BTreeMap<String, Cosignature>,
-    /// Whether an auditor says that it has cosigned a larger size. Nothing proves that it has:
-    /// [`Auditors::shown`] may.
-    pub says_larger: bool,
-}
-
-/// Why an auditor did not cosign.
-#[derive(Debug, thiserror::Error)]
-enum Silence {
-    #[error("it says that it has cosigned a larger size, {0}")]
-    Larger(TreeSize),
-    #[error("{0}")]
-    Refused(String),
-}
-
 /// The auditors to ask.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Auditors {
-    client: reqwest::Client,
+    wire: Arc<dyn Wire>,
     list: Vec<Auditor>,
     metrics: Option<Arc<Metrics>>,
+    words: Words,
 }
 
 impl Auditors {
-    /// The witnesses of a policy that have a URL.
+    /// The witnesses of a policy that have a URL, asked over HTTP.
     pub fn new(policy: &Policy, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let auditors = policy
-            .witnesses()
-            .iter()
-            .filter_map(|witness| {
-                Some(Auditor {
-                    name: witness.name.clone(),
-                    key: witness.key.clone(),
-                    url: witness.url.as_deref()?.trim_end_matches('/').to_owned(),
-                })
+        let wire = Arc::new(HttpWire::new(timeout)?);
+        Ok(Self::over(Some(policy), wire))
+    }
+
+    /// The same over any wire; none without a policy.
+    pub fn over(policy: Option<&Policy>, wire: Arc<dyn Wire>) -> Self {
+        let witnesses = policy.map(Policy::witnesses).unwrap_or_default();
+        let list = witnesses.iter().filter_map(|witness| {
+            Some(Auditor {
+                name: witness.name.clone(),
+                key: witness.key.clone(),
+                url: witness.url.as_deref()?.trim_end_matches('/').to_owned(),
             })
-            .collect();
-        let client = reqwest::Client::builder()
-            .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        Ok(Self {
-            client,
-            list: auditors,
+        });
+        Self {
+            wire,
+            list: list.collect(),
             metrics: None,
-        })
+            words: Words::default(),
+        }
     }
 
     /// The same, and what they answer is counted.
@@ -121,13 +103,35 @@ impl Auditors {
         }
     }
 
+    /// Says why an auditor does not cosign, unless it was said a short while ago.
+    fn tell(&self, auditor: &Auditor, why: &str) {
+        if self.words.are_due(&auditor.name, why, Instant::now()) {
+            let Auditor { name, url, .. } = auditor;
+            tracing::warn!(auditor = name, url, why, "no cosignature; asked again");
+        }
+    }
+
+    /// The same of the quorum as a whole.
+    pub(crate) fn tell_missing(&self, size: TreeSize, cosigned: &BTreeMap<String, Cosignature>) {
+        let silent = self.list.iter().map(|auditor| auditor.name.as_str());
+        let silent: Vec<_> = silent
+            .filter(|name| !cosigned.contains_key(*name))
+            .collect();
+        let silent = silent.join(", ");
+        if self.words.are_due("", &silent, Instant::now()) {
+            let size = size.get();
+            tracing::warn!(size, silent, "the quorum is not met; asking again");
+        }
+    }
+
     /// The auditors, in the order of the policy.
     pub fn list(&self) -> &[Auditor] {
         &self.list
     }
 
     /// Asks all until `is_enough` of the names that cosigned, or until the round is over.
-    /// `sizes` is what each last cosigned, by its key, and is brought up to date.
+    /// `sizes` is what each last cosigned, by its key, and is brought up to date. The
+    /// cosignatures, by the names of their auditors in the policy.
     pub async fn round<T: Tiles>(
         &self,
         signed: &SignedCheckpoint,
@@ -135,7 +139,7 @@ impl Auditors {
         sizes: &mut BTreeMap<String, TreeSize>,
         limits: &Publication,
         is_enough: impl Fn(&BTreeMap<String, Cosignature>) -> bool,
-    ) -> Round {
+    ) -> BTreeMap<String, Cosignature> {
         let mut deadline = Instant::now() + limits.round();
         let mut asked: FuturesUnordered<_> = self
             .list
@@ -146,49 +150,48 @@ impl Auditors {
             })
             .collect();
         let mut cosigned = BTreeMap::new();
-        let mut says_larger = false;
         while let Ok(Some((auditor, answer))) =
             tokio::time::timeout_at(deadline, asked.next()).await
         {
             match answer {
                 Ok(cosignature) => {
                     sizes.insert(auditor.key.to_string(), signed.head().size);
+                    self.words.forget(&auditor.name);
                     cosigned.insert(auditor.name.clone(), cosignature);
                     if is_enough(&cosigned) {
                         deadline = deadline.min(Instant::now() + GRACE);
                     }
                 }
                 Err(why) => {
-                    says_larger |= matches!(why, Silence::Larger(_));
-                    tracing::warn!(auditor = auditor.name, %why, "no cosignature");
+                    self.tell(auditor, &why);
                 }
             }
         }
-        Round {
-            cosigned,
-            says_larger,
-        }
+        cosigned
     }
 
-    /// What each auditor shows of this log, by its monitoring address: heads that the log's own key
-    /// signed. Whoever does not answer in time, or shows something else, is left out.
+    /// What each auditor shows of this log, by its monitoring address: a head that the log's own key
+    /// signed, or none. Whoever does not answer in time, or shows anything else, is left out.
     pub async fn shown(
         &self,
         origin: &Origin,
         log: &VerifierKey,
         within: Duration,
-    ) -> Vec<(String, TreeHead)> {
+    ) -> Vec<(String, Option<TreeHead>)> {
         let asked = self.list.iter().map(async |auditor| {
             let url = format!("{}/{}/checkpoint", auditor.url, origin.origin_hash());
-            let answer = tokio::time::timeout(within, self.client.get(url).send()).await;
-            let answer = answer.ok()?.ok()?;
-            if answer.status() != StatusCode::OK {
-                return None;
-            }
-            let body = tokio::time::timeout(within, bounded_body(answer, MAX_NOTE_BYTES)).await;
-            let note = UnverifiedCheckpoint::parse(&body.ok()??).ok()?;
-            let signed = note.verify_log(std::slice::from_ref(log)).ok()?;
-            (signed.origin() == origin).then(|| (auditor.name.clone(), signed.head()))
+            let asked = self.wire.carry(url, None, MAX_NOTE_BYTES);
+            let answer = tokio::time::timeout(within, asked).await.ok()?.ok()?;
+            let head = match answer.status {
+                404 => None,
+                200 => {
+                    let note = UnverifiedCheckpoint::parse(&answer.body?).ok()?;
+                    let signed = note.verify_log(std::slice::from_ref(log)).ok()?;
+                    Some((signed.origin() == origin).then(|| signed.head())?)
+                }
+                _ => return None,
+            };
+            Some((auditor.name.clone(), head))
         });
         let shown = futures::future::join_all(asked).await;
         shown.into_iter().flatten().collect()
@@ -201,40 +204,41 @@ impl Auditors {
         signed: &SignedCheckpoint,
         tiles: &T,
         mut old: TreeSize,
-    ) -> (&'a Auditor, Result<Cosignature, Silence>) {
+    ) -> (&'a Auditor, Result<Cosignature, String>) {
         let size = signed.head().size;
         let mut corrections = 0;
         loop {
             let answer = match self.ask(auditor, signed, tiles, old.min(size)).await {
                 Ok(answer) => answer,
-                Err(error) => return (auditor, Err(Silence::Refused(error.to_string()))),
+                Err(error) => return (auditor, Err(error.to_string())),
             };
             self.count(
                 auditor,
                 match &answer {
                     Answer::Cosigned(_) => AuditorAnswer::Cosigned,
                     Answer::AtSize(_) => AuditorAnswer::OtherSize,
-                    Answer::Later(_) => AuditorAnswer::Later,
+                    Answer::Later(..) => AuditorAnswer::Later,
                     Answer::Refused(_) => AuditorAnswer::Refused,
                 },
             );
             match answer {
                 Answer::Cosigned(cosignature) => return (auditor, Ok(cosignature)),
                 Answer::AtSize(at) if at > size => {
-                    return (auditor, Err(Silence::Larger(at)));
+                    let why = format!("it says that it has cosigned a larger size, {at}");
+                    return (auditor, Err(why));
                 }
                 Answer::AtSize(_) if corrections == MAX_CORRECTIONS => {
-                    return (
-                        auditor,
-                        Err(Silence::Refused("it does not settle on a size".into())),
-                    );
+                    return (auditor, Err("it does not settle on a size".into()));
                 }
                 Answer::AtSize(at) => {
                     corrections += 1;
                     old = at;
                 }
-                Answer::Later(pause) => tokio::time::sleep(pause).await,
-                Answer::Refused(why) => return (auditor, Err(Silence::Refused(why))),
+                Answer::Later(pause, why) => {
+                    self.tell(auditor, &why);
+                    tokio::time::sleep(pause).await;
+                }
+                Answer::Refused(why) => return (auditor, Err(why)),
             }
         }
     }
@@ -256,29 +260,25 @@ impl Auditors {
             proof,
             checkpoint,
         };
-        let request = self
-            .client
-            .post(format!("{}/add-checkpoint", auditor.url))
-            .body(body.to_bytes());
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => {
-                let why = error.without_url().to_string();
-                tracing::debug!(auditor = auditor.name, why, "unreachable");
-                return Ok(Answer::Later(PAUSE));
+        let url = format!("{}/add-checkpoint", auditor.url);
+        let asked = self
+            .wire
+            .carry(url, Some(body.to_bytes()), MAX_ANSWER_BYTES);
+        let answer = match asked.await {
+            Ok(answer) => answer,
+            Err(why) => {
+                return Ok(Answer::Later(PAUSE, format!("it cannot be reached: {why}")));
             }
         };
-        let status = response.status();
-        let header = |name| {
-            let value = response.headers().get(name)?;
-            value.to_str().ok().map(str::to_owned)
+        let Ok(status) = StatusCode::from_u16(answer.status) else {
+            return Ok(Answer::Refused("its answer has no status".into()));
         };
-        let (media_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
-        let Some(body) = bounded_body(response, MAX_ANSWER_BYTES).await else {
+        let Some(body) = answer.body else {
             return Ok(Answer::Refused(
                 "its answer is cut short or too long".into(),
             ));
         };
+        let (media_type, retry_after) = (answer.media_type, answer.retry_after);
         Ok(match status {
             StatusCode::OK => cosignature(auditor, signed, &body),
             StatusCode::CONFLICT if media_type.as_deref() == Some(SIZE_MEDIA_TYPE) => {
@@ -289,7 +289,8 @@ impl Auditors {
             }
             status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
                 let seconds = retry_after.and_then(|text| text.parse::<u64>().ok());
-                Answer::Later(seconds.map_or(PAUSE, |s| Duration::from_secs(s.min(60)).max(PAUSE)))
+                let pause = seconds.map_or(PAUSE, |s| Duration::from_secs(s.min(60)).max(PAUSE));
+                Answer::Later(pause, format!("{status} {}", first_line(&body)))
             }
             status => Answer::Refused(format!("{status} {}", first_line(&body))),
         })
@@ -303,24 +304,15 @@ fn cosignature(auditor: &Auditor, signed: &SignedCheckpoint, body: &[u8]) -> Ans
         Err(error) => return Answer::Refused(error.to_string()),
     };
     match lines.iter().find(|line| auditor.key.is_named_by(line)) {
-        None => Answer::Refused("no line of its key".into()),
+        None => Answer::Refused(format!(
+            "its answer has no line of the key that the policy has for it, {}",
+            auditor.key
+        )),
         Some(line) => match Cosignature::verify(line, signed.text(), &auditor.key) {
             Ok(cosignature) => Answer::Cosigned(cosignature),
             Err(error) => Answer::Refused(error.to_string()),
         },
     }
-}
-
-/// The whole body, unless it is longer than any answer.
-async fn bounded_body(mut response: reqwest::Response, most: usize) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        if body.len() + chunk.len() > most {
-            return None;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Some(body)
 }
 
 /// The first line of what an auditor says, for the operator: printable and short.

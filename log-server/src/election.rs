@@ -12,7 +12,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::clock::now_ms;
 use crate::shared::{Shared, Status};
 use crate::store::{AdvisoryLock, Lease, StoreError, Writer, WriterLock};
 
@@ -91,7 +90,7 @@ impl<'a> Election<'a> {
             return Ok(None);
         }
         let taken = store
-            .take_over(self.lock, &lease, &holder, now_ms())
+            .take_over(self.lock, &lease, &holder, self.shared.clock.now_ms())
             .await?;
         if taken.is_some() {
             tracing::info!(term = lease.term + 1, "took over as the writer");

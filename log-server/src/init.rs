@@ -3,6 +3,7 @@
 //! Nothing that exists is overwritten, and nothing but this makes a log: a server that finds no
 //! database does not begin a new one under a name that is in use.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -84,6 +85,14 @@ pub enum InitError {
     /// The origin is none.
     #[error(transparent)]
     Origin(#[from] CheckpointError),
+    /// The origin is an address.
+    #[error("the origin {origin:?} has a scheme; an origin is a name for ever, such as {name:?}")]
+    Scheme {
+        /// What was given.
+        origin: String,
+        /// The same without it.
+        name: String,
+    },
     /// A key could not be made.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -104,17 +113,22 @@ pub enum InitError {
     /// The configuration cannot be written as TOML.
     #[error(transparent)]
     Toml(#[from] toml::ser::Error),
-    /// There is a log already.
-    #[error("{path} exists; a log is never overwritten")]
+    /// There is a log already, or something else.
+    #[error("{path} exists; a log is never overwritten, and nothing was changed")]
     Exists {
         /// What was found.
         path: PathBuf,
     },
 }
 
-/// Makes a log. If it fails midway, the folder must be removed by hand: what is in it may be a
-/// key that somebody has already written down.
+/// Makes a log. If it fails, what it made is removed again.
 pub async fn init(options: &InitOptions) -> Result<Initialised, InitError> {
+    if let Some((_, name)) = options.origin.split_once("://") {
+        return Err(InitError::Scheme {
+            origin: options.origin.clone(),
+            name: name.to_owned(),
+        });
+    }
     let origin = Origin::parse(&options.origin)?;
     let dir = &options.dir;
     let mut config = Config::in_folder(dir, origin.as_str(), options.listen);
@@ -139,6 +153,72 @@ pub async fn init(options: &InitOptions) -> Result<Initialised, InitError> {
             });
         }
     }
+    let mut undo = Undo::new(&config, &config_path, &keys);
+    let made = make(options, origin, config, config_path, &mut undo).await;
+    if made.is_err() {
+        undo.undo();
+    }
+    made
+}
+
+/// What is removed if no log is made: nothing that was there before.
+struct Undo(Vec<PathBuf>);
+
+impl Undo {
+    fn new(config: &Config, config_path: &Path, keys: &Path) -> Self {
+        let mut made = vec![config_path.to_owned()];
+        made.extend(KEY_FILES.map(|name| keys.join(name)));
+        if let Some(file) = config.database.file() {
+            made.push(file.to_owned());
+            made.push(file.with_extension("writer"));
+            made.extend(["-wal", "-shm", "-journal"].map(|end| {
+                let mut path = file.as_os_str().to_owned();
+                path.push(end);
+                path.into()
+            }));
+        }
+        let folders = config.objects.folder().into_iter().chain([keys]);
+        let folders: BTreeSet<_> = folders.flat_map(Path::ancestors).collect();
+        // What is inside goes first.
+        made.extend(folders.into_iter().rev().map(Path::to_owned));
+        made.retain(|path| !path.as_os_str().is_empty() && !path.exists());
+        Self(made)
+    }
+
+    /// Nothing is removed: another place holds the log.
+    fn keep(&mut self) {
+        self.0.clear();
+    }
+
+    /// Folders go only if nothing else came into them meanwhile.
+    fn undo(self) {
+        for path in self.0 {
+            let is_gone = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path));
+            if is_gone.is_err() && path.exists() {
+                tracing::warn!(path = %path.display(), "no log was made, and this stays behind");
+            }
+        }
+    }
+}
+
+/// Every file that may be in the folder of keys.
+const KEY_FILES: [&str; 5] = [
+    "log.key",
+    "vrf.key",
+    "root.key",
+    "releases.key",
+    "protections.key",
+];
+
+async fn make(
+    options: &InitOptions,
+    origin: Origin,
+    config: Config,
+    config_path: PathBuf,
+    undo: &mut Undo,
+) -> Result<Initialised, InitError> {
+    let dir = &options.dir;
+    let keys = dir.join("keys");
     let folders = [dir.as_path(), &keys];
     for folder in folders.into_iter().chain(config.objects.folder()) {
         std::fs::create_dir_all(folder).map_err(file_error(folder))?;
@@ -178,6 +258,10 @@ pub async fn init(options: &InitOptions) -> Result<Initialised, InitError> {
         genesis: &genesis.to_bytes(),
     };
     Store::create(&config.database, &new, &lock).await?;
+    if config.database.file().is_none() {
+        // A log that nobody has the keys of would be worse than a folder that stays behind.
+        undo.keep();
+    }
     // Last, so that a folder with a configuration is a whole log.
     let mut file = private_file(std::fs::OpenOptions::new().create_new(true), &config_path)
         .map_err(file_error(&config_path))?;

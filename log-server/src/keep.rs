@@ -5,13 +5,13 @@
 //! sequencer, what to say of it needs the database, and the answer is stored before it is given.
 //! A request that ended in between is done again, and its items get their first positions.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::HeaderMap;
 use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::publish::{Logged, PublishAnswer, PublishError};
 
-use crate::clock::now_ms;
 use crate::http::ApiError;
 use crate::pool::Outcome;
 use crate::shared::Shared;
@@ -59,6 +59,23 @@ impl RequestKey {
         }))
     }
 
+    /// Says that this request is being answered, until what is given is dropped. Another request
+    /// that comes with the key meanwhile is refused before anything of it is logged.
+    pub(crate) fn begin(&self, keys: &Arc<InFlight>) -> Result<Begun, ApiError> {
+        let name = (self.token, self.key.clone());
+        let mut open = keys.lock();
+        let (request, count) = open.entry(name.clone()).or_insert((self.request, 0));
+        if *request != self.request {
+            return Err(ApiError::KeyReused);
+        }
+        *count += 1;
+        drop(open);
+        Ok(Begun {
+            name,
+            keys: Arc::clone(keys),
+        })
+    }
+
     /// The first answer to this key, if there was one.
     pub(crate) async fn kept(&self, shared: &Shared) -> Result<Option<PublishAnswer>, ApiError> {
         let store = &shared.source.store;
@@ -86,7 +103,9 @@ impl RequestKey {
             return Ok(kept);
         }
         let store = &shared.source.store;
-        store.keep_answer(&self.with(&answer, now_ms())).await?;
+        store
+            .keep_answer(&self.with(&answer, shared.clock.now_ms()))
+            .await?;
         Ok(self.kept(shared).await?.unwrap_or(answer))
     }
 
@@ -97,6 +116,37 @@ impl RequestKey {
             request: self.request,
             answer: answer.to_json(),
             created: now_ms,
+        }
+    }
+}
+
+/// The keys of requests that are being answered, with their requests and how many of each. Only the
+/// writer's matter, as the others send theirs on to it.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight(Mutex<HashMap<(Hash, String), (Hash, usize)>>);
+
+impl InFlight {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Hash, String), (Hash, usize)>> {
+        // Nobody panics while holding it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    name: (Hash, String),
+    keys: Arc<InFlight>,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let mut open = self.keys.lock();
+        if let Some((_, count)) = open.get_mut(&self.name) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                open.remove(&self.name);
+            }
         }
     }
 }
@@ -174,6 +224,28 @@ mod tests {
         ] {
             assert!(key(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_key_is_of_one_request_while_that_is_answered() {
+        let keys = Arc::new(InFlight::default());
+        let of = |body: &[u8]| RequestKey {
+            request: sha256(body),
+            ..key(&["k"]).unwrap().unwrap()
+        };
+        let first = of(b"one").begin(&keys).unwrap();
+        let again = of(b"one").begin(&keys).unwrap();
+        assert!(matches!(of(b"two").begin(&keys), Err(ApiError::KeyReused)));
+        let other_token = RequestKey {
+            token: sha256(b"other"),
+            ..of(b"two")
+        };
+        let _other = other_token.begin(&keys).unwrap();
+        drop(first);
+        assert!(of(b"two").begin(&keys).is_err());
+        drop(again);
+        let _second = of(b"two").begin(&keys).unwrap();
+        assert_eq!(keys.lock().len(), 2);
     }
 
     #[test]

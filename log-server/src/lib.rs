@@ -14,6 +14,7 @@
 //! | `http` | who asks for what; `limit`, how much of it; [`token`], who may publish |
 //! | [`metrics`], [`notify`] | what operators and the service manager see of it |
 //! | [`check`](mod@check) | verifies all of it |
+//! | [`stepwise`] | a replica driven by hand, for simulations; [`wire`] carries questions to auditors |
 //! | [`gc`] | removes partial objects that nobody needs |
 //!
 //! ```no_run
@@ -47,8 +48,10 @@ pub mod objects;
 pub mod publication;
 pub mod signer;
 pub mod source;
+pub mod stepwise;
 pub mod store;
 pub mod token;
+pub mod wire;
 
 mod clock;
 mod election;
@@ -68,8 +71,10 @@ mod restored;
 mod sequencer;
 mod server;
 mod shared;
+mod steady;
 mod view;
 mod warm;
+mod words;
 
 pub use check::check;
 pub use config::Config;

@@ -18,14 +18,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
+use plainsight_specs::checkpoint::SignedCheckpoint;
 use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-use crate::clock::now_ms;
-use crate::cosigners::{Auditors, Round};
+use crate::cosigners::Auditors;
 use crate::materialise::Materialiser;
 use crate::objects::ObjectError;
 use crate::recovery::{Recovered, WriteError, refuse, show_published};
@@ -40,6 +39,8 @@ pub(crate) struct Publisher {
     shared: Arc<Shared>,
     writer: Arc<Mutex<Writer>>,
     auditors: Option<Auditors>,
+    /// Whether a quorum has said, in this term, what the log signed before.
+    is_asked: bool,
     materialiser: Option<Materialiser>,
     /// A note that was signed and not published.
     unpublished: Option<CheckpointRow>,
@@ -59,6 +60,7 @@ impl Publisher {
             shared,
             writer,
             auditors,
+            is_asked: false,
             materialiser: None,
             unpublished: recovered.unpublished.clone(),
             published: recovered.published,
@@ -102,32 +104,86 @@ impl Publisher {
             return Ok(());
         }
         let start = Instant::now();
+        let Some(row) = self.prepare(due).await? else {
+            tracing::warn!("no quorum of auditors says what was signed before; asking again");
+            tokio::time::sleep(self.shared.config.publication.retry()).await;
+            return Ok(());
+        };
+        let note = self.cosign(&row).await?;
+        let row = self.finish(row, note).await?;
+        self.shared
+            .metrics
+            .published(self.shared.clock.now_ms(), start.elapsed());
+        self.shared.show(Some(row));
+        Ok(())
+    }
+
+    /// P2 to P6: what is to be published next, signed and stored; `None` if there is nothing, or if
+    /// it is not known yet what was signed before.
+    pub(crate) async fn prepare(
+        &mut self,
+        due: Option<TreeHead>,
+    ) -> Result<Option<CheckpointRow>, WriteError> {
+        let due = due.filter(|head| head.size > self.published);
         let row = match (self.unpublished.clone(), due) {
             (Some(row), _) => row,
             (None, Some(head)) if may_be_signed(head.size) => {
                 self.materialise(&head).await?;
+                // SPEC(WIT-12)
+                if !self.knows_its_past().await? {
+                    return Ok(None);
+                }
                 self.sign(&head).await?
             }
-            (None, _) => return Ok(()),
+            (None, _) => return Ok(None),
         };
         self.unpublished = Some(row.clone());
-        let note = self.cosign(&row).await?;
+        Ok(Some(row))
+    }
+
+    /// Whether a quorum of auditors was asked in this term what the log has signed, and none of them
+    /// shows a head that the database does not know. A database that was put back to an earlier
+    /// day signs nothing before: without that quorum it could publish nothing anyway.
+    async fn knows_its_past(&mut self) -> Result<bool, WriteError> {
+        if let (Some(policy), Some(auditors), false) =
+            (&self.shared.policy, &self.auditors, self.is_asked)
+        {
+            let answered = not_restored(&self.shared, auditors).await?;
+            self.is_asked = policy.satisfied(|name| answered.contains(name));
+            return Ok(self.is_asked);
+        }
+        Ok(true)
+    }
+
+    /// P7 to P9: stores the note with its cosignatures, and publishes it.
+    pub(crate) async fn finish(
+        &mut self,
+        row: CheckpointRow,
+        note: Vec<u8>,
+    ) -> Result<CheckpointRow, WriteError> {
+        if row.cosigned.is_none() {
+            let mut writer = self.writer.lock().await;
+            writer.cosigned(row.tree.size, &note).await?;
+        }
         self.shared.source.objects.publish(&note).await?;
         self.writer
             .lock()
             .await
-            .published(row.tree.size, now_ms())
+            .published(row.tree.size, self.shared.clock.now_ms())
             .await?;
         self.unpublished = None;
         self.published = row.tree.size;
-        self.shared.metrics.published(now_ms(), start.elapsed());
         tracing::info!(size = row.tree.size.get(), "published");
-        self.shared.show(Some(CheckpointRow {
+        Ok(CheckpointRow {
             cosigned: Some(note),
             published: true,
             ..row
-        }));
-        Ok(())
+        })
+    }
+
+    /// Notes what an auditor last cosigned.
+    pub(crate) async fn note_auditor(&self, vkey: &str, size: TreeSize) -> Result<(), WriteError> {
+        Ok(self.writer.lock().await.auditor_at(vkey, size).await?)
     }
 
     /// P2 to P5.
@@ -155,7 +211,7 @@ impl Publisher {
         self.writer
             .lock()
             .await
-            .signed(head, &note, now_ms())
+            .signed(head, &note, shared.clock.now_ms())
             .await?;
         shared.set_signed(head.size);
         Ok(CheckpointRow {
@@ -166,33 +222,21 @@ impl Publisher {
         })
     }
 
-    /// P7: the note with the cosignatures that satisfy the policy, stored.
+    /// The note with the cosignatures that satisfy the policy.
     async fn cosign(&self, row: &CheckpointRow) -> Result<Vec<u8>, WriteError> {
         if let Some(cosigned) = &row.cosigned {
             return Ok(cosigned.clone());
         }
-        let signed = UnverifiedCheckpoint::parse(&row.note)
-            .and_then(|note| note.verify_log(std::slice::from_ref(&self.shared.vkey)));
-        let Ok(signed) = signed else {
-            return refuse("a stored note does not verify with the log's key");
+        let signed = self.shared.signed(row)?;
+        let (Some(policy), Some(auditors)) = (&self.shared.policy, &self.auditors) else {
+            return Ok(signed.to_bytes());
         };
-        let note = match (&self.shared.policy, &self.auditors) {
-            (Some(policy), Some(auditors)) => {
-                let satisfied = |cosigned: &BTreeMap<String, Cosignature>| {
-                    policy.satisfied(|name| cosigned.contains_key(name))
-                };
-                let cosigned = self.ask(&signed, auditors, satisfied).await?;
-                let lines: Vec<_> = cosigned.into_values().map(|c| c.line).collect();
-                signed.to_bytes_with(&lines)
-            }
-            _ => signed.to_bytes(),
+        let satisfied = |cosigned: &BTreeMap<String, Cosignature>| {
+            policy.satisfied(|name| cosigned.contains_key(name))
         };
-        self.writer
-            .lock()
-            .await
-            .cosigned(row.tree.size, &note)
-            .await?;
-        Ok(note)
+        let cosigned = self.ask(&signed, auditors, satisfied).await?;
+        let lines: Vec<_> = cosigned.into_values().map(|c| c.line).collect();
+        Ok(signed.to_bytes_with(&lines))
     }
 
     /// Asks in rounds until the quorum is met. Meanwhile the last good checkpoint stays public.
@@ -212,28 +256,20 @@ impl Publisher {
         }
         loop {
             let known = sizes.clone();
-            let Round {
-                cosigned,
-                says_larger,
-            } = auditors
+            let cosigned = auditors
                 .round(signed, &source.objects, &mut sizes, times, &is_enough)
                 .await;
             for (key, size) in &sizes {
                 if known.get(key) != Some(size) {
-                    self.writer.lock().await.auditor_at(key, *size).await?;
+                    self.note_auditor(key, *size).await?;
                 }
             }
             if is_enough(&cosigned) {
                 return Ok(cosigned);
             }
-            if says_larger {
-                not_restored(&self.shared, auditors).await?;
-            }
-            tracing::warn!(
-                size = signed.head().size.get(),
-                cosigned = cosigned.len(),
-                "the quorum is not met; asking again"
-            );
+            // Whatever they say against it, they may know better.
+            not_restored(&self.shared, auditors).await?;
+            auditors.tell_missing(signed.head().size, &cosigned);
             tokio::time::sleep(times.retry()).await;
         }
     }

@@ -13,7 +13,6 @@ use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::policy::PolicyError;
 use plainsight_specs::rules::Replay;
 
-use crate::clock::now_ms;
 use crate::objects::ObjectError;
 use crate::shared::Shared;
 use crate::source::SourceError;
@@ -74,7 +73,7 @@ pub(crate) async fn recover(
     if let Some(public) = public.filter(|public| public.head().size > published) {
         published = public.head().size;
         writer.cosigned(published, &public.to_bytes()).await?;
-        writer.published(published, now_ms()).await?;
+        writer.published(published, shared.clock.now_ms()).await?;
     }
     let row = store.published_checkpoint().await?;
     if row.as_ref().map_or(TreeSize::ZERO, |row| row.tree.size) != published {
@@ -95,7 +94,7 @@ pub(crate) async fn recover(
         .replay
         .genesis()
         .map_or(0, Genesis::max_clock_skew_ms);
-    if now_ms().saturating_add(skew) < head.last_ms {
+    if shared.clock.now_ms().saturating_add(skew) < head.last_ms {
         return refuse("the clock is before the log's last epoch");
     }
     let is_public = public_head.map_or(TreeSize::ZERO, |public| public.size) >= published;

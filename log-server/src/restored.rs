@@ -4,6 +4,7 @@
 //! Their word alone is nobody's evidence. The log's own signature on a head that its database does
 //! not know is: whoever went on from here would sign a second story.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use plainsight_specs::merkle::TreeSize;
@@ -16,10 +17,17 @@ use crate::shared::Shared;
 const WITHIN: Duration = Duration::from_secs(1);
 
 /// Refuses to go on if an auditor shows a head with the log's signature that the database does not
-/// know. Auditors that do not answer say nothing.
-pub(crate) async fn not_restored(shared: &Shared, auditors: &Auditors) -> Result<(), WriteError> {
+/// know. Gives who answered: an auditor that does not says nothing, and before a quorum has answered
+/// nothing new is signed (see [`crate::publication`]).
+pub(crate) async fn not_restored(
+    shared: &Shared,
+    auditors: &Auditors,
+) -> Result<BTreeSet<String>, WriteError> {
     let store = &shared.source.store;
+    let mut answered = BTreeSet::new();
     for (auditor, shown) in auditors.shown(&shared.origin, &shared.vkey, WITHIN).await {
+        answered.insert(auditor.clone());
+        let Some(shown) = shown else { continue };
         let known = store.checkpoint(shown.size).await?;
         if known.is_some_and(|row| row.tree == shown) {
             continue;
@@ -32,5 +40,5 @@ pub(crate) async fn not_restored(shared: &Shared, auditors: &Auditors) -> Result
             shown.size
         ));
     }
-    Ok(())
+    Ok(answered)
 }

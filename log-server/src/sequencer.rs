@@ -9,16 +9,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use plainsight_specs::entry::Genesis;
 use plainsight_specs::merkle::{LeafIndex, TreeSize};
 use plainsight_specs::rules::{Judged, Replay};
 use tokio::sync::{Mutex, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::clock::now_ms;
 use crate::pool::{Outcome, Pending, PendingRow};
 use crate::recovery::{WriteError, refuse};
 use crate::shared::Shared;
+use crate::steady::Steady;
 use crate::store::{Batch, Head, NewKey, NewStatement, Segment, Writer};
+
+/// The pause before a clock that has leapt is read again.
+const LEAPT: Duration = Duration::from_secs(1);
 
 /// The sequencer of one term.
 pub(crate) struct Sequencer {
@@ -28,6 +32,9 @@ pub(crate) struct Sequencer {
     head: Head,
     /// When the last epoch was appended in this term.
     last_epoch: Option<Instant>,
+    steady: Steady,
+    /// Until when no epoch is tried, since the clock has leapt.
+    held: Option<Instant>,
 }
 
 /// A batch as it is built.
@@ -43,12 +50,18 @@ impl Sequencer {
         replay: Replay,
         head: Head,
     ) -> Self {
+        // Half of what auditors bear, so that the other half is left for theirs.
+        let skew_ms = replay.genesis().map_or(0, Genesis::max_clock_skew_ms);
+        let clock = &shared.clock;
+        let steady = Steady::new(skew_ms / 2, clock.now_ms(), clock.counted());
         Self {
             shared,
             writer,
             replay,
             head,
             last_epoch: None,
+            steady,
+            held: None,
         }
     }
 
@@ -93,6 +106,9 @@ impl Sequencer {
             return None;
         }
         let now = Instant::now();
+        if let Some(held) = self.held.filter(|held| *held > now) {
+            return Some(held);
+        }
         if self.head.tree.size > self.head.epoch_size {
             let tick = self.shared.config.publication.tick();
             return Some(self.last_epoch.map_or(now, |last| last + tick));
@@ -102,7 +118,7 @@ impl Sequencer {
             .head
             .last_ms
             .saturating_add(heartbeat_ms)
-            .saturating_sub(now_ms());
+            .saturating_sub(self.shared.clock.now_ms());
         Some(now + Duration::from_millis(left))
     }
 
@@ -124,11 +140,13 @@ impl Sequencer {
         self.last_epoch.is_none_or(|last| last.elapsed() >= tick)
     }
 
-    async fn commit(&mut self, pending: Vec<Pending>, with_epoch: bool) -> Result<(), WriteError> {
+    pub(crate) async fn commit(
+        &mut self,
+        pending: Vec<Pending>,
+        with_epoch: bool,
+    ) -> Result<(), WriteError> {
         let mut building = self.build(pending);
-        if with_epoch {
-            self.append_epoch(&mut building)?;
-        }
+        let with_epoch = with_epoch && self.append_epoch(&mut building)?;
         let Building { mut batch, acks } = building;
         if batch.segment.count > 0 {
             batch.head.tree = self.replay.head();
@@ -191,7 +209,7 @@ impl Sequencer {
                 Outcome::Sequenced(judged.position)
             };
             if let Some(keyed) = keyed {
-                let answer = keyed.decided(outcome, now_ms());
+                let answer = keyed.decided(outcome, self.shared.clock.now_ms());
                 building.batch.answers.extend(answer);
             }
             building.acks.push((reply, outcome));
@@ -199,8 +217,23 @@ impl Sequencer {
         building
     }
 
-    fn append_epoch(&mut self, building: &mut Building) -> Result<(), WriteError> {
-        let epoch = self.replay.next_epoch(now_ms());
+    /// False if the clock is not to be believed at present.
+    fn append_epoch(&mut self, building: &mut Building) -> Result<bool, WriteError> {
+        let Some(now_ms) = self
+            .steady
+            .read(self.shared.clock.now_ms(), self.shared.clock.counted())
+        else {
+            if self.held.is_none() {
+                tracing::error!(
+                    "the clock has leapt forward: no epoch is made until it is taken back, or has \
+                     gone on evenly for a minute"
+                );
+            }
+            self.held = Some(Instant::now() + LEAPT);
+            return Ok(false);
+        };
+        self.held = None;
+        let epoch = self.replay.next_epoch(now_ms);
         let entry = epoch.to_bytes();
         let judged = self.replay.judge(&entry);
         if let Some(rule) = judged.verdict() {
@@ -210,7 +243,7 @@ impl Sequencer {
         building.append(&entry);
         building.batch.head.epoch_size = judged.position.size_with();
         building.batch.head.last_ms = epoch.time_ms;
-        Ok(())
+        Ok(true)
     }
 }
 

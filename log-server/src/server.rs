@@ -127,7 +127,13 @@ impl Server {
         } else {
             let store = Store::open(&config.database, connections).await?;
             let lock = WriterLock::take(&config.database)?;
-            objects.probe().await?;
+            match objects.probe().await {
+                // A full or an absent store keeps nobody from reading; the first term tries again.
+                Err(error) if error.is_transient() => {
+                    tracing::error!(%error, "the public objects cannot be written");
+                }
+                probed => probed?,
+            }
             (store, Some(lock))
         };
         let listener = listen(config.listen).await?;
@@ -158,12 +164,17 @@ impl Server {
             lock,
             stop_writing.subscribe(),
         ));
-        let bounds = http::Bounds {
-            connections: shared.config.limits.connections,
-            head: Duration::from_millis(shared.config.limits.head_ms),
-        };
+        let bounds = shared.config.limits.bounds();
         let serve = |listener, router| {
-            tokio::spawn(http::serve(listener, router, bounds, stop_http.subscribe()))
+            let proxies = shared.config.limits.trusted_proxies.clone();
+            let is_proxy = move |peer: SocketAddr| {
+                let address = peer.ip().to_canonical();
+                proxies.iter().any(|network| network.contains(address))
+            };
+            let stop = stop_http.subscribe();
+            tokio::spawn(plainsight_door::serve(
+                listener, router, bounds, is_proxy, stop,
+            ))
         };
         let http = serve(listener, http::router(Arc::clone(&shared)));
         let admin = admin.map(|listener| serve(listener, http::admin_router(Arc::clone(&shared))));
@@ -296,7 +307,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     listener.map_err(|source| StartError::Listen { address, source })
 }
 
-fn load_policy(config: &Config) -> Result<Option<Policy>, StartError> {
+pub(crate) fn load_policy(config: &Config) -> Result<Option<Policy>, StartError> {
     let Some(path) = &config.policy else {
         return Ok(None);
     };
@@ -382,6 +393,7 @@ async fn term(
 ) -> Result<(), WriteError> {
     let term = writer.term();
     shared.metrics.term(term);
+    shared.source.objects.probe().await?;
     let recovered = recover(shared, &mut writer).await?;
     tracing::info!(
         term,

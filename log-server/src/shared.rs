@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
-use plainsight_specs::checkpoint::Origin;
+use plainsight_specs::checkpoint::{Origin, SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::hash::Hash;
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::label::{Label, Version};
@@ -14,16 +15,19 @@ use plainsight_specs::policy::Policy;
 use plainsight_specs::vrf;
 use tokio::sync::watch;
 
+use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::directory::Prover;
 use crate::forward::Forwarder;
+use crate::keep::InFlight;
 use crate::limit::Buckets;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::proofs::Proofs;
+use crate::recovery::WriteError;
 use crate::signer::Keys;
 use crate::source::LogSource;
-use crate::store::CheckpointRow;
+use crate::store::{CheckpointRow, StoreError};
 use crate::token::Tokens;
 use crate::view::View;
 use crate::warm::Warm;
@@ -31,6 +35,8 @@ use crate::warm::Warm;
 /// One running log.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// What the log's own time is taken from.
+    pub(crate) clock: Clock,
     pub(crate) origin: Origin,
     pub(crate) vkey: VerifierKey,
     pub(crate) keys: Keys,
@@ -47,6 +53,10 @@ pub(crate) struct Shared {
     pub(crate) lookups: Buckets<IpAddr>,
     /// What tokens have published.
     pub(crate) publishers: Buckets<Hash>,
+    /// Idempotency keys of requests that are being answered.
+    pub(crate) in_flight: Arc<InFlight>,
+    /// A permit a byte of the bodies that are on their way.
+    pub(crate) arriving: tokio::sync::Semaphore,
     /// Whether nothing more is taken, since the server stops.
     stopping: AtomicBool,
     /// The limits in force, which may be read anew while the log runs.
@@ -67,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: watch::Sender<Option<TreeHead>>,
     /// The largest size that was signed: what auditors may read.
     signed: AtomicU64,
+    /// When the database was last asked for it.
+    asked_signed: tokio::sync::Mutex<Option<Instant>>,
     /// The size that is sequenced.
     sequenced: AtomicU64,
     pub(crate) status: watch::Sender<Status>,
@@ -114,8 +126,11 @@ impl Shared {
         let pool = Pool::new(config.limits.pending_entries, config.limits.pending_bytes);
         Self {
             vkey: keys.signer.verifier_key(),
+            in_flight: Arc::default(),
+            arriving: tokio::sync::Semaphore::new(config.limits.body_bytes),
             limits: RwLock::new(Arc::new(config.limits.clone())),
             config,
+            clock: Clock::system(),
             origin,
             keys,
             proofs: Proofs::new(),
@@ -136,9 +151,23 @@ impl Shared {
             local_addr,
             epoch: watch::Sender::new(None),
             signed: AtomicU64::new(0),
+            asked_signed: tokio::sync::Mutex::default(),
             sequenced: AtomicU64::new(0),
             status: watch::Sender::new(Status::Starting),
         }
+    }
+
+    /// The same by another clock.
+    pub(crate) fn told_by(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// A note that was signed and stored, verified again.
+    pub(crate) fn signed(&self, row: &CheckpointRow) -> Result<SignedCheckpoint, WriteError> {
+        let signed = UnverifiedCheckpoint::parse(&row.note)
+            .and_then(|note| note.verify_log(std::slice::from_ref(&self.vkey)));
+        let why = "a stored note does not verify with the log's key";
+        signed.map_err(|_| WriteError::Refused(why.into()))
     }
 
     /// Where the other replicas reach this one.
@@ -204,6 +233,30 @@ impl Shared {
 
     pub(crate) fn set_signed(&self, size: TreeSize) {
         self.signed.fetch_max(size.get(), Ordering::AcqRel);
+    }
+
+    /// Whether another process may sign and publish this log.
+    pub(crate) fn others_publish(&self) -> bool {
+        self.config.replica.read_only || self.source.store.is_shared()
+    }
+
+    /// Asks the database for the largest size that any replica has signed. Of those that ask at the
+    /// same time one does it for all, so that it is asked one question at a time.
+    pub(crate) async fn learn_signed(&self) -> Result<(), StoreError> {
+        if !self.others_publish() {
+            return Ok(());
+        }
+        let arrived = Instant::now();
+        let mut asked = self.asked_signed.lock().await;
+        if asked.is_some_and(|at| at >= arrived) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        if let Some(newest) = self.source.store.newest_checkpoint().await? {
+            self.set_signed(newest.tree.size);
+        }
+        *asked = Some(now);
+        Ok(())
     }
 
     pub(crate) fn set_sequenced(&self, size: TreeSize) {

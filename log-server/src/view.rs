@@ -100,9 +100,8 @@ impl Published for View {
 /// Shows every head as it is published, until the caller ends it.
 pub(crate) async fn follow(shared: Arc<Shared>) {
     let mut newest = shared.newest.subscribe();
-    let replica = &shared.config.replica;
-    let poll = replica.poll();
-    let others_publish = replica.read_only || shared.source.store.is_shared();
+    let poll = shared.config.replica.poll();
+    let others_publish = shared.others_publish();
     loop {
         let row = newest.borrow_and_update().clone();
         if let Some(row) = row.filter(|row| row.tree.size > *shared.published.borrow()) {

@@ -158,34 +158,139 @@ async fn an_auditor_that_lost_its_state_is_brought_up_again() {
     assert_eq!(auditors[0].contradictions(), Vec::<String>::new());
 }
 
-/// Database and objects of yesterday: only the auditors know better.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_whole_log_that_was_put_back_signs_nothing() {
-    let (made, auditors, _) = with_auditors(&["a"], 1).await;
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+/// Copies a folder of the log's parent over another. Not by another process, which would share the
+/// locks of other tests' logs until it has begun.
+fn copied(made: &Made, from: &str, to: &str) {
+    let dir = made.dir.path();
+    let _ = std::fs::remove_dir_all(dir.join(to));
+    copy(&dir.join(from), &dir.join(to));
+}
+
+/// A log of which a copy was put back after it went on: what the auditors know, it does not.
+async fn put_back(names: &[&str], threshold: usize) -> (Made, Vec<FakeAuditor>) {
+    let (made, auditors, _) = with_auditors(names, threshold).await;
     let server = made.start().await;
     until_published(&server, 2).await;
     server.shutdown().await;
-    let dir = made.dir.path();
-    let copied = |from: &str, to: &str| {
-        let _ = std::fs::remove_dir_all(dir.join(to));
-        let done = std::process::Command::new("cp")
-            .arg("-a")
-            .args([dir.join(from), dir.join(to)])
-            .status();
-        assert!(done.unwrap().success());
-    };
-    copied("log", "yesterday");
+    copied(&made, "log", "yesterday");
     let server = made.start().await;
     let client = Client::new(&server.url());
     let item = key_item(&key_set("x@example.org", 0, None, 1), 1);
     client.publish_one(&made.tokens.keys, item).await.unwrap();
     server.shutdown().await;
+    copied(&made, "yesterday", "log");
+    (made, auditors)
+}
+
+/// Waits until the server says why it does not write.
+async fn until_read_only(server: &plainsight_log_server::Server) -> String {
+    for _ in 0..1_000 {
+        if let Some(why) = server.read_only() {
+            return why;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it still writes");
+}
+
+/// Database and objects of yesterday: only the auditors know better.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_log_that_was_put_back_signs_nothing() {
+    let (made, auditors) = put_back(&["a"], 1).await;
     let seen = auditors[0].seen();
-    copied("yesterday", "log");
     let server = made.start().await;
     let why = server.read_only().unwrap();
     assert!(why.contains("a shows a checkpoint of size"), "{why}");
     server.shutdown().await;
     assert_eq!(auditors[0].seen(), seen);
     made.check().await;
+}
+
+/// The same while the auditors are away: what is published then waits for what they remember, and
+/// no second story is signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_put_back_while_the_auditors_are_away_signs_nothing() {
+    let (made, auditors) = put_back(&["a", "b", "c"], 2).await;
+    let seen = auditors.iter().map(FakeAuditor::seen).collect::<Vec<_>>();
+    for auditor in &auditors {
+        auditor.away(true);
+    }
+    let server = made.start().await;
+    assert_eq!(server.read_only(), None);
+    let client = Client::new(&server.url());
+    let item = key_item(&key_set("y@example.org", 0, None, 2), 2);
+    let wait = plainsight_specs::publish::Wait::Sequenced;
+    let taken = client.publish(&made.tokens.keys, vec![item], wait).await;
+    assert!(taken[0].is_ok(), "{taken:?}");
+    // One alone is no quorum, and its not knowing proves nothing.
+    auditors[1].forget_all();
+    auditors[1].away(false);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(server.read_only(), None);
+    auditors[2].away(false);
+    let why = until_read_only(&server).await;
+    assert!(why.contains("c shows a checkpoint of size"), "{why}");
+    auditors[0].away(false);
+    server.shutdown().await;
+    let now = auditors.iter().map(FakeAuditor::seen).collect::<Vec<_>>();
+    assert_eq!(now[0], seen[0]);
+    assert_eq!(now[2], seen[2]);
+    assert_eq!(now[1], std::collections::BTreeMap::new());
+}
+
+/// The auditors that the writer asks may read from any replica.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_replica_shows_what_the_writer_has_signed() {
+    let Some(cluster) = support::postgres::shared() else {
+        return;
+    };
+    let mut made = support::make_on(Some(cluster.database())).await;
+    let auditor = FakeAuditor::start("a", 20, &made.vkey).await;
+    made.set_policy(&format!(
+        "log {}\n{}quorum a\n",
+        made.vkey,
+        auditor.policy_line()
+    ));
+    let writer = made.start().await;
+    until_published(&writer, 2).await;
+    let other = made.start().await;
+    // It signs, and is not cosigned.
+    auditor.play(vec![Trick::Status(500, "down"); 10_000]);
+    let item = key_item(&key_set("y@example.org", 0, None, 2), 2);
+    let wait = plainsight_specs::publish::Wait::Sequenced;
+    let client = Client::new(&writer.url());
+    let taken = client.publish(&made.tokens.keys, vec![item], wait).await;
+    assert!(taken[0].is_ok(), "{taken:?}");
+    let signed = loop {
+        let seen = auditor.seen();
+        if let Some((signed, _)) = seen.last_key_value().filter(|(signed, _)| signed.get() > 2) {
+            break *signed;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    for path in ["0/000", "entries/000"] {
+        let path = format!("/tile/{path}.p/{signed}");
+        let (status, body) = Client::new(&other.url()).get(&path).await;
+        assert_eq!((status, body), client.get(&path).await);
+        assert_eq!(status, 200, "{path}");
+    }
+    let beyond = format!("/tile/0/000.p/{}", signed.get() + 1);
+    assert_eq!(Client::new(&other.url()).get(&beyond).await.0, 404);
+    auditor.relent();
+    until_published(&other, signed.get()).await;
+    other.shutdown().await;
+    writer.shutdown().await;
 }

@@ -359,3 +359,52 @@ fn an_address_of_objects_is_part_of_a_configuration() {
     assert!(folder.folder().is_some());
     assert!("https://example.org".parse::<ObjectsAddress>().is_err());
 }
+
+/// The database's files, whole while no server runs.
+fn database_files(made: &Made) -> Vec<PathBuf> {
+    let file = made.config.database.file().unwrap();
+    ["", "-wal", "-shm"]
+        .map(|end| PathBuf::from(format!("{}{end}", file.display())))
+        .to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_database_is_told_from_a_forged_checkpoint() {
+    let made = published().await;
+    let before: Vec<_> = database_files(&made)
+        .into_iter()
+        .map(|path| (std::fs::read(&path).ok(), path))
+        .collect();
+    let server = made.start().await;
+    let client = Client::new(&server.url());
+    let item = key_item(&key_set("later@example.org", 0, None, 7), 7);
+    client.publish_one(&made.tokens.keys, item).await.unwrap();
+    server.shutdown().await;
+    made.check().await;
+    for (bytes, path) in &before {
+        match bytes {
+            Some(bytes) => std::fs::write(path, bytes).unwrap(),
+            None => {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+    let report = check::check(&made.config).await.unwrap();
+    let told = |word: &str| report.faults.iter().any(|fault| fault.contains(word));
+    assert!(told("this database is older than the objects"), "{report}");
+    assert!(!told("not signed by the log's key"), "{report}");
+
+    // A checkpoint that somebody else made is another matter.
+    let checkpoint = file(&made, "checkpoint");
+    let note = std::fs::read_to_string(&checkpoint).unwrap();
+    let other = support::make().await;
+    let server = other.start().await;
+    server.until_published(TreeSize::new(2).unwrap()).await;
+    server.shutdown().await;
+    let forged = std::fs::read_to_string(file(&other, "checkpoint")).unwrap();
+    assert_ne!(note, forged);
+    std::fs::write(&checkpoint, forged).unwrap();
+    let report = check::check(&made.config).await.unwrap();
+    let told = |word: &str| report.faults.iter().any(|fault| fault.contains(word));
+    assert!(told("is not signed by the log's key"), "{report}");
+}

@@ -20,6 +20,7 @@ use std::time::Duration;
 use plainsight_specs::label::Label;
 use plainsight_specs::lookup::LookupRequest;
 use plainsight_specs::publish::Wait;
+use support::auditor::{FakeAuditor, Trick};
 use support::{Client, Made, key_item, key_set, make, problem};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_plainsight-log");
@@ -66,7 +67,10 @@ impl Running {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
         let first = lines.next().expect("it starts").unwrap();
-        let url = first.strip_prefix("listening on ").unwrap().to_owned();
+        let url = match serde_json::from_str::<serde_json::Value>(&first) {
+            Ok(line) => line["listening"].as_str().unwrap().to_owned(),
+            Err(_) => first.strip_prefix("listening on ").unwrap().to_owned(),
+        };
         Self { child, url }
     }
 
@@ -130,8 +134,10 @@ async fn no_label_and_no_token_is_ever_written() {
         assert!(is_success, "{written}");
         assert!(written.contains("/v1/lookup"), "{written}");
         if format == "json" {
-            let lines = written.lines().filter(|line| line.contains("answered"));
-            let parsed = lines.map(serde_json::from_str::<serde_json::Value>);
+            // Without exception.
+            let parsed = written
+                .lines()
+                .map(serde_json::from_str::<serde_json::Value>);
             assert!(parsed.collect::<Result<Vec<_>, _>>().unwrap().len() > 5);
         }
         let label = hex::encode(Label::email(&name).unwrap().as_bytes());
@@ -349,4 +355,100 @@ async fn a_configuration_is_checked_and_shown_without_secrets() {
         assert!(!output.status.success());
         assert!(text(&output.stderr).contains("can be read by others"));
     }
+}
+
+/// Makes a log with these flags, in a world where backtraces are wanted.
+fn make_with(dir: &Path, origin: &str, flags: &[&str]) -> Output {
+    let mut init = command(dir, &["init", "--origin", origin]);
+    init.args(flags).env("RUST_BACKTRACE", "1");
+    init.output().unwrap()
+}
+
+#[test]
+fn a_log_that_is_not_made_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let parent = folder.path().join("new");
+    let dir = parent.join("log");
+    let away = ["--database", "postgres://nobody@127.0.0.1:1/none"];
+    let output = make_with(&dir, "log.example.org/1", &away);
+    let written = text(&output.stderr);
+    assert!(!output.status.success());
+    assert!(!parent.exists(), "{written}");
+    // One sentence, and no backtrace.
+    assert!(written.starts_with("Error: "), "{written}");
+    assert_eq!(written.lines().count(), 1, "{written}");
+
+    // What was there stays there.
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("notes"), "mine").unwrap();
+    assert!(!make_with(&dir, "log.example.org/1", &away).status.success());
+    let left: Vec<_> = std::fs::read_dir(&dir).unwrap().collect();
+    assert_eq!(left.len(), 1);
+    let output = make_with(&dir, "log.example.org/1", &[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let key = std::fs::read(dir.join("keys/log.key")).unwrap();
+    let output = make_with(&dir, "log.example.org/1", &[]);
+    assert!(text(&output.stderr).contains("a log is never overwritten"));
+    assert_eq!(std::fs::read(dir.join("keys/log.key")).unwrap(), key);
+}
+
+#[test]
+fn an_origin_is_no_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("log");
+    let output = make_with(&dir, "https://log.example.org/3", &[]);
+    assert!(!output.status.success() && !dir.exists());
+    let written = text(&output.stderr);
+    assert!(
+        written.contains("such as \"log.example.org/3\""),
+        "{written}"
+    );
+}
+
+#[test]
+fn either_the_folder_or_the_file_says_where_a_log_is() {
+    let output = Command::new(BINARY).args(["config", "check"]).output();
+    let written = text(&output.unwrap().stderr);
+    assert!(
+        written.contains("<--dir <DIR>|--config <CONFIG>>"),
+        "{written}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_auditor_says_is_in_the_log_with_its_address_and_not_each_second() {
+    const TIMES: usize = 12;
+    let mut made = make().await;
+    let auditor = FakeAuditor::start("auditor.test/a", 9, &made.vkey).await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let other = FakeAuditor::start("auditor.test/b", 10, &made.vkey).await;
+    let line = format!("witness auditor.test/b {} {away}\n", other.vkey());
+    let line = format!("{}{line}", auditor.policy_line());
+    made.set_policy(&format!("log {}\n{line}quorum auditor.test/a\n", made.vkey));
+    auditor.play([Trick::WrongKey]);
+    auditor.play(vec![Trick::Status(503, "the disk is full"); TIMES]);
+    let running = Running::start(command(&folder(&made), &["serve"]));
+    let client = Client::new(&running.url);
+    let item = key_item(&key_set("anna@example.org", 0, None, 1), 1);
+    let published = client.publish_one(&made.tokens.keys, item);
+    tokio::time::timeout(PATIENCE, published)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(auditor.tricks_left(), 0);
+    running.signal("TERM");
+    let (_, written) = running.end();
+    let told = |words: &[&str]| {
+        let has = |line: &&str| words.iter().all(|word| line.contains(word));
+        written.lines().filter(has).count()
+    };
+    let key = auditor.vkey().to_string();
+    let missing = ["no line of the key", "auditor.test/a", &auditor.url, &key];
+    assert_eq!(told(&missing), 1, "{written}");
+    let full = told(&["the disk is full", "auditor.test/a", &auditor.url]);
+    assert!((1..TIMES).contains(&full), "{written}");
+    let gone = told(&["cannot be reached", "auditor.test/b", &away]);
+    assert!((1..TIMES).contains(&gone), "{written}");
 }

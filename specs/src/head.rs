@@ -52,6 +52,23 @@ pub enum Step {
 }
 
 impl Step {
+    /// All steps, in order.
+    pub const ALL: [Self; 13] = [
+        Self::Parse,
+        Self::LogSignature,
+        Self::Quorum,
+        Self::Freshness,
+        Self::Consistency,
+        Self::Epoch,
+        Self::Vrf,
+        Self::Index,
+        Self::Ladder,
+        Self::Commitment,
+        Self::KeySet,
+        Self::Statement,
+        Self::Logged,
+    ];
+
     /// The word shown to people and used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -164,6 +181,16 @@ pub enum HeadError {
 }
 
 impl HeadError {
+    /// The steps of every answer's head.
+    pub const STEPS: [Step; 6] = [
+        Step::Parse,
+        Step::LogSignature,
+        Step::Quorum,
+        Step::Freshness,
+        Step::Consistency,
+        Step::Epoch,
+    ];
+
     /// The step that failed.
     pub fn step(&self) -> Step {
         match self {

@@ -24,6 +24,7 @@ pub mod out_of_band;
 pub mod policy;
 pub mod publish;
 pub mod query;
+pub mod rebuild;
 pub mod rules;
 pub mod statement;
 pub mod tile;

@@ -212,6 +212,16 @@ pub enum LookupError {
 }
 
 impl LookupError {
+    /// The steps of a look-up and of a history, after those of the head.
+    pub const STEPS: [Step; 6] = [
+        Step::Vrf,
+        Step::Index,
+        Step::Ladder,
+        Step::Commitment,
+        Step::KeySet,
+        Step::Logged,
+    ];
+
     /// The step that failed.
     pub fn step(&self) -> Step {
         match self {

@@ -113,6 +113,9 @@ pub enum QueryError {
 }
 
 impl QueryError {
+    /// The steps of a stream query, after those of the head.
+    pub const STEPS: [Step; 3] = [Step::Index, Step::Ladder, Step::Statement];
+
     /// The step that failed.
     pub fn step(&self) -> Step {
         match self {

@@ -108,3 +108,10 @@ proptest! {
         prop_assert!(stranger.verify(&message, &signature).is_err());
     }
 }
+
+#[test]
+fn secret_keys_are_wiped_when_they_go() {
+    // Neither type has anything else to do when it is dropped.
+    assert!(std::mem::needs_drop::<SecretKey>());
+    assert!(std::mem::needs_drop::<plainsight_specs::vrf::SecretKey>());
+}

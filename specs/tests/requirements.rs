@@ -76,3 +76,53 @@ fn every_requirement_is_cited_and_every_citation_exists() {
     assert!(uncited.is_empty(), "stated but cited nowhere: {uncited:?}");
     assert!(!stated.is_empty());
 }
+
+/// The places that a chapter names as `path/of/file.rs::name_of_test`.
+fn named_tests(chapter: &str) -> Vec<(&str, &str)> {
+    let quoted = chapter.split('`').skip(1).step_by(2);
+    quoted
+        .filter_map(|text| text.split_once("::"))
+        .filter(|(file, _)| {
+            std::path::Path::new(file)
+                .extension()
+                .is_some_and(|kind| kind == "rs")
+        })
+        .collect()
+}
+
+#[test]
+fn every_guard_of_the_threat_model_is_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let chapter = std::fs::read_to_string(root.join("threat_model.md")).unwrap();
+    let named = named_tests(&chapter);
+    assert!(named.len() > 40);
+    for (file, test) in named {
+        let path = root.join("..").join(file);
+        let source = std::fs::read_to_string(&path).unwrap_or_default();
+        let place = source.find(&format!("fn {test}("));
+        let before = place.map(|place| &source[..place]);
+        let attributes = before.and_then(|before| before.rsplit("\n\n").next());
+        let is_test = attributes.is_some_and(|lines| lines.contains("test"));
+        assert!(is_test, "there is no test {test} in {file}");
+    }
+}
+
+#[test]
+fn every_boundary_of_the_threat_model_has_a_guard() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let chapter = std::fs::read_to_string(root.join("threat_model.md")).unwrap();
+    let (_, boundaries) = chapter.split_once("## Boundaries").unwrap();
+    let mut rows = 0;
+    for section in boundaries.split("### ").skip(1) {
+        for row in section.lines().filter(|line| line.starts_with("| ")) {
+            let cells: Vec<_> = row.trim_matches('|').split('|').collect();
+            if cells[0].trim() == "threat" {
+                continue;
+            }
+            let has_guard = !named_tests(row).is_empty() || row.contains("the same two");
+            assert!(cells.len() == 3 && has_guard, "no test in: {row}");
+            rows += 1;
+        }
+    }
+    assert!(rows > 20);
+}

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::Message;
 use super::channel::ChannelError;
+use crate::config::read_secret;
 
 /// Bytes of a shared secret, at most.
 const MAX_SECRET: usize = 64;
@@ -59,9 +60,7 @@ impl std::fmt::Debug for WebhookKey {
 impl WebhookKey {
     /// From a file with one line.
     pub fn read(path: &Path) -> Result<Self, WebhookKeyError> {
-        let text = std::fs::read_to_string(path)
-            .map(Zeroizing::new)
-            .map_err(|error| WebhookKeyError::File(error.to_string()))?;
+        let text = read_secret(path).map_err(|error| WebhookKeyError::File(error.to_string()))?;
         Self::parse(text.trim())
     }
 

@@ -22,6 +22,25 @@ pub fn words(severity: Severity, code: &str) -> Words {
         .map_or_else(|| of_severity(severity), |(_, words)| *words)
 }
 
+/// The kinds of alerts that are about this auditor and about no log.
+const OF_AUDITORS: [&str; 7] = [
+    "flood",
+    "rolled-back",
+    "restarted",
+    "disk-full",
+    "stalled",
+    "channel-failing",
+    "test",
+];
+
+/// The kinds of alerts about what a log does, without those that evidence stands behind.
+pub fn about_logs() -> impl Iterator<Item = &'static str> {
+    KINDS
+        .iter()
+        .map(|(kind, _)| *kind)
+        .filter(|kind| *kind != super::RULE_BROKEN && !OF_AUDITORS.contains(kind))
+}
+
 const OUTAGE: &str = "Nothing about anybody's honesty: an outage, a mistake and an attack on the way \
                       look alike from here.";
 
@@ -121,6 +140,29 @@ const KINDS: &[(&str, Words)] = &[
             not_proven: "That its users were meant to get them: a stream may have been given up.",
             next: "Ask the publisher whether this stream goes on; its users may be held on an old \
                    version.",
+        },
+    ),
+    (
+        "watch-hit",
+        Words {
+            proven: "The log inserted this index at this position, and somebody who watches it here had \
+                     not announced that to this auditor.",
+            not_proven: "That a key of somebody else is behind it: an owner may have forgotten to announce, \
+                         and whoever once looked a person up can watch the same index. Whose it is, this \
+                         auditor does not know.",
+            next: "The owner is told when it asks; if you know who watches here, tell them over a way that \
+                   is not the provider's: `plainsight keys monitor` opens what was logged.",
+        },
+    ),
+    (
+        "rebuild-mismatch",
+        Words {
+            proven: "A rebuilder that this auditor's operator has listed signed that the source gave it \
+                     another file; `/v1/rebuilds/` and the file's digest has the signed result.",
+            not_proven: "That the file is harmful, or that the rebuilder built it as the publisher did: \
+                         a compiler that puts the time into a file is enough.",
+            next: "Compare with the other rebuilders, then the two files with each other. Readers whose \
+                   policy asks for rebuilds do not install it.",
         },
     ),
     (

@@ -323,8 +323,19 @@ pub(super) const EXAMPLE: &str = r#"
 # url = "https://hooks.example.org/plainsight"
 # key_file = "webhook.key"
 
+# Somebody who builds releases again, whose results are carried: an Ed25519 public key in base64.
+# [[rebuilder]]
+# name = "rebuilders.example"
+# key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
 # An address that is read only while auditing makes progress.
 # [heartbeat]
 # url = "https://deadman.example.org/ping/1234"
 # every_s = 300
+
+# The pages for people: "public" at listen, "admin" at admin_listen only, "off". The policy, if there is
+# one, is shown as the quorum tree (<file>.toml beside it says who runs which auditor).
+# [dashboard]
+# serve = "public"
+# policy = "policy"
 "#;

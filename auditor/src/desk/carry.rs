@@ -11,6 +11,9 @@ use crate::alert::{Alert, Severity};
 use crate::audit::{Break, Effect, Event, RequestId, Warning};
 use crate::follow::{Fatal, Followed, Follower, judge_end, keep_conviction};
 
+/// The code of the alert about a comparison that panicked.
+const COMPARISON_FELL: &str = "comparison-fell";
+
 impl Desk {
     /// Gives what happens next, if that is known at once.
     pub(super) async fn carry_out(&mut self, effect: Effect) -> Result<Vec<Event>, Fatal> {
@@ -197,6 +200,24 @@ impl Desk {
         }
         self.begin_following();
         Ok(())
+    }
+
+    /// A comparison that panics is told of, and whoever asked has no answer; the log goes on, since
+    /// anybody may have asked.
+    pub(super) async fn end_comparing(
+        &mut self,
+        ended: Result<(), tokio::task::JoinError>,
+    ) -> Result<(), Fatal> {
+        if ended.is_ok() {
+            return self.resolve(COMPARISON_FELL).await;
+        }
+        self.raise(&Alert {
+            severity: Severity::Own,
+            code: COMPARISON_FELL,
+            subject: String::new(),
+            text: "comparing a head ended by a fault of this program".into(),
+        })
+        .await
     }
 
     /// Keeps evidence about heads and stops cosigning. One such conviction of a log is enough: it

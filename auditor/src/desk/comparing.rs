@@ -28,7 +28,6 @@ const AGAIN: Duration = Duration::from_mins(1);
 impl Desk {
     /// Compares a head beside the desk.
     pub(super) fn begin_comparison(&mut self, checkpoint: SignedCheckpoint, asker: Asker) {
-        while self.comparing.try_join_next().is_some() {}
         let bound = match asker {
             Asker::Reader(_) => AT_ONCE,
             Asker::Ourselves | Asker::Log => NOT_FOR_READERS,

@@ -15,6 +15,13 @@ pub const MAX_INDEXES: usize = 256;
 pub struct IndexAnswer(pub Map<String, Value>);
 
 impl Desk {
+    /// Whether each of these was inserted, void entries apart; `None` while the replay is away.
+    pub(super) fn holds(&self, indexes: &[IndexKey]) -> Option<Vec<bool>> {
+        let index = self.follower.as_ref()?.replayed.replay.index();
+        let held = |searched| index.value(searched).is_some();
+        Some(indexes.iter().map(held).collect())
+    }
+
     pub(super) async fn prove_indexes(
         &self,
         indexes: &[IndexKey],

@@ -6,6 +6,7 @@
 //! desk is thrown away and opened again from disk: the same code as at the start.
 
 mod carry;
+mod command;
 mod comparing;
 mod hear;
 mod index;
@@ -14,18 +15,13 @@ mod poll;
 mod status;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use plainsight_client::http::{Http, HttpError};
 use plainsight_client::source::Source;
 use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::entry::{Epoch, Genesis};
-use plainsight_specs::hash::Hash;
-use plainsight_specs::index::IndexKey;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::{SignatureLine, Signer};
 use plainsight_specs::rules::Phase;
@@ -35,10 +31,11 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::alert::{Alert, Severity};
 use crate::audit::{Answer, Event, RequestId, Standing, State};
-use crate::clock::Clock;
-use crate::compare::{Comparison, Known};
+use crate::clock::{self, Clock};
+use crate::compare::Known;
 use crate::config::FollowedLog;
-use crate::evidence::{AccuseError, Shelf};
+use crate::contain::contained;
+use crate::evidence::Shelf;
 use crate::follow::{Fatal, Followed, Follower};
 use crate::mirror::{Mirror, MirrorError};
 use crate::peers::Peer;
@@ -47,6 +44,7 @@ use crate::store::{Kept, LogId, Store};
 
 use peers::{Look, Watched};
 
+pub use command::{Asker, Command, Opinion, Reply};
 pub use hear::Ear;
 pub use index::{IndexAnswer, MAX_INDEXES};
 pub use status::{Status, Verdict};
@@ -61,76 +59,6 @@ const MAX_PAUSE: Duration = Duration::from_mins(1);
 const LONG_LIFE: Duration = Duration::from_mins(5);
 /// Requests that wait for the first look at the published checkpoint.
 const MAX_DEFERRED: usize = 64;
-
-/// What a desk is asked.
-#[derive(Debug)]
-pub enum Command {
-    /// C2SP `add-checkpoint`, the log's signature verified.
-    AddCheckpoint {
-        /// The size that the log thinks was signed last.
-        old: TreeSize,
-        /// From there.
-        proof: Vec<Hash>,
-        /// The checkpoint.
-        checkpoint: SignedCheckpoint,
-        /// The answer.
-        reply: oneshot::Sender<Reply>,
-    },
-    /// A head that somebody was shown, the log's signature verified.
-    Shown {
-        /// The checkpoint.
-        checkpoint: SignedCheckpoint,
-        /// The answer.
-        reply: oneshot::Sender<Opinion>,
-    },
-    /// Index proofs at the head signed last.
-    Index {
-        /// What is searched.
-        indexes: Vec<IndexKey>,
-        /// The answer, or why there is none now.
-        reply: oneshot::Sender<Result<IndexAnswer, &'static str>>,
-    },
-    /// A comparison of our own came to its end.
-    Compared {
-        /// The head.
-        checkpoint: SignedCheckpoint,
-        /// How it fits.
-        found: Result<Comparison, AccuseError>,
-        /// Who wants to know.
-        asker: Asker,
-    },
-}
-
-/// Who wants a head to be compared.
-#[derive(Debug)]
-pub enum Asker {
-    /// A reader who was shown it.
-    Reader(oneshot::Sender<Opinion>),
-    /// We do, about a head that a reader was shown earlier.
-    Ourselves,
-    /// A log that asked for a cosignature with a proof that does not hold.
-    Log,
-}
-
-/// The answer to `add-checkpoint`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// 200.
-    Cosigned(SignatureLine),
-    /// Anything else.
-    Refused(Answer),
-}
-
-/// What is thought of a head that somebody was shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opinion {
-    /// `same`, `consistent`, `ahead`, `fork` or `unproven`.
-    pub verdict: &'static str,
-    /// The address of the evidence.
-    pub evidence: Option<String>,
-    /// For people.
-    pub detail: String,
-}
 
 /// What all desks share.
 #[derive(Debug, Clone)]
@@ -238,11 +166,10 @@ pub async fn open(
                 subject: error.to_string(),
                 text: format!("this log's task was started again from disk: {error}"),
             };
-            // If the database is what failed, there is nowhere to tell.
-            let _ = shared
-                .store
-                .raise(Some(row.id), &alert, shared.clock.now_s())
-                .await;
+            // By the system's clock, and contained: whatever fell must not fall again here. If the
+            // database is what failed, there is nowhere to tell.
+            let raised = shared.store.raise(Some(row.id), &alert, clock::now_s());
+            let _ = contained(Box::pin(raised)).await;
             status.send_modify(|status| status.fail(&error));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -275,6 +202,8 @@ struct Desk {
     compared_to: TreeSize,
     /// Whether the log signed heads that contradict each other, for all that is known here.
     convicted: bool,
+    /// When the published checkpoint was read last.
+    checked: Option<u64>,
     peers: Vec<Watched>,
     looks: JoinSet<Look>,
     deferred: Vec<Command>,
@@ -349,6 +278,7 @@ impl Desk {
             compared: tokio::time::Instant::now(),
             compared_to: TreeSize::ZERO,
             convicted: false,
+            checked: None,
             peers,
             looks: JoinSet::new(),
             deferred: Vec::new(),
@@ -384,6 +314,9 @@ impl Desk {
                 read = joined(&mut self.polling) => {
                     self.polling = None;
                     self.end_poll(read.map_err(|_| Fatal::Task)?).await?;
+                }
+                Some(compared) = self.comparing.join_next() => {
+                    self.end_comparing(compared).await?;
                 }
                 Some(look) = self.looks.join_next() => self.end_look(look).await?,
                 _ = tick.tick() => self.begin_poll().await?,
@@ -460,6 +393,11 @@ impl Desk {
                 let _ = reply.send(answer);
                 Ok(())
             }
+            Command::Holds { indexes, reply } => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.holds(&indexes));
+                Ok(())
+            }
             Command::Compared {
                 checkpoint,
                 found,
@@ -522,17 +460,6 @@ impl Desk {
         let (store, log) = (&self.shared.store, self.known.mirror.log);
         Ok(store.resolve(log, code, self.shared.clock.now_s()).await?)
     }
-}
-
-/// The future's end, or `None` if it panicked.
-async fn contained<F: Future>(mut future: Pin<Box<F>>) -> Option<F::Output> {
-    std::future::poll_fn(|context| {
-        // Unwind safety: after a panic the future is dropped unseen, and its state with it; what
-        // it shared is the database, whose transactions end undone.
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
-    })
-    .await
 }
 
 /// The end of a task, if there is one; else never.

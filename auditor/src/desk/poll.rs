@@ -93,6 +93,7 @@ impl Desk {
     }
 
     async fn reachable(&mut self) -> Result<(), Fatal> {
+        self.checked = Some(self.shared.clock.now_s());
         if self.failures > 0 {
             self.failures = 0;
             self.resolve("unreachable").await?;

@@ -1,7 +1,7 @@
 //! What is told of a log.
 
 use plainsight_specs::checkpoint::SignedCheckpoint;
-use plainsight_specs::merkle::TreeHead;
+use plainsight_specs::merkle::{TreeHead, TreeSize};
 
 use super::Desk;
 use crate::audit::{Break, Standing, State};
@@ -53,6 +53,14 @@ pub struct Status {
     pub detail: Option<String>,
     /// What other auditors show.
     pub peers: Vec<PeerView>,
+    /// The largest size that the log signed, as far as was seen.
+    pub seen: TreeSize,
+    /// When the log's newest checkpoint was read last, in POSIX seconds.
+    pub checked: Option<u64>,
+    /// How often the log promised an epoch, in seconds.
+    pub heartbeat_s: Option<u64>,
+    /// Whether the log was closed.
+    pub closed: bool,
 }
 
 impl Status {
@@ -66,6 +74,10 @@ impl Status {
             open: None,
             detail: Some("starting".into()),
             peers: Vec::new(),
+            seen: TreeSize::ZERO,
+            checked: None,
+            heartbeat_s: None,
+            closed: false,
         }
     }
 
@@ -108,7 +120,14 @@ impl Desk {
             .map(|watched| watched.view.clone())
             .collect();
         let epoch_ms = self.summary.epoch.map(|epoch| epoch.time_ms);
+        let seen = self.seen.max(mirrored.size).max(signed.size);
+        let (checked, heartbeat_s) = (self.checked, self.summary.heartbeat_s);
+        let closed = self.summary.closed;
         self.status.send_modify(|status| {
+            status.seen = seen;
+            status.checked = checked.or(status.checked);
+            status.heartbeat_s = heartbeat_s;
+            status.closed = closed;
             status.mirrored = mirrored;
             status.signed = signed;
             status.epoch_ms = epoch_ms;

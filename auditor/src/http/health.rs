@@ -9,12 +9,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::{Problem, Site};
+use crate::dashboard::{self, Serve};
 use crate::desk::Verdict;
 use crate::metrics;
 
 /// What its operator is shown, at an address of its own.
 pub(crate) fn admin(site: Site) -> Router {
+    let pages = match site.serve {
+        // What the pages refer to goes with them.
+        Serve::Admin => super::readings().merge(dashboard::routes()),
+        Serve::Public | Serve::Off => Router::new(),
+    };
     Router::new()
+        .merge(pages)
         .route("/metrics", get(measures))
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))

@@ -7,19 +7,27 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt as _;
+use plainsight_door::{Bounds, Clients};
+use plainsight_specs::witness::MAX_BODY_BYTES;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 /// Clients that are remembered of one generation; of two at most.
 const MAX_CLIENTS: usize = 8192;
-/// POST requests that are read or answered at once.
+/// POST requests that are answered at once, counted when all of their body is there.
 const MAX_AT_ONCE: usize = 256;
+/// POST requests of one client at once, on their way or being answered.
+const MAX_OF_CLIENT: usize = 32;
+/// How long a body may take to arrive at the most.
+const BODY: Duration = Duration::from_secs(5);
 
 /// How much one client may ask, as written in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +41,13 @@ pub struct LimitConfig {
     /// into `X-Forwarded-For`. Wrongly true, clients can call themselves anything; wrongly false,
     /// they are all one.
     pub behind_proxy: bool,
+    /// Connections at once; who comes above that waits to be accepted.
+    pub connections: usize,
+    /// Connections of one client at once; 0 for no bound. Not behind a proxy, which is many clients.
+    pub connections_per_client: usize,
+    /// How long a connection may say nothing, its next request's head or the body of a POST may
+    /// take, or nothing of an answer may be taken, in milliseconds.
+    pub head_ms: u64,
 }
 
 impl Default for LimitConfig {
@@ -42,6 +57,29 @@ impl Default for LimitConfig {
             posts_per_minute: 1200,
             posts_burst: 300,
             behind_proxy: false,
+            connections: 1024,
+            connections_per_client: 128,
+            head_ms: 20_000,
+        }
+    }
+}
+
+impl LimitConfig {
+    fn patience(&self) -> Duration {
+        Duration::from_millis(self.head_ms.max(1))
+    }
+
+    /// What the door of this auditor keeps to.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            connections: self.connections.max(1),
+            per_client: if self.behind_proxy {
+                0
+            } else {
+                self.connections_per_client
+            },
+            head: self.patience(),
+            stall: self.patience(),
         }
     }
 }
@@ -52,6 +90,7 @@ pub(crate) struct Limits {
     config: LimitConfig,
     buckets: Arc<Mutex<Buckets>>,
     at_once: Arc<Semaphore>,
+    posting: Arc<Clients>,
     began: Instant,
 }
 
@@ -61,8 +100,18 @@ impl Limits {
             config,
             buckets: Arc::new(Mutex::new(Buckets::default())),
             at_once: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            posting: Arc::new(Clients::new(if config.connections_per_client == 0 {
+                0
+            } else {
+                MAX_OF_CLIENT
+            })),
             began: Instant::now(),
         }
+    }
+
+    /// Where a request comes from, as far as limits go.
+    pub(crate) fn client(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        client(&self.config, peer, headers)
     }
 
     fn take(&self, client: IpAddr) -> Result<(), u64> {
@@ -85,19 +134,53 @@ pub(crate) async fn limit(State(limits): State<Limits>, request: Request, next: 
     if request.method() != Method::POST {
         return next.run(request).await;
     }
-    if let Some(client) = client(&limits.config, &request)
-        && let Err(seconds) = limits.take(client)
-    {
-        return refusal(
-            StatusCode::TOO_MANY_REQUESTS,
-            seconds,
-            "too many requests\n",
-        );
+    let connected = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let connected = connected.map(|ConnectInfo(address)| *address);
+    let mut place = None;
+    if let Some(client) = client(&limits.config, connected, request.headers()) {
+        if let Err(seconds) = limits.take(client) {
+            return refusal(
+                StatusCode::TOO_MANY_REQUESTS,
+                seconds,
+                "too many requests\n",
+            );
+        }
+        place = limits.posting.enter(client);
+        if place.is_none() {
+            return refusal(
+                StatusCode::TOO_MANY_REQUESTS,
+                1,
+                "too many requests at once\n",
+            );
+        }
     }
+    // Whoever sends slowly keeps nobody from being answered.
+    let (parts, body) = request.into_parts();
+    let body = match tokio::time::timeout(BODY.min(limits.config.patience()), arrived(body)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(status)) => return status.into_response(),
+        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response(),
+    };
     let Ok(_permit) = limits.at_once.try_acquire() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, 1, "busy\n");
     };
-    next.run(request).await
+    let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
+    drop(place);
+    answer
+}
+
+/// The whole body, or the status that refuses it.
+async fn arrived(body: Body) -> Result<Vec<u8>, StatusCode> {
+    let mut whole = Vec::new();
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| StatusCode::BAD_REQUEST)?;
+        if chunk.len() > MAX_BODY_BYTES - whole.len() {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole)
 }
 
 fn refusal(status: StatusCode, seconds: u64, text: &'static str) -> Response {
@@ -108,10 +191,9 @@ fn refusal(status: StatusCode, seconds: u64, text: &'static str) -> Response {
 
 /// Where a request comes from: one IPv4 address, or one IPv6 network of 64 bits, which is what one
 /// customer has.
-fn client(config: &LimitConfig, request: &Request) -> Option<IpAddr> {
-    let connected = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = connected.map(|ConnectInfo(address)| address.ip().to_canonical());
-    let forwarded = config.behind_proxy.then(|| forwarded(request.headers()));
+fn client(config: &LimitConfig, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    let address = peer.map(|address| address.ip().to_canonical());
+    let forwarded = config.behind_proxy.then(|| forwarded(headers));
     forwarded
         .flatten()
         .or(address)
@@ -252,25 +334,18 @@ mod tests {
 
     #[test]
     fn a_client_is_an_address_or_a_network() {
-        let request = |connected: &str, forwarded: Option<&str>| {
-            let mut request = Request::new(axum::body::Body::empty());
-            let address: SocketAddr = connected.parse().unwrap();
-            request.extensions_mut().insert(ConnectInfo(address));
-            if let Some(forwarded) = forwarded {
-                let value = forwarded.parse().unwrap();
-                request.headers_mut().insert("x-forwarded-for", value);
-            }
-            request
-        };
         let direct = LimitConfig::default();
         let proxied = LimitConfig {
             behind_proxy: true,
             ..direct
         };
-        let of = |config: &LimitConfig, connected, forwarded| {
-            client(config, &request(connected, forwarded))
-                .unwrap()
-                .to_string()
+        let of = |config: &LimitConfig, connected: &str, forwarded: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(forwarded) = forwarded {
+                headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+            }
+            let peer = connected.parse().unwrap();
+            client(config, Some(peer), &headers).unwrap().to_string()
         };
         assert_eq!(of(&direct, "192.0.2.1:5", Some("192.0.2.9")), "192.0.2.1");
         assert_eq!(of(&proxied, "192.0.2.1:5", Some("192.0.2.9")), "192.0.2.9");

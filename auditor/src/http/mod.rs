@@ -12,6 +12,7 @@ mod mirror;
 mod plain;
 mod problem;
 mod read;
+mod rebuilds;
 mod watch;
 mod witness;
 
@@ -28,13 +29,16 @@ use tower_http::cors::CorsLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::alert::Sender;
+use crate::dashboard::{self, Dashboard, Serve};
 use crate::desk::Handle;
 use crate::evidence::Shelf;
 use crate::plain::Plain;
 use crate::pulse::Pulse;
+use crate::rebuilds::Rebuilds;
 use crate::store::Store;
 use crate::watch::Watches;
 
+pub(crate) use about::MEANING;
 pub(crate) use health::admin;
 pub use limit::LimitConfig;
 
@@ -64,6 +68,12 @@ pub(crate) struct Site {
     pub(crate) pulse: tokio::sync::watch::Receiver<Pulse>,
     /// What owners ask about.
     pub(crate) watches: Watches,
+    /// What rebuilders found.
+    pub(crate) rebuilds: Rebuilds,
+    /// What the pages for people need.
+    pub(crate) dashboard: Arc<Dashboard>,
+    /// Who sees them.
+    pub(crate) serve: Serve,
 }
 
 impl Site {
@@ -80,16 +90,10 @@ impl Site {
     }
 }
 
-/// All routes.
-pub(crate) fn router(site: Site) -> Router {
-    let limits = from_fn_with_state(site.limits.clone(), limit::limit);
+/// What is read and never changes anything.
+fn readings() -> Router<Site> {
     Router::new()
-        .route("/add-checkpoint", post(witness::add_checkpoint))
-        .route("/v1/checkpoint", post(read::shown_checkpoint))
-        .route("/v1/index", post(read::indexes))
         .route("/v1/logs", get(read::logs))
-        .route("/witness/add-checkpoint", post(plain::add_checkpoint))
-        .route("/witness/{hash}/checkpoint", get(plain::checkpoint))
         .route("/v1/witness", get(plain::witness))
         .route("/v1/heads", get(heads::heads))
         .route("/v1/evidence", get(read::evidence_list))
@@ -97,17 +101,39 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/v1/alerts", get(alerts::alerts))
         .route("/alerts.atom", get(alerts::atom))
         .route("/v1/about", get(about::about))
+        .route("/{hash}/checkpoint", get(mirror::checkpoint))
+        .route("/{hash}/tile/{*rest}", get(mirror::tile))
+}
+
+/// All routes.
+pub(crate) fn router(site: Site) -> Router {
+    let pages = match site.serve {
+        Serve::Public => dashboard::routes().fallback(dashboard::nowhere),
+        Serve::Admin | Serve::Off => {
+            Router::new().fallback(|| async { Problem::not_found("there is nothing here") })
+        }
+    };
+    let limits = from_fn_with_state(site.limits.clone(), limit::limit);
+    Router::new()
+        .route("/add-checkpoint", post(witness::add_checkpoint))
+        .route("/v1/checkpoint", post(read::shown_checkpoint))
+        .route("/v1/index", post(read::indexes))
+        .route("/witness/add-checkpoint", post(plain::add_checkpoint))
+        .route("/witness/{hash}/checkpoint", get(plain::checkpoint))
         .route("/v1/watch", post(self::watch::register))
         .route("/v1/watch/report", post(self::watch::report))
         .route("/v1/watch/announce", post(self::watch::announce))
         .route("/v1/watch/cancel", post(self::watch::cancel))
         .route("/v1/inserted/{hash}/{bucket}", get(self::watch::inserted))
+        .route(
+            "/v1/rebuilds",
+            post(self::rebuilds::take).get(self::rebuilds::after),
+        )
+        .route("/v1/rebuilds/{file}", get(self::rebuilds::of_file))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .route("/", get(about::front))
-        .route("/{hash}/checkpoint", get(mirror::checkpoint))
-        .route("/{hash}/tile/{*rest}", get(mirror::tile))
-        .fallback(|| async { Problem::not_found("there is nothing here") })
+        .merge(readings())
+        .merge(pages)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(limits)
         .layer(TimeoutLayer::with_status_code(

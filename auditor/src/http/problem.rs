@@ -36,7 +36,7 @@ impl Problem {
         Self {
             status: StatusCode::FORBIDDEN,
             code: "forbidden",
-            title: "Not signed by the log",
+            title: "Not signed by whoever has to",
             detail: detail.into(),
         }
     }

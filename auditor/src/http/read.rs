@@ -1,6 +1,6 @@
 //! What readers may ask: how the logs do, the evidence, the alerts, a head, an index.
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State as Shared};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +11,7 @@ use plainsight_specs::index::IndexKey;
 use plainsight_specs::json;
 use plainsight_specs::time::Timestamp;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::oneshot;
 
 use super::{PATIENCE, Problem, Site};
@@ -191,20 +192,31 @@ pub(super) async fn evidence_list(Shared(site): Shared<Site>) -> Result<Response
     Ok(answer(&Value::Array(list)))
 }
 
+/// Bytes of a file that are in memory for one reader.
+const PIECE: usize = 64 << 10;
+
 /// `GET /v1/evidence/<hex>`: the bytes whose hash was asked for.
 pub(super) async fn evidence(
     Shared(site): Shared<Site>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = Hash::from_hex(&id).map_err(|error| Problem::malformed(error.to_string()))?;
-    let Some(bytes) = site.shelf.read(&id) else {
+    // In pieces: a reader that takes its time holds a file open, and no more.
+    let Ok(file) = tokio::fs::File::open(site.shelf.path(&id)).await else {
         return Err(Problem::not_found("no such evidence is kept"));
     };
+    let pieces = futures::stream::try_unfold(file, async |mut file| {
+        let mut piece = vec![0; PIECE];
+        let count = file.read(&mut piece).await?;
+        piece.truncate(count);
+        Ok::<_, std::io::Error>((count > 0).then_some((piece, file)))
+    });
+    let body = Body::from_stream(pieces);
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "public, max-age=604800, immutable"),
     ];
-    Ok((StatusCode::OK, headers, bytes).into_response())
+    Ok((StatusCode::OK, headers, body).into_response())
 }
 
 pub(super) fn answer(value: &Value) -> Response {

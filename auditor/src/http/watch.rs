@@ -1,7 +1,7 @@
 //! Watches over HTTP. Tokens and indexes travel in bodies, never in an address; of who asks nothing is
 //! kept or logged.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, RawQuery, State as Shared};
@@ -31,11 +31,9 @@ pub(super) async fn register(
     if !site.watches.config.enabled {
         return Err(Problem::not_found("this auditor takes no watches"));
     }
-    if !site
-        .watches
-        .limits
-        .take(address(peer.ip(), &headers), clock::now_s())
-    {
+    let client = site.limits.client(Some(peer), &headers);
+    let client = client.unwrap_or_else(|| peer.ip());
+    if !site.watches.limits.take(client, clock::now_s()) {
         return Err(Problem::too_many(
             "too many registrations from this address",
         ));
@@ -147,20 +145,6 @@ fn desk_of<'s>(site: &'s Site, watch: &KeptWatch) -> Result<&'s Handle, Problem>
         .ok_or_else(|| Problem::not_found("this log is no longer followed here"))
 }
 
-/// The address that is counted. A proxy on this machine says whom it speaks for in the last value of
-/// `X-Forwarded-For`; nobody else is believed.
-fn address(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    let forwarded = || {
-        let value = headers.get_all("x-forwarded-for").iter().next_back()?;
-        value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
-    };
-    if peer.is_loopback() {
-        forwarded().unwrap_or(peer)
-    } else {
-        peer
-    }
-}
-
 fn refused(refusal: &WatchRefusal) -> Problem {
     match refusal {
         WatchRefusal::Later(_) => Problem::busy(refusal.to_string()),
@@ -177,20 +161,4 @@ fn json(body: Vec<u8>) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     (StatusCode::OK, headers, body).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_proxy_on_this_machine_is_believed() {
-        let mut headers = HeaderMap::new();
-        headers.append("x-forwarded-for", "192.0.2.1, 192.0.2.2".parse().unwrap());
-        let (near, far) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([192, 0, 2, 9]));
-        assert_eq!(address(near, &headers), IpAddr::from([192, 0, 2, 2]));
-        assert_eq!(address(far, &headers), far);
-        headers.append("x-forwarded-for", "nonsense".parse().unwrap());
-        assert_eq!(address(near, &headers), near);
-    }
 }

@@ -39,7 +39,7 @@ pub(super) fn rolled_back(origin: &str, signed: TreeSize, known: TreeSize) -> Al
 
 impl Plain {
     /// Looks at one log, until `stop` says so. Whatever goes wrong ends one look.
-    pub(super) async fn look_again(self, origin: String, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn look_again(self, origin: String, mut stop: watch::Receiver<bool>) {
         let Some(desk) = self.logs.get(&origin) else {
             return;
         };

@@ -24,8 +24,7 @@ use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::verify::verify_consistency;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::{SignatureLine, Signer, VerifierKey};
-use tokio::sync::{Mutex, Semaphore, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, Semaphore};
 
 use self::high_water::Mark;
 use crate::alert::{Alert, Severity};
@@ -117,12 +116,8 @@ enum Looked {
 }
 
 impl Plain {
-    /// Opens the state of all logs, and begins to read those that have an address.
-    pub async fn open(
-        bench: Bench,
-        logs: &[PlainLog],
-        stop: &watch::Receiver<bool>,
-    ) -> Result<(Self, Vec<JoinHandle<()>>), StoreError> {
+    /// Opens the state of all logs.
+    pub async fn open(bench: Bench, logs: &[PlainLog]) -> Result<Self, StoreError> {
         let mut desks = BTreeMap::new();
         for log in logs {
             bench.store.add_witnessed(log.origin.as_str()).await?;
@@ -141,18 +136,18 @@ impl Plain {
             }
             desks.insert(log.origin.to_string(), desk);
         }
-        let plain = Self {
+        Ok(Self {
             bench,
             logs: Arc::new(desks),
-        };
-        let with_address = plain.logs.values().filter(|desk| desk.source.is_some());
-        let tasks = with_address
-            .map(|desk| {
-                let origin = desk.log.origin.to_string();
-                tokio::spawn(plain.clone().look_again(origin, stop.clone()))
-            })
-            .collect();
-        Ok((plain, tasks))
+        })
+    }
+
+    /// The origins of the logs that have an address to be read at.
+    pub(crate) fn read_logs(&self) -> Vec<String> {
+        let with_address = self.logs.values().filter(|desk| desk.source.is_some());
+        with_address
+            .map(|desk| desk.log.origin.to_string())
+            .collect()
     }
 
     /// The key that its cosignatures verify with.

@@ -246,7 +246,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-fn kept(row: &SqliteRow) -> Result<KeptBreak, StoreError> {
+pub(super) fn kept(row: &SqliteRow) -> Result<KeptBreak, StoreError> {
     let rule = Rule::parse(row.try_get("rule")?).ok_or(StoreError::Corrupt("rule"))?;
     Ok(KeptBreak {
         found: Break {

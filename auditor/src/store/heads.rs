@@ -38,6 +38,7 @@ impl Store {
         let _turn = self.turns.lock().await;
         // SPEC(WIT-6): one statement, so check and write are one step whoever else is connected. The last
         // condition cannot fail if the caller is right.
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let moved = sqlx::query(
             "UPDATE logs SET signed_size = ?, signed_root = ?, signed_note = ?, signed_time = ?
              WHERE id = ? AND signed_size = ? AND signed_root = ?
@@ -53,13 +54,14 @@ impl Store {
         .bind(to_db(to.size.get()))
         .bind(to_db(to.size.get()))
         .bind(to.root.as_bytes().as_slice())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        if moved.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(StoreError::Lost("the head signed last"))
+        if moved.rows_affected() != 1 {
+            return Err(StoreError::Lost("the head signed last"));
         }
+        super::marks::keep_cosigned(&mut transaction, log, to, note, time).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Remembers that we had signed a head that we do not know of.

@@ -9,9 +9,12 @@ mod alerts;
 #[cfg(test)]
 mod alerts_tests;
 mod breaks;
+mod browse;
 mod deliveries;
 mod entries;
 mod heads;
+mod marks;
+mod rebuilds;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -37,6 +40,8 @@ pub use alerts::{FLOOD, KeptAlert, MAX_OPEN_OF_CODE, QUIET_S};
 pub use breaks::KeptBreak;
 pub use deliveries::{Event, Waiting};
 pub use entries::Chunk;
+pub use marks::{CosignedHead, Mark, MarkedEntry, StreamRow};
+pub use rebuilds::{KeptResult, PlacedResult, WaitingMismatch};
 pub use shown::{CALM, Kept, MAX_UNEXPLAINED};
 pub use watches::{Announced, KeptWatch, NewWatch};
 pub use witnessed::Witnessed;
@@ -104,6 +109,9 @@ pub struct LogRow {
     pub rolled_back: Option<TreeSize>,
 }
 
+/// Connections of one pool.
+const CONNECTIONS: u32 = 4;
+
 /// The database. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -126,19 +134,35 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(20));
         let pool = SqlitePoolOptions::new()
-            .max_connections(4)
+            .max_connections(CONNECTIONS)
             .connect_with(options)
             .await?;
         for schema in [
             include_str!("schema.sql"),
             include_str!("alerts.sql"),
             include_str!("watches.sql"),
+            include_str!("rebuilds.sql"),
+            include_str!("marks.sql"),
         ] {
             sqlx::raw_sql(schema).execute(&pool).await?;
         }
         Ok(Self {
             pool,
             turns: Arc::default(),
+        })
+    }
+
+    /// The same database by connections of its own: whoever uses up those keeps nobody waiting who has
+    /// these.
+    pub async fn apart(&self) -> Result<Self, StoreError> {
+        let options = self.pool.connect_options();
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .connect_with(options.as_ref().clone())
+            .await?;
+        Ok(Self {
+            pool,
+            turns: Arc::clone(&self.turns),
         })
     }
 
@@ -158,6 +182,9 @@ impl Store {
     /// The log with this origin; it is added under the first of its keys if it is new, and refused if
     /// the key that it was added under is no longer among them.
     pub async fn log(&self, origin: &Origin, keys: &[VerifierKey]) -> Result<LogRow, StoreError> {
+        if let Some(row) = self.row_of(origin).await? {
+            return known_row(&row, origin, keys);
+        }
         let empty = TreeHead {
             size: TreeSize::ZERO,
             root: plainsight_specs::hash::empty_root(),
@@ -172,18 +199,19 @@ impl Store {
         .bind(empty.root.as_bytes().as_slice())
         .execute(&self.pool)
         .await?;
-        let row = sqlx::query("SELECT * FROM logs WHERE origin = ?")
+        let row = self.row_of(origin).await?;
+        known_row(
+            &row.ok_or_else(|| StoreError::UnknownLog(origin.to_string()))?,
+            origin,
+            keys,
+        )
+    }
+
+    async fn row_of(&self, origin: &Origin) -> Result<Option<SqliteRow>, StoreError> {
+        Ok(sqlx::query("SELECT * FROM logs WHERE origin = ?")
             .bind(origin.as_str())
-            .fetch_one(&self.pool)
-            .await?;
-        let known: String = row.try_get("vkey")?;
-        if !keys.iter().any(|key| key.to_string() == known) {
-            return Err(StoreError::OtherKey {
-                origin: origin.clone(),
-                known,
-            });
-        }
-        log_row(&row)
+            .fetch_optional(&self.pool)
+            .await?)
     }
 
     /// The id of a log that is in the database.
@@ -195,6 +223,18 @@ impl Store {
             .map(LogId)
             .ok_or_else(|| StoreError::UnknownLog(origin.into()))
     }
+}
+
+/// The row of a log whose key is still among `keys`.
+fn known_row(row: &SqliteRow, origin: &Origin, keys: &[VerifierKey]) -> Result<LogRow, StoreError> {
+    let known: String = row.try_get("vkey")?;
+    if keys.iter().any(|key| key.to_string() == known) {
+        return log_row(row);
+    }
+    Err(StoreError::OtherKey {
+        origin: origin.clone(),
+        known,
+    })
 }
 
 fn log_row(row: &SqliteRow) -> Result<LogRow, StoreError> {

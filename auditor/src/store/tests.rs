@@ -270,3 +270,34 @@ async fn a_witnessed_head_is_swapped_and_a_broken_log_no_more() {
     assert!(matches!(swap(six, six).await, Err(StoreError::Lost(_))));
     assert!(store.witnessed("unknown").await.is_err());
 }
+
+#[tokio::test]
+async fn a_rebuilder_fills_its_own_share_and_no_other_and_what_is_kept_stays() {
+    use plainsight_specs::ed25519::SecretKey;
+    use plainsight_specs::rebuild::{Outcome, RebuildClaim};
+
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = store(dir.path()).await;
+    let secret = |seed| SecretKey::from_seed(&[seed; 32]);
+    let keep = async |seed: u8, file: &[u8], seconds: u64| {
+        let claim = RebuildClaim {
+            file: sha256(file),
+            outcome: Outcome::Match,
+            time: plainsight_specs::time::Timestamp::from_seconds(seconds).unwrap(),
+            references: Vec::new(),
+        };
+        let (key, body) = (secret(seed), claim.sign(&[&secret(seed)]));
+        let kept = store.keep_rebuild(&key.public(), &claim, &body, 2).await;
+        kept.unwrap()
+    };
+    assert_eq!(keep(1, b"a", 5).await, KeptResult::New);
+    assert_eq!(keep(1, b"b", 5).await, KeptResult::New);
+    assert_eq!(keep(1, b"c", 5).await, KeptResult::TooMany);
+    assert_eq!(keep(2, b"c", 5).await, KeptResult::New, "another's share");
+    assert_eq!(keep(1, b"a", 5).await, KeptResult::Known);
+    assert_eq!(keep(1, b"a", 4).await, KeptResult::Outdated);
+    assert_eq!(store.last_rebuild().await.unwrap(), 3);
+    assert_eq!(keep(1, b"a", 6).await, KeptResult::New, "in its own place");
+    assert_eq!(store.last_rebuild().await.unwrap(), 4);
+    assert_eq!(store.rebuilds_after(0, 9).await.unwrap().len(), 3);
+}

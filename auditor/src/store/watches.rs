@@ -1,6 +1,8 @@
 //! Watches: what is watched, what was announced, and what was found when the entries were looked
 //! through. Memory is bounded whatever their number; what they mean is in [`crate::watch`].
 
+use std::collections::BTreeMap;
+
 use plainsight_specs::hash::Hash;
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::merkle::LeafIndex;
@@ -9,6 +11,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{LogId, Store, StoreError, from_db, hash, to_db};
+use crate::alert::WatchHit;
 
 /// Entries that are looked through in one transaction.
 const SCAN: u64 = 1 << 16;
@@ -33,6 +36,8 @@ pub struct NewWatch<'a> {
     pub since: u64,
     /// When it is forgotten, in POSIX seconds.
     pub expires: u64,
+    /// The time, in POSIX seconds.
+    pub now: u64,
     /// Watches in all, at most.
     pub total: u32,
 }
@@ -90,7 +95,7 @@ impl Store {
         // What was looked through beyond the proof was looked through without this watch.
         let scanned = scanned(&mut transaction, new.log).await?;
         if scanned > new.since {
-            find(&mut transaction, new.log, new.since..scanned).await?;
+            find(&mut transaction, new.log, new.since..scanned, new.now).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -208,8 +213,9 @@ impl Store {
         from_db(number).ok_or(StoreError::Corrupt("number"))
     }
 
-    /// Looks the entries of a log through, up to `size` of them, for what is watched.
-    pub async fn scan(&self, log: LogId, size: u64) -> Result<(), StoreError> {
+    /// Looks the entries of a log through, up to `size` of them, for what is watched, and raises an alert
+    /// for what was not announced.
+    pub async fn scan(&self, log: LogId, size: u64, now: u64) -> Result<(), StoreError> {
         loop {
             let reached: Option<i64> =
                 sqlx::query_scalar("SELECT scanned FROM scans WHERE log = ?")
@@ -232,7 +238,7 @@ impl Store {
                 first.saturating_add(SCAN).min(size)
             };
             if any.is_some() {
-                find(&mut transaction, log, first..end).await?;
+                find(&mut transaction, log, first..end, now).await?;
             }
             sqlx::query(
                 "INSERT INTO scans (log, scanned) VALUES (?1, ?2)
@@ -320,15 +326,17 @@ async fn scanned(connection: &mut SqliteConnection, log: LogId) -> Result<u64, S
     })
 }
 
-/// Notes every watched index that an entry of the range inserted.
+/// Notes every watched index that an entry of the range inserted, and tells of those that not everybody
+/// who watches had announced.
 async fn find(
     connection: &mut SqliteConnection,
     log: LogId,
     range: std::ops::Range<u64>,
+    time: u64,
 ) -> Result<(), StoreError> {
     // The entries first: each looks one index up.
     let sql = format!(
-        "SELECT w.watch, w.idx, e.position,
+        "SELECT w.watch, w.idx, e.position, w.commitment IS NOT NULL AS expected,
                 w.commitment IS NOT NULL AND w.commitment = substr(e.body, 34, 32) AS announced
          FROM entries AS e CROSS JOIN watched AS w
               ON w.log = e.log AND w.idx = substr(e.body, 2, 32)
@@ -341,19 +349,41 @@ async fn find(
         .bind(to_db(range.end))
         .fetch_all(&mut *connection)
         .await?;
+    let mut hits: BTreeMap<IndexKey, WatchHit> = BTreeMap::new();
     for row in rows {
+        let (at, announced): (i64, i64) = (row.try_get("position")?, row.try_get("announced")?);
+        let idx: &[u8] = row.try_get("idx")?;
         // SPEC(WATCH-5, WATCH-11)
         sqlx::query(
             "UPDATE watched SET position = ?, announced = ?
              WHERE watch = ? AND log = ? AND idx = ? AND position IS NULL",
         )
-        .bind(row.try_get::<i64, _>("position")?)
-        .bind(row.try_get::<i64, _>("announced")?)
+        .bind(at)
+        .bind(announced)
         .bind(row.try_get::<i64, _>("watch")?)
         .bind(log.0)
-        .bind(row.try_get::<&[u8], _>("idx")?)
+        .bind(idx)
         .execute(&mut *connection)
         .await?;
+        let index = index(idx)?;
+        let hit = hits.entry(index).or_insert(WatchHit {
+            index,
+            position: position(at)?,
+            announced: 0,
+            otherwise: 0,
+            unannounced: 0,
+        });
+        match (announced, row.try_get::<i64, _>("expected")?) {
+            (0, 0) => hit.unannounced += 1,
+            (0, _) => hit.otherwise += 1,
+            _ => hit.announced += 1,
+        }
+    }
+    for hit in hits.values() {
+        if let Some(alert) = hit.alert() {
+            // In the same step, so that each hit is told of once, whatever dies meanwhile.
+            super::alerts::insert(connection, Some(log), &alert, time).await?;
+        }
     }
     Ok(())
 }

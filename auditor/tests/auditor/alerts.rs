@@ -11,7 +11,7 @@ use crate::support::{Auditor, Site, epoch, folder};
 use crate::tiny_log;
 use crate::tiny_log::{PROTECTIONS, RELEASES, TinyLog, release};
 use plainsight_auditor::alert::WebhookKey;
-use plainsight_auditor::config::{HeartbeatConfig, WebhookConfig};
+use plainsight_auditor::config::{HeartbeatConfig, WebhookConfig, write_secret};
 use plainsight_auditor::doctor::{Level, examine};
 use plainsight_auditor::pulse::Disk;
 use plainsight_auditor::{Config, acknowledge_alert};
@@ -27,7 +27,7 @@ fn log() -> TinyLog {
 }
 
 fn webhook(config: &mut Config, url: &str) {
-    std::fs::write(config.dir.join("hook.key"), KEY).unwrap();
+    write_secret(&config.dir.join("hook.key"), KEY.as_bytes()).unwrap();
     config.operations.webhooks.push(WebhookConfig {
         name: "chat".into(),
         url: format!("{url}/hook"),
@@ -319,7 +319,12 @@ async fn the_front_page_and_the_measures_say_who_and_how() {
     auditor.wait_ok(log.size()).await;
     let page = auditor.text("").await;
     assert!(page.contains("Test") && page.contains("CH") && page.contains(tiny_log::ORIGIN));
-    assert!(page.contains("&lt;script&gt;@example.org") && !page.contains("<script"));
+    let about_page = auditor.text("about").await;
+    assert!(
+        about_page.contains("&#60;script&#62;@example.org"),
+        "{about_page}"
+    );
+    assert!(!about_page.contains("<script>@"));
     assert!(page.contains("width=device-width"));
     let about = auditor.json("v1/about").await;
     assert_eq!(about["vkey"], auditor.node.verifier_key.to_string());
@@ -394,7 +399,7 @@ async fn killed_at_any_moment_nothing_is_lost_and_what_is_repeated_has_its_id() 
     }
     site.publish(&log);
     let config = folder(dir.path(), &log, &site);
-    std::fs::write(dir.path().join("hook.key"), KEY).unwrap();
+    write_secret(&dir.path().join("hook.key"), KEY.as_bytes()).unwrap();
     let path = dir.path().join("auditor.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let channels = format!(

@@ -359,7 +359,7 @@ async fn a_head_that_a_reader_was_shown_is_placed() {
 }
 
 /// A log of another origin.
-fn other_log(origin: &str) -> TinyLog {
+pub(crate) fn other_log(origin: &str) -> TinyLog {
     let mut log = TinyLog::empty();
     log.origin = Origin::parse(origin).unwrap();
     let name = KeyName::parse(origin).unwrap();

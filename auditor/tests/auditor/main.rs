@@ -10,13 +10,18 @@
 )]
 
 mod alerts;
+mod dashboard;
+mod decisions;
 mod fat;
 mod forks;
 mod honest;
+mod hostile;
 mod killed;
 mod liar;
+mod panics;
 mod peers;
 mod plain;
+mod rebuilds;
 mod support;
 #[path = "../../../specs/tests/tiny_log/mod.rs"]
 mod tiny_log;

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use plainsight_auditor::peers::{Peer, PeerConfig};
+use plainsight_auditor::pulse::Disk;
 use plainsight_auditor::{Clock, Config};
 use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::hash::sha256;
@@ -11,7 +12,9 @@ use plainsight_specs::rules::Rule;
 use plainsight_specs::time::Timestamp;
 use serde_json::Value;
 
-use crate::support::{Auditor, Site, epoch, folder, folder_named, forked, grow, now_ms};
+use crate::support::{
+    Auditor, Site, busy, epoch, folder, folder_named, forked, grow, now_ms, peer_of,
+};
 use crate::tiny_log::{ORIGIN, TinyLog, secret};
 
 fn free_address() -> SocketAddr {
@@ -407,4 +410,99 @@ async fn a_canary_that_lapses_is_told_once() {
     assert_eq!(auditor.alerts().await, ["canary-lapsed"]);
     assert_eq!(auditor.log().await["evidence"], serde_json::json!([]));
     auditor.stop().await;
+}
+
+async fn doctor(config: &Config) -> Vec<String> {
+    let lines = plainsight_auditor::doctor::examine(config, &Disk::system()).await;
+    let about_peers = lines.iter().map(ToString::to_string);
+    about_peers.filter(|line| line.contains("peer")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_looks_at_the_peers_too() {
+    let (log, site) = (busy(), Site::open().await);
+    site.publish(&log);
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut config = folder_named(one.path(), "audit.example/one", &log, &site);
+    let theirs = folder_named(other.path(), "audit.example/other", &log, &site);
+    let has = |lines: &[String], start: &str, words: &str| {
+        let mut lines = lines.iter();
+        lines.any(|line| line.starts_with(start) && line.contains(words))
+    };
+    let lines = doctor(&config).await;
+    assert!(has(&lines, "warn", "none is asked"), "{lines:#?}");
+    // Both have read the log.
+    let own = Auditor::start(&config).await;
+    let peer = Auditor::start(&theirs).await;
+    own.wait_ok(log.size()).await;
+    peer.wait_ok(log.size()).await;
+    own.stop().await;
+    config.peers = vec![peer_of(&peer)];
+    let lines = doctor(&config).await;
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert!(
+        has(&lines, "ok", "under the key that is configured"),
+        "{lines:#?}"
+    );
+    assert!(has(&lines, "ok", "clock: "), "{lines:#?}");
+    assert!(has(&lines, "ok", "the same history as here"), "{lines:#?}");
+    // The same address under another key is not that peer.
+    let right = config.peers[0].clone();
+    config.peers[0].key = own_key(&config);
+    let lines = doctor(&config).await;
+    assert!(
+        has(&lines, "fail", "another key than the one configured"),
+        "{lines:#?}"
+    );
+    assert!(
+        has(&lines, "fail", "not signed by the key that is configured"),
+        "{lines:#?}"
+    );
+    config.peers[0] = right;
+    peer.stop().await;
+    let lines = doctor(&config).await;
+    assert!(has(&lines, "fail", "cannot be reached"), "{lines:#?}");
+    assert!(
+        lines.iter().all(|line| line.contains("next: ")),
+        "{lines:#?}"
+    );
+}
+
+fn own_key(config: &Config) -> plainsight_specs::note::VerifierKey {
+    config.signer().unwrap().verifier_key()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_sees_another_history_and_one_that_is_ahead() {
+    let (mine, others) = forked();
+    let (here, there) = (Site::open().await, Site::open().await);
+    here.publish(&mine);
+    there.publish(&others);
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut config = folder_named(one.path(), "audit.example/one", &mine, &here);
+    let theirs = folder_named(other.path(), "audit.example/other", &others, &there);
+    let peer = Auditor::start(&theirs).await;
+    peer.wait_ok(others.size()).await;
+    config.peers = vec![peer_of(&peer)];
+    // With nothing held there is nothing to compare with.
+    let lines = doctor(&config).await;
+    assert!(
+        lines.iter().any(|line| line.contains("not compared yet")),
+        "{lines:#?}"
+    );
+    config.peers.clear();
+    let own = Auditor::start(&config).await;
+    own.wait_ok(mine.size()).await;
+    own.stop().await;
+    config.peers = vec![peer_of(&peer)];
+    let lines = doctor(&config).await;
+    let split = lines
+        .iter()
+        .find(|line| line.contains("ANOTHER history"))
+        .unwrap();
+    assert!(
+        split.starts_with("fail") && split.contains("/v1/evidence"),
+        "{split}"
+    );
+    peer.stop().await;
 }

@@ -202,6 +202,19 @@ async fn a_hit_is_announced_only_with_the_commitment_that_was_announced() {
         409,
         "too late"
     );
+    // The operator is told once, whoever watches: one had announced this entry, the others had not.
+    let alert = setting.auditor.wait_alert("watch-hit").await;
+    assert_eq!(alert["severity"], "identity");
+    assert_eq!(alert["subject"], setting.log.index_of(&me(), 1).to_hex());
+    let text = alert["text"].as_str().unwrap();
+    let counts =
+        "of the 3 who watch it here 1 had announced this entry, 1 another one, and 1 nothing";
+    assert!(
+        text.contains(counts) && text.contains(&at.to_string()),
+        "{text}"
+    );
+    let hits = setting.auditor.alerts().await;
+    assert_eq!(hits.iter().filter(|code| *code == "watch-hit").count(), 1);
     // A report of before is still what it was after a restart.
     setting.auditor.stop().await;
     setting.auditor = Auditor::start(&setting.config).await;
@@ -243,6 +256,8 @@ async fn two_rotations_without_registering_anew_leave_the_second_unwatched() {
     let mut found = seen(&report);
     found.sort_unstable();
     assert_eq!(found, places, "1, 2 and 3 are watched from 0 on");
+    // What was announced is no alert.
+    assert_eq!(setting.auditor.alerts().await, Vec::<String>::new());
     // From version 2 on a ghost may come at 4 or 5, of which this watch knows nothing.
     push(&mut setting.log, 3, sha256(b"mine"));
     push(&mut setting.log, 5, sha256(b"ghost"));

@@ -9,13 +9,7 @@ use clap::{Args, Parser, Subcommand};
 /// Exit codes: 0 verified, 1 refuted, 2 usage or configuration, 3 could not decide, 4 the policy
 /// is not met, 5 a pinned key changed, 6 not found (proved absent).
 #[derive(Debug, Parser)]
-#[command(
-    name = "plainsight",
-    version,
-    about,
-    long_about,
-    arg_required_else_help = true
-)]
+#[command(name = "plainsight", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) places: Places,
@@ -256,6 +250,10 @@ pub(crate) enum KeysVerb {
     Watch {
         /// Your own label
         label: String,
+        /// Register nothing: read their lists of everything that was inserted, by buckets that many
+        /// people share, and compare
+        #[arg(long)]
+        feed: bool,
     },
     /// Every version of your own that this home keeps
     #[command(after_help = "Example: plainsight keys history me@example.org")]

@@ -98,11 +98,15 @@ pub(crate) async fn run(
                 about: vec![(own.label().clone(), own.version())],
             }))
         }
-        KeysVerb::Watch { label: typed } => {
+        KeysVerb::Watch { label: typed, feed } => {
             let label = label(&typed)?;
             let session = Session::open(places)?;
             let own = own(&session, &label)?;
-            watch::run(&session, &own, output).await
+            if feed {
+                watch::feed(&session, &own, output).await
+            } else {
+                watch::run(&session, &own, output).await
+            }
         }
         KeysVerb::History { label: typed } => show(places, &typed, true, output),
         KeysVerb::Show { label: typed } => show(places, &typed, false, output),
@@ -174,7 +178,9 @@ pub(super) async fn look_all(
         None => session.home.own_labels(&session.origin)?,
     };
     if labels.is_empty() {
-        return Err(Stop::Usage("no keys of your own are in this home".into()));
+        return Err(Stop::Usage(
+            "no keys of your own are in this home; `plainsight keys new` makes some".into(),
+        ));
     }
     let mut reader = session.reader().await?;
     let mut looks = Vec::new();

@@ -7,8 +7,8 @@ use super::session::{Session, http};
 use super::stop::Stop;
 use crate::failure::Verdict;
 use crate::own::OwnKeys;
-use crate::report::Report as _;
-use crate::watch::{self, MIN_GUARDS, Watched, guards};
+use crate::report::{FeedReport, Report as _};
+use crate::watch::{self, Guard, MIN_GUARDS, Watched, guards};
 
 /// Asks about the watches of a label, and registers anew where that is due.
 pub(crate) async fn run(
@@ -27,13 +27,7 @@ async fn look(session: &Session, own: &OwnKeys) -> Result<Watched, Stop> {
             "nothing of {label} is published yet; `plainsight keys publish` does that"
         )));
     };
-    let guards = guards(&session.trust, &http()?)?;
-    if guards.len() < MIN_GUARDS {
-        return Err(Stop::Usage(format!(
-            "watching takes at least {MIN_GUARDS} auditors: note `url` and `watch_key` for each in the \
-             file beside the policy"
-        )));
-    }
+    let guards = enough_guards(session)?;
     let mut reader = session.reader().await?;
     let mut watches = session.home.watches(&session.origin, label)?;
     let outcome = watch::look(&mut reader, &guards, &mut watches, own, latest).await;
@@ -49,6 +43,40 @@ async fn look(session: &Session, own: &OwnKeys) -> Result<Watched, Stop> {
         }
     }
     Ok(looked.watched)
+}
+
+fn enough_guards(session: &Session) -> Result<Vec<Guard>, Stop> {
+    let guards = guards(&session.trust, &http()?)?;
+    if guards.len() < MIN_GUARDS {
+        return Err(Stop::Usage(format!(
+            "watching takes at least {MIN_GUARDS} auditors: note `url` and `watch_key` for each in the \
+             file beside the policy"
+        )));
+    }
+    Ok(guards)
+}
+
+/// The same without registering anything.
+pub(crate) async fn feed(
+    session: &Session,
+    own: &OwnKeys,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    let label = own.label();
+    let Some(latest) = newest(own) else {
+        return Err(Stop::Usage(format!(
+            "nothing of {label} is published yet; `plainsight keys publish` does that"
+        )));
+    };
+    let guards = enough_guards(session)?;
+    let mut reader = session.reader().await?;
+    let mut feeds = session.home.feeds(&session.origin, label)?;
+    let outcome = watch::feed(&mut reader, &guards, &mut feeds, own, latest).await;
+    session.home.keep_feeds(&session.origin, label, &feeds)?;
+    Ok(output.report(&FeedReport {
+        label: label.clone(),
+        fed: session.end(&reader, outcome)?,
+    }))
 }
 
 /// Announces the version that waits to everybody who watches. Nothing is published before that.

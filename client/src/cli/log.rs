@@ -1,5 +1,6 @@
 //! `plainsight log`.
 
+use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 use plainsight_specs::head::MAX_CHECKPOINT;
 
 use super::args::{LogVerb, Places};
@@ -27,7 +28,13 @@ pub(crate) async fn run(
             auditor,
         } => {
             let auditor = BaseUrl::parse(&auditor)?;
-            let checkpoint = read_named(&checkpoint, MAX_CHECKPOINT)?;
+            let path = checkpoint;
+            let checkpoint = read_named(&path, MAX_CHECKPOINT)?;
+            // Any other file is nobody's business.
+            UnverifiedCheckpoint::parse(&checkpoint).map_err(|error| Stop::File {
+                path,
+                reason: format!("no checkpoint: {error}"),
+            })?;
             let submitted = status::submit(&http()?, &auditor, &checkpoint).await?;
             if let Some(evidence) = &submitted.evidence {
                 let kept = open_home(places)?.keep_evidence(&evidence.id, &evidence.bytes)?;

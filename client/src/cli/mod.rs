@@ -22,8 +22,10 @@ mod watch;
 use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Parser as _;
+use std::time::Duration;
+
 use clap::error::ErrorKind;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use plainsight_specs::time::Timestamp;
 
 use crate::failure::Verdict;
@@ -31,17 +33,24 @@ use args::{Cli, Noun};
 use output::Output;
 use stop::Stop;
 
+/// How long somebody at a terminal sees nothing.
+const SILENCE: Duration = Duration::from_secs(3);
+
 /// Runs one command and returns its exit code.
 pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
-        Ok(cli) => cli,
+    let parsed = Cli::command().try_get_matches_from(&args);
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return typed_wrongly(&error, &args).code(),
     };
-    let mut output = Output::new(&cli.places);
+    let mut output = Output::new(&cli.places, named(&matches));
     let places = cli.places.clone();
     let asks_a_log = cli.noun.asks_a_log();
-    let verdict = match command(cli, &mut output).await {
+    let is_watched = output.is_watched();
+    let done = Box::pin(command(cli, &mut output));
+    let verdict = match told_of_waiting(is_watched, done).await {
         Ok(verdict) => verdict,
         Err(stop) => output.stop(&stop),
     };
@@ -53,6 +62,27 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         .await
         .unwrap_or(verdict)
         .code()
+}
+
+/// The command that was typed, such as `keys new`.
+fn named(matches: &ArgMatches) -> String {
+    let mut names = Vec::new();
+    let mut below = matches.subcommand();
+    while let Some((name, matches)) = below {
+        names.push(name);
+        below = matches.subcommand();
+    }
+    names.join(" ")
+}
+
+/// Waits, and says so to somebody at a terminal who has waited for a while.
+async fn told_of_waiting<T>(is_watched: bool, mut done: impl Future<Output = T> + Unpin) -> T {
+    tokio::select! {
+        done = &mut done => return done,
+        () = tokio::time::sleep(SILENCE), if is_watched => {}
+    }
+    eprintln!("No answer yet; waiting on. Ctrl-C ends it and changes nothing.");
+    done.await
 }
 
 /// Help and version are answers; everything else is a usage error, in the form that was asked for.

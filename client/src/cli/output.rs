@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write};
 use serde_json::Value;
 
 use super::args::Places;
-use super::stop::Stop;
+use super::stop::{Stop, USAGE};
 use crate::failure::Verdict;
 use crate::qr::Colour;
 use crate::report::Report;
@@ -16,16 +16,19 @@ pub(crate) struct Output {
     json: bool,
     quiet: bool,
     colour: bool,
+    /// The command that was typed, such as `keys new`.
+    command: String,
 }
 
 impl Output {
     /// Colour only for a person at a terminal who has not asked for none.
-    pub(crate) fn new(places: &Places) -> Self {
+    pub(crate) fn new(places: &Places, command: String) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             json: places.json,
             quiet: places.quiet,
             colour: !no_colour && std::io::stdout().is_terminal(),
+            command,
         }
     }
 
@@ -35,6 +38,7 @@ impl Output {
             json,
             quiet,
             colour: false,
+            command: String::new(),
         })
     }
 
@@ -71,6 +75,11 @@ impl Output {
             print(&mut std::io::stdout(), &[stop.json().to_string()]);
         } else {
             let mut lines = stop.lines();
+            if let Some(next) = lines.last_mut().filter(|next| *next == USAGE)
+                && !self.command.is_empty()
+            {
+                *next = format!("See `plainsight {} --help`.", self.command);
+            }
             if self.quiet {
                 lines.truncate(1);
             }
@@ -95,6 +104,11 @@ impl Output {
         if !self.json && !self.quiet {
             print(&mut std::io::stderr(), &[text.into()]);
         }
+    }
+
+    /// Says that an answer is awaited, to a person who sits there.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.json && !self.quiet && std::io::stderr().is_terminal()
     }
 
     fn coloured(&self, line: &str, verdict: Verdict) -> String {

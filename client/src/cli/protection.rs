@@ -1,7 +1,7 @@
 //! `plainsight protection`.
 
 use plainsight_specs::hash::sha256;
-use plainsight_specs::statement::{Name, Place, Region, Stream};
+use plainsight_specs::statement::{GrammarError, Name, Place, Region, Stream};
 
 use super::args::{Places, ProtectionVerb};
 use super::output::Output;
@@ -65,7 +65,8 @@ pub(crate) async fn run(
 }
 
 fn names(feature: &str, region: &str) -> Result<(Name, Region), Stop> {
-    let refused = |error: plainsight_specs::statement::GrammarError| Stop::Usage(error.to_string());
-    let feature = Name::parse(feature).map_err(refused)?;
-    Ok((feature, Region::parse(region).map_err(refused)?))
+    let refused = |typed: &str, error: GrammarError| Stop::Usage(format!("{typed:?} is {error}"));
+    let named = Name::parse(feature).map_err(|error| refused(feature, error))?;
+    let region = Region::parse(region).map_err(|error| refused(region, error))?;
+    Ok((named, region))
 }

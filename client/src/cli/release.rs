@@ -7,7 +7,7 @@ use std::path::Path;
 use plainsight_specs::bundle::MAX_BUNDLE;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::head::Step;
-use plainsight_specs::statement::{Name, Product, Purl, ReleaseVersion};
+use plainsight_specs::statement::{GrammarError, Name, Product, Purl, ReleaseVersion};
 use sha2::{Digest as _, Sha256};
 
 use super::args::{FileArgs, Places, ReleaseVerb, StreamArgs};
@@ -179,15 +179,21 @@ fn product(
     channel: &str,
     arch: &str,
 ) -> Result<(Product, Option<ReleaseVersion>), Stop> {
-    let refused = |error: plainsight_specs::statement::GrammarError| Stop::Usage(error.to_string());
+    let refused = |typed: &str, error: GrammarError| Stop::Usage(format!("{typed:?} is {error}"));
     let (purl, version) = match stream.rsplit_once('@') {
         None => (stream, None),
-        Some((purl, version)) => (purl, Some(ReleaseVersion::parse(version).map_err(refused)?)),
+        Some((purl, version)) => {
+            let parsed = ReleaseVersion::parse(version).map_err(|error| refused(version, error))?;
+            (purl, Some(parsed))
+        }
     };
+    let name = |typed: &str| Name::parse(typed).map_err(|error| refused(typed, error));
     let product = Product {
-        purl: Purl::parse(purl).map_err(refused)?,
-        channel: Name::parse(channel).map_err(refused)?,
-        arch: Name::parse(arch).map_err(refused)?,
+        purl: Purl::parse(purl).map_err(|error| {
+            Stop::Usage(format!("{purl:?} is {error}, such as pkg:cargo/serde"))
+        })?,
+        channel: name(channel)?,
+        arch: name(arch)?,
     };
     Ok((product, version))
 }

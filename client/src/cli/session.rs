@@ -189,7 +189,8 @@ const MAX_TYPED: u64 = 4096;
 
 /// A label as typed; `-` is the first line of standard input.
 pub(crate) fn label(typed: &str) -> Result<Label, Stop> {
-    let usage = |error: &dyn std::fmt::Display| Stop::Usage(error.to_string());
+    // What was typed is not repeated: it may be somebody's name.
+    let usage = |error: &dyn std::fmt::Display| Stop::Usage(format!("that is no label: {error}"));
     if typed != "-" {
         return crate::label::typed(typed).map_err(|error| usage(&error));
     }

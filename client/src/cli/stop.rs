@@ -17,6 +17,9 @@ use crate::own::OwnError;
 use crate::report::{Report as _, blame_words, change_json, change_lines, plain};
 use crate::trust::TrustError;
 
+/// The next step after what was asked wrongly. The command's own name takes the place of `help`.
+pub(crate) const USAGE: &str = "See `plainsight help`.";
+
 /// Why there is no result.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -100,11 +103,25 @@ impl Stop {
                 error.blame(),
                 "Accuse nobody on the strength of this file.".into(),
             ),
-            Self::NotConfigured { missing, config } => misuse(
-                format!("no {missing} is configured"),
+            Self::NotConfigured {
+                missing: "policy",
+                config,
+            } => misuse(
+                "no policy is configured, the file that says which log you mean and which \
+                 auditors you believe"
+                    .into(),
                 &format!(
-                    "Say which log and which policy: plainsight --log URL --policy FILE ...\n\
-                     Or once for all, in {}: log = \"URL\" and policy = \"FILE\"",
+                    "Take one from somebody you trust, not from the provider alone, and give it: \
+                     plainsight --policy FILE ...\n\
+                     Or once for all: a line policy = \"FILE\" in {}",
+                    config.display()
+                ),
+            ),
+            Self::NotConfigured { missing, config } => misuse(
+                format!("no address of the {missing} is configured, and the policy has none"),
+                &format!(
+                    "Give it: plainsight --{missing} URL ...\n\
+                     Or once for all: a line {missing} = \"URL\" in {}",
                     config.display()
                 ),
             ),
@@ -123,7 +140,7 @@ impl Stop {
             Self::File { path, reason } => {
                 misuse(format!("{}: {reason}", path.display()), "Check the file.")
             }
-            Self::Usage(text) => misuse(text.clone(), "See `plainsight help`."),
+            Self::Usage(text) => misuse(text.clone(), USAGE),
         }
     }
 
@@ -141,8 +158,10 @@ impl Stop {
         if let Self::PolicyChanged { change, .. } = self {
             lines.extend(change_lines(change));
         }
-        if !matches!(self, Self::NotConfigured { .. }) {
-            lines.push(format!("Blame: {}.", blame_words(blame)));
+        match self {
+            Self::NotConfigured { .. } => {}
+            Self::Evidence(_) => lines.push("Blame: whoever made the file.".into()),
+            _ => lines.push(format!("Blame: {}.", blame_words(blame))),
         }
         lines.push(next);
         lines

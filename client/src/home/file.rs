@@ -59,6 +59,28 @@ pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, HomeError> {
     Ok(Some(bytes))
 }
 
+/// The same of a file that holds secrets: it is refused if others than its owner can use it.
+pub fn read_secret(path: &Path, limit: usize) -> Result<Option<Zeroizing<Vec<u8>>>, HomeError> {
+    if path.exists() && is_exposed(path) {
+        return Err(HomeError::Exposed { path: path.into() });
+    }
+    Ok(read(path, limit)?.map(Zeroizing::new))
+}
+
+#[cfg(unix)]
+fn is_exposed(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    // What cannot be looked at cannot be read either, and reading says why. A pipe or a terminal is
+    // nothing that stays.
+    fs::metadata(path)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_exposed(_path: &Path) -> bool {
+    false
+}
+
 /// Replaces a file: after a crash at any point, the old bytes or the new ones are there, whole.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     let io = |source| HomeError::Io {
@@ -128,6 +150,17 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, H
         .map_err(|error| HomeError::damaged(path, error))
 }
 
+/// The same of a file that holds secrets.
+pub(crate) fn read_secret_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, HomeError> {
+    let Some(bytes) = read_secret(path, MAX_FILE)? else {
+        return Ok(None);
+    };
+    // The parser's words may quote what it read.
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|_| HomeError::damaged(path, "not what this program writes"))
+}
+
 /// Replaces a file of JSON.
 pub(crate) fn replace_json(path: &Path, value: &impl Serialize) -> Result<(), HomeError> {
     let bytes = serde_json::to_vec_pretty(value).map(Zeroizing::new);
@@ -168,6 +201,36 @@ mod tests {
                 .mode();
             assert_eq!(mode & 0o777, 0o700);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("own.json");
+        assert!(read_secret(&path, 10).unwrap().is_none());
+        replace(&path, b"[1]").unwrap();
+        assert_eq!(*read_secret(&path, 10).unwrap().unwrap(), b"[1]");
+        for mode in [0o640, 0o604, 0o660, 0o644] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(matches!(
+                read_secret_json::<Vec<u8>>(&path),
+                Err(HomeError::Exposed { .. })
+            ));
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        assert_eq!(read_secret_json::<Vec<u8>>(&path).unwrap(), Some(vec![1]));
+    }
+
+    #[test]
+    fn a_damaged_secret_is_named_and_not_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.json");
+        replace(&path, br#""c2VjcmV0""#).unwrap();
+        let refused = read_secret_json::<Vec<u8>>(&path).unwrap_err().to_string();
+        assert!(refused.contains("x.json is damaged"), "{refused}");
+        assert!(!refused.contains("c2VjcmV0"), "{refused}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 pub mod address_book;
 pub mod config;
+pub mod feeds;
 pub mod file;
 pub mod heads;
 pub mod memory;
@@ -63,6 +64,16 @@ pub enum HomeError {
         path: PathBuf,
         /// The bound.
         limit: usize,
+    },
+    /// A file with secrets that others than its owner can use.
+    #[error(
+        "{} can be used by others than its owner: chmod 600, and if others were on this machine, \
+         take what is in it for known to them",
+        path.display()
+    )]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
     },
     /// Another process uses it.
     #[error("{} is in use by another process", path.display())]

@@ -61,7 +61,7 @@ impl Home {
     /// One's own keys of a label.
     pub fn own_keys(&self, origin: &Origin, label: &Label) -> Result<Option<OwnKeys>, HomeError> {
         let path = self.log_dir(origin).join("own").join(label_file(label));
-        let Some(kept) = file::read_json::<Kept>(&path)? else {
+        let Some(kept) = file::read_secret_json::<Kept>(&path)? else {
             return Ok(None);
         };
         kept.restore(label)
@@ -83,7 +83,7 @@ impl Home {
         let dir = self.log_dir(origin).join("own");
         let mut labels = Vec::new();
         for path in file::json_files(&dir)? {
-            let Some(kept) = file::read_json::<Kept>(&path)? else {
+            let Some(kept) = file::read_secret_json::<Kept>(&path)? else {
                 continue;
             };
             let label = Label::from_typed(&kept.label);

@@ -37,7 +37,7 @@ impl Home {
     /// The watches of a label.
     pub fn watches(&self, origin: &Origin, label: &Label) -> Result<Vec<Watch>, HomeError> {
         let path = self.log_dir(origin).join("watches").join(label_file(label));
-        let kept: Option<Vec<Kept>> = file::read_json(&path)?;
+        let kept: Option<Vec<Kept>> = file::read_secret_json(&path)?;
         kept.unwrap_or_default()
             .iter()
             .map(|kept| {

@@ -4,6 +4,7 @@
 mod codes;
 mod contact;
 mod evidence;
+mod feed;
 mod keys;
 mod log;
 mod pins;
@@ -16,6 +17,7 @@ mod watch;
 pub use codes::{CodeKind, CodeShown};
 pub use contact::{ContactReport, PinSet};
 pub use evidence::Proved;
+pub use feed::FeedReport;
 pub use keys::{KeysPublished, KeysShown, KeysStaged};
 pub use pins::{PinForgotten, PinsListed, PinsMoved};
 pub use policy::{PolicyAccepted, PolicyChecked, PolicyShown, Supposition};

@@ -261,11 +261,12 @@ fn worth_lines(weighed: &Weighed) -> Vec<String> {
     };
     let withstands = weighed.withstands().unwrap_or_default();
     let mut lines = vec![format!(
-        "It withstands {} that lie, of {}: two histories take {split}, and a history that no \
+        "It withstands {} of {}: two histories take {split}, and a history that no \
          honest auditor has seen takes {forge}.",
         match withstands {
-            0 => "no auditors".into(),
-            some => auditors(some),
+            0 => "no lying auditor".into(),
+            1 => "1 lying auditor".into(),
+            some => format!("{some} lying auditors"),
         },
         weighed.auditors
     )];

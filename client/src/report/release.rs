@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 
+use plainsight_specs::rebuild::Outcome;
 use plainsight_specs::statement::{Audience, Product, Release, Seq};
 use serde_json::{Value, json};
 
 use super::{Report, head_json, head_lines, not_checked_line, plain};
 use crate::failure::Verdict;
 use crate::home::streams::StreamStanding;
+use crate::rebuilds::{Rebuilds, RebuildsUnmet};
 use crate::release::{FileFound, FileState, LoggedFile, Unmet};
 
+const NOT_CHECKED_OF_NONE: [&str; 1] =
+    ["whether it is in the log of another provider (each publishes in its own)"];
 const NOT_CHECKED: [&str; 2] = [
     "whether the file does what it should (the log shows that everybody is offered the same)",
     "whether it was built from the source that is published",
@@ -36,6 +40,18 @@ impl FileReport {
                 Some(&logged.release.product)
             }
             _ => None,
+        }
+    }
+
+    /// The last point is looked at if the policy asks for rebuilds.
+    fn not_checked(&self) -> &'static [&'static str] {
+        let [function, _] = &NOT_CHECKED;
+        match &self.found.state {
+            FileState::Logged(logged) if logged.rebuilds.is_some() => {
+                std::slice::from_ref(function)
+            }
+            FileState::Absent => &NOT_CHECKED_OF_NONE,
+            _ => &NOT_CHECKED,
         }
     }
 
@@ -107,7 +123,7 @@ impl Report for FileReport {
         if self.explain {
             lines.extend(self.checks());
         }
-        lines.push(not_checked_line(&NOT_CHECKED));
+        lines.push(not_checked_line(self.not_checked()));
         lines
     }
 
@@ -157,10 +173,14 @@ impl Report for FileReport {
                     .collect(),
                 _ => Vec::new(),
             },
+            "rebuilds": match &found.state {
+                FileState::Logged(logged) => logged.rebuilds.as_ref().map(rebuilds_json),
+                _ => None,
+            },
             "checks": if self.explain { Some(self.checks()) } else { None },
             "offline": found.offline,
             "head": head_json(&found.head),
-            "not_checked": NOT_CHECKED,
+            "not_checked": self.not_checked(),
         })
     }
 }
@@ -225,14 +245,18 @@ impl FileReport {
                     ""
                 }
             ));
-            let age = unmet(|unmet| *unmet != Unmet::Audience);
+            let age =
+                unmet(|unmet| matches!(unmet, Unmet::TooYoung { .. } | Unmet::AgeNotShown { .. }));
             checks.push(if age {
                 "age: NOT shown to be what your policy asks for.".into()
             } else {
                 "age: what your policy asks for.".into()
             });
         }
-        checks.push("rebuilds: not looked for.".into());
+        checks.push(match &found.state {
+            FileState::Logged(logged) => rebuild_check(logged),
+            _ => "rebuilds: not looked for.".into(),
+        });
         let numbered = (1..).zip(checks);
         numbered
             .map(|(number, check)| format!("{number}. {check}"))
@@ -291,6 +315,7 @@ impl FileReport {
         if release.emergency {
             lines.push("Note: it is marked as an emergency release.".into());
         }
+        lines.extend(logged.rebuilds.iter().flat_map(rebuild_lines));
         lines
     }
 }
@@ -304,11 +329,88 @@ fn unmet_words(unmet: Unmet, release: &Release) -> String {
         Unmet::TooYoung { min_age_s } => {
             format!("It was logged less than {min_age_s} s ago, and your policy waits that long.")
         }
+        Unmet::Rebuilds(RebuildsUnmet::Mismatch) => {
+            "Somebody on your list built it again from its source and got ANOTHER file.".into()
+        }
+        Unmet::Rebuilds(RebuildsUnmet::TooFew { wanted, found }) => format!(
+            "Your policy asks for {wanted} organisations that built the same file again from its \
+             source, and {found} did."
+        ),
+        Unmet::Rebuilds(RebuildsUnmet::NotAsked { wanted }) => format!(
+            "Your policy asks for {wanted} organisations that built it again from its source, which \
+             is not shown offline."
+        ),
         Unmet::AgeNotShown { min_age_s } => format!(
             "Your policy waits {min_age_s} s after a release is logged, and how old it is, is not \
              shown here."
         ),
     }
+}
+
+/// What each rebuilder found, and which auditors did not say.
+fn rebuild_lines(rebuilds: &Rebuilds) -> Vec<String> {
+    let found = rebuilds.found.iter().map(|found| {
+        let what = match found.claim.outcome {
+            Outcome::Match => "built the same file".into(),
+            Outcome::Unbuildable => "could not build it".into(),
+            Outcome::Mismatch { built } => format!("built ANOTHER file, {}", built.to_hex()),
+        };
+        format!(
+            "Rebuild: {} ({}) {what}, {}.",
+            plain(&found.name),
+            plain(&found.organisation),
+            found.claim.time
+        )
+    });
+    let silent = rebuilds.silent.iter().map(|(auditor, why)| {
+        format!(
+            "Rebuild: {} did not say what it carries: {}.",
+            plain(auditor),
+            plain(why)
+        )
+    });
+    found.chain(silent).collect()
+}
+
+fn rebuild_check(logged: &LoggedFile) -> String {
+    let failed = logged
+        .unmet
+        .iter()
+        .any(|unmet| matches!(unmet, Unmet::Rebuilds(_)));
+    match &logged.rebuilds {
+        None if failed => "rebuilds: NOT shown, as this is offline.".into(),
+        None => "rebuilds: not looked for.".into(),
+        Some(rebuilds) => format!(
+            "rebuilds: {} organisations built the same file, {} rebuilders another one, by {} \
+             auditors{}.",
+            rebuilds.matching().len(),
+            rebuilds.mismatching().count(),
+            rebuilds.asked.len(),
+            if failed {
+                ", NOT what your policy asks for"
+            } else {
+                ""
+            }
+        ),
+    }
+}
+
+/// What rebuilders found, as JSON.
+fn rebuilds_json(rebuilds: &Rebuilds) -> Value {
+    let found = rebuilds.found.iter().map(|found| {
+        json!({
+            "name": found.name,
+            "organisation": found.organisation,
+            "result": found.claim.outcome.as_str(),
+            "time": found.claim.time.to_string(),
+        })
+    });
+    let silent = rebuilds.silent.iter().map(|(auditor, _)| auditor);
+    json!({
+        "found": found.collect::<Vec<_>>(),
+        "asked": rebuilds.asked,
+        "silent": silent.collect::<Vec<_>>(),
+    })
 }
 
 fn newer_words(logged: &LoggedFile) -> String {

@@ -85,7 +85,7 @@ impl Report for Watched {
     }
 }
 
-fn next_step(alarms: &[WatchAlarm]) -> Option<&'static str> {
+pub(super) fn next_step(alarms: &[WatchAlarm]) -> Option<&'static str> {
     if alarms.is_empty() {
         return None;
     }
@@ -98,7 +98,7 @@ fn next_step(alarms: &[WatchAlarm]) -> Option<&'static str> {
     })
 }
 
-fn words(alarm: &WatchAlarm) -> String {
+pub(super) fn words(alarm: &WatchAlarm) -> String {
     match alarm {
         WatchAlarm::Planted { version } => format!(
             "Planted: the log's index holds version {version}, which is not yours and which no contact \
@@ -134,6 +134,14 @@ fn words(alarm: &WatchAlarm) -> String {
              shown one log and the auditor another.",
             plain(why)
         ),
+        WatchAlarm::Differ {
+            lists,
+            leaves_out,
+            position,
+        } => format!(
+            "Differ: {lists} lists an insertion at position {position}, and {leaves_out} leaves it out. One \
+             of them has signed what is not so; the log's entry at that position says which."
+        ),
         WatchAlarm::Silent { auditor, why } => {
             format!(
                 "Silence: {auditor} does not vouch for anything: {}.",
@@ -146,7 +154,7 @@ fn words(alarm: &WatchAlarm) -> String {
     }
 }
 
-fn alarm_json(alarm: &WatchAlarm) -> Value {
+pub(super) fn alarm_json(alarm: &WatchAlarm) -> Value {
     match alarm {
         WatchAlarm::Planted { version } => json!({ "kind": "planted", "version": version.get() }),
         WatchAlarm::Hit {
@@ -174,6 +182,16 @@ fn alarm_json(alarm: &WatchAlarm) -> Value {
         WatchAlarm::Apart { auditor, why } => {
             json!({ "kind": "apart", "auditor": auditor, "why": plain(why) })
         }
+        WatchAlarm::Differ {
+            lists,
+            leaves_out,
+            position,
+        } => json!({
+            "kind": "differ",
+            "auditor": leaves_out,
+            "lists": lists,
+            "position": position.get(),
+        }),
         WatchAlarm::Silent { auditor, why } => {
             json!({ "kind": "silent", "auditor": auditor, "why": plain(why) })
         }

@@ -5,11 +5,13 @@
 //! Silence is an alarm. Out of scope: opening what was logged, which is [`crate::monitor`]'s.
 
 mod check;
+mod feed;
 mod flow;
 mod guard;
 mod register;
 
 pub use check::{Looked, check};
+pub use feed::{Fed, Feed, feed};
 pub use flow::{LookedAt, behind, look};
 pub use guard::{Guard, MIN_GUARDS, guards};
 pub use register::{Registered, announce, cancel, register};
@@ -117,6 +119,15 @@ pub enum WatchAlarm {
         auditor: String,
         /// What does not hold.
         why: String,
+    },
+    /// Of two auditors one lists an insertion, of whomever, and the other does not.
+    Differ {
+        /// Who lists it.
+        lists: String,
+        /// Who leaves it out.
+        leaves_out: String,
+        /// Where it was logged.
+        position: LeafIndex,
     },
     /// An auditor does not answer as it must.
     Silent {

@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use plainsight_specs::entry::Entry;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::index::IndexKey;
+use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::note::{Algorithm, Signer};
 use plainsight_specs::watch::{
-    Announcement, Hit, RegisterAnswer, RegisterRequest, Registered, Report, ReportAnswer,
-    TokenRequest, WatchToken, WatchedIndexes, watch_id,
+    Announcement, Bucket, Hit, Inserted, Insertion, RegisterAnswer, RegisterRequest, Registered,
+    Report, ReportAnswer, TokenRequest, WatchToken, WatchedIndexes, watch_id,
 };
 
 use super::{TinyLog, position, signer};
@@ -30,6 +31,8 @@ pub(crate) enum GuardLie {
     OtherRoot,
     /// It gives the answer of another key.
     OtherKey,
+    /// It leaves the last insertion of every list out.
+    LeaveOut,
 }
 
 pub(crate) struct Kept {
@@ -108,6 +111,73 @@ impl TinyLog {
             }
             _ => (404, Vec::new()),
         }
+    }
+
+    /// What the auditor named in `path`, such as `guard0/v1/inserted/<hash>/12`, lists from `since` on.
+    pub(crate) fn inserted(&self, path: &str, since: Option<TreeSize>) -> (u16, Vec<u8>) {
+        let (name, rest) = path.split_once("/v1/inserted/").unwrap();
+        let n: usize = name.strip_prefix("guard").unwrap().parse().unwrap();
+        let (hash, bucket) = rest.split_once('/').unwrap();
+        assert_eq!(hash, self.origin.origin_hash());
+        let (bucket, since) = (Bucket::parse(bucket).unwrap(), since.unwrap());
+        let guard = &self.guards[n];
+        let head = if guard.lie == GuardLie::Still {
+            self.heads[0].head
+        } else {
+            self.heads.last().unwrap().head
+        };
+        if guard.lie == GuardLie::Silent || since > head.size {
+            return (503, Vec::new());
+        }
+        let head = plainsight_specs::merkle::TreeHead {
+            root: if guard.lie == GuardLie::OtherRoot {
+                Hash::ZERO
+            } else {
+                head.root
+            },
+            ..head
+        };
+        let mut insertions: Vec<Insertion> = (0..head.size.get())
+            .zip(&self.entries)
+            .skip(usize::try_from(since.get()).unwrap())
+            .filter_map(|(at, entry)| match Entry::parse(entry) {
+                Ok(Entry::Key(key)) => Some(Insertion {
+                    index: key.index,
+                    position: position(at),
+                }),
+                _ => None,
+            })
+            .filter(|insertion| bucket.contains(&insertion.index))
+            .collect();
+        // Three lines an answer, so that there is more than one.
+        let through = insertions.get(3).map_or(head.size, |next| {
+            TreeSize::new(next.position.get()).unwrap()
+        });
+        insertions.truncate(3);
+        if guard.lie == GuardLie::LeaveOut {
+            insertions.pop();
+        }
+        let early = if guard.lie == GuardLie::Old {
+            86_400
+        } else {
+            0
+        };
+        let time = self.now.seconds() - early;
+        let inserted = Inserted {
+            origin: self.origin.clone(),
+            head,
+            bucket,
+            since,
+            through,
+            time: plainsight_specs::time::Timestamp::from_seconds(time).unwrap(),
+            insertions,
+        };
+        let key = if guard.lie == GuardLie::OtherKey {
+            9
+        } else {
+            guard.number
+        };
+        (200, inserted.sign(&Guard::signer(key)).unwrap())
     }
 
     fn register(&mut self, n: usize, body: &[u8]) -> Vec<u8> {

@@ -141,6 +141,7 @@ fn route(
             Some(verdict) => (200, verdict.clone().into_bytes()),
             None => (404, Vec::new()),
         },
+        ("GET", path) if path.contains("/v1/inserted/") => log.inserted(path, since),
         ("GET", path) => {
             if let Some(digest) = path.strip_prefix("v1/artifact/") {
                 return (200, log.artifact(&Hash::from_hex(digest).unwrap(), since));

@@ -99,6 +99,8 @@ pub(crate) fn told(request: &Request) -> Told {
     let (path, mut words) = match path {
         path if path.starts_with("tile/") => ("tile/", vec!["position"]),
         path if path.starts_with("v1/artifact/") => ("v1/artifact/", vec!["digest"]),
+        path if path.starts_with("v1/rebuilds/") => ("v1/rebuilds/", vec!["digest"]),
+        path if path.starts_with("v1/inserted/") => ("v1/inserted/", vec!["bucket"]),
         path if path.starts_with("v1/evidence/") => ("v1/evidence/", vec!["evidence"]),
         "v1/checkpoint" => ("v1/checkpoint", vec!["head"]),
         path => (path, members(path, &request.body)),

@@ -2,8 +2,11 @@
 //! cosign it, and answers readers as a real log does, unless it was told to lie.
 //!
 //! `state` is what it holds, `serve` its HTTP side, which answers through the directory of the
-//! real log server.
+//! real log server; `script` is what it does to the answers. Out of scope: which lies there are,
+//! which is [`crate::lies`].
 
+mod said;
+mod script;
 mod serve;
 mod state;
 
@@ -23,7 +26,9 @@ use tokio::task::JoinHandle;
 
 use crate::network::{base_url, free_address};
 
-pub use state::{Liar, Lie, Opened};
+pub use said::{Bend, Garble, Said};
+pub use script::{Next, Script};
+pub use state::{Liar, Opened};
 
 /// A dishonest log that is being served.
 #[derive(Debug)]
@@ -45,10 +50,18 @@ pub struct AuditorAnswer {
 impl Served {
     /// Serves a log at a free address.
     pub async fn start(liar: Liar) -> Result<Self> {
+        Self::start_below(liar, "").await
+    }
+
+    /// The same below a path, as an auditor shows what it mirrored.
+    pub async fn start_below(liar: Liar, path: &str) -> Result<Self> {
         let listener = TcpListener::bind(free_address()?).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(RwLock::new(liar));
-        let router = serve::router(state.clone());
+        let router = match (serve::router(state.clone()), path) {
+            (router, "") => router,
+            (router, path) => axum::Router::new().nest(&format!("/{path}"), router),
+        };
         let task = tokio::spawn(async move {
             // It ends with the story, and has nobody to tell of an error.
             let _ended = axum::serve(listener, router).await;
@@ -70,6 +83,11 @@ impl Served {
         self.state.write().await
     }
 
+    /// The same to read, if nobody writes.
+    pub fn try_liar(&self) -> Option<tokio::sync::RwLockReadGuard<'_, Liar>> {
+        self.state.try_read().ok()
+    }
+
     /// Signs the present tree, asks the log's auditors to cosign it, each from what it cosigned
     /// last, and publishes it with whatever they signed.
     pub async fn publish(&self) -> Result<Vec<AuditorAnswer>> {
@@ -79,8 +97,22 @@ impl Served {
     /// Answers readers with the present tree under the log's signature alone.
     pub async fn publish_alone(&self) -> Result<Vec<u8>> {
         let note = self.state.read().await.sign()?.to_bytes();
-        show(&self.state, note.clone()).await?;
+        self.show(note.clone()).await?;
         Ok(note)
+    }
+
+    /// Answers readers with the present tree under this note.
+    pub async fn show(&self, note: Vec<u8>) -> Result<()> {
+        show(&self.state, note).await
+    }
+}
+
+impl Liar {
+    /// Answers with the present tree under this note.
+    pub async fn show(&mut self, note: Vec<u8>) -> Result<()> {
+        let head = PublishedHead::gather(note, self.head(), &*self).await?;
+        self.publish(head);
+        Ok(())
     }
 }
 
@@ -105,6 +137,7 @@ async fn publish(state: &RwLock<Liar>) -> Result<Vec<AuditorAnswer>> {
         answers.push(answer);
     }
     if lines.len() == auditors.len() {
+        lines.extend(state.read().await.lines_of_colluders(&signed)?);
         show(state, signed.to_bytes_with(&lines)).await?;
     }
     Ok(answers)
@@ -112,10 +145,7 @@ async fn publish(state: &RwLock<Liar>) -> Result<Vec<AuditorAnswer>> {
 
 /// Answers readers with the present tree under this note.
 async fn show(state: &RwLock<Liar>, note: Vec<u8>) -> Result<()> {
-    let mut liar = state.write().await;
-    let head = PublishedHead::gather(note, liar.head(), &*liar).await?;
-    liar.publish(head);
-    Ok(())
+    state.write().await.show(note).await
 }
 
 async fn ask(

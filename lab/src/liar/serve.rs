@@ -9,19 +9,20 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use plainsight_log_server::directory::Directory;
-use plainsight_log_server::source;
-use plainsight_specs::commitment::Opening;
 use plainsight_specs::hash::Hash;
-use plainsight_specs::history::{HistoryAnswer, HistoryRequest};
-use plainsight_specs::lookup::{LookupAnswer, LookupRequest};
+use plainsight_specs::history::HistoryRequest;
+use plainsight_specs::lookup::LookupRequest;
 use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::publish::{Logged, PublishAnswer, PublishItem, PublishRequest};
 use plainsight_specs::query::StreamRequest;
 use plainsight_specs::tile::TilePath;
 use plainsight_specs::vrf;
+use plainsight_specs::watch::RungsRequest;
 use tokio::sync::RwLock;
+use tower_http::cors::CorsLayer;
 
-use super::state::{Liar, Lie};
+use super::said::Said;
+use super::state::Liar;
 
 type Shared = State<Arc<RwLock<Liar>>>;
 type Answer = Result<Vec<u8>, StatusCode>;
@@ -36,7 +37,10 @@ pub(super) fn router(state: Arc<RwLock<Liar>>) -> Router {
         .route("/v1/history", post(history))
         .route("/v1/stream", post(stream))
         .route("/v1/artifact/{digest}", get(artifact))
+        .route("/v1/rungs", post(rungs))
         .route("/v1/publish", post(publish))
+        // Browsers may ask, as they may ask a real log.
+        .layer(CorsLayer::permissive())
         .with_state(state)
 }
 
@@ -60,8 +64,26 @@ fn bad<E>(_: E) -> StatusCode {
     StatusCode::BAD_REQUEST
 }
 
+/// An answer as it leaves: bent, then garbled, if the script wants it.
+fn say(liar: &Liar, mut said: Said) -> Answer {
+    if let Some(bend) = &liar.script.bend {
+        bend(liar, &mut said).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    }
+    let bytes = said.to_json();
+    Ok(match &liar.script.garble {
+        Some(garble) => garble(bytes),
+        None => bytes,
+    })
+}
+
 async fn checkpoint(State(state): Shared) -> Answer {
     let liar = state.read().await;
+    if liar.script.is_down {
+        return Err(StatusCode::BAD_GATEWAY);
+    }
+    if let Some(shown) = &liar.script.checkpoint {
+        return Ok(shown.clone());
+    }
     liar.published()
         .map(|(head, _)| head.note.clone())
         .ok_or(StatusCode::NOT_FOUND)
@@ -69,32 +91,28 @@ async fn checkpoint(State(state): Shared) -> Answer {
 
 async fn tile(State(state): Shared, Path(path): Path<String>) -> Answer {
     let path = TilePath::parse(&format!("tile/{path}")).map_err(bad)?;
-    state
-        .read()
-        .await
-        .object(&path)
-        .ok_or(StatusCode::NOT_FOUND)
+    let liar = state.read().await;
+    if liar.script.hides_tiles {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    liar.object(&path).ok_or(StatusCode::NOT_FOUND)
 }
 
 async fn genesis(State(state): Shared) -> Answer {
     let liar = state.read().await;
+    let liar = liar.spokesman();
     let vrf = liar.vrf();
-    Ok(directory(&liar, &vrf)
-        .genesis(None)
-        .await
-        .map_err(bad)?
-        .to_json())
+    let answer = directory(liar, &vrf).genesis(None).await.map_err(bad)?;
+    say(liar, Said::Genesis(answer))
 }
 
 async fn stream(State(state): Shared, body: Bytes) -> Answer {
     let request = StreamRequest::parse(&body).map_err(bad)?;
     let liar = state.read().await;
+    let liar = liar.spokesman();
     let vrf = liar.vrf();
-    Ok(directory(&liar, &vrf)
-        .stream(&request)
-        .await
-        .map_err(bad)?
-        .to_json())
+    let answer = directory(liar, &vrf).stream(&request).await.map_err(bad)?;
+    say(liar, Said::Stream(request, answer))
 }
 
 async fn artifact(
@@ -105,33 +123,41 @@ async fn artifact(
     let digest = Hash::from_hex(&digest).map_err(bad)?;
     let since = since.since.and_then(TreeSize::new);
     let liar = state.read().await;
+    let liar = liar.spokesman();
     let vrf = liar.vrf();
-    Ok(directory(&liar, &vrf)
-        .artifact(&digest, since)
-        .await
-        .map_err(bad)?
-        .to_json())
+    let directory = directory(liar, &vrf);
+    let answer = directory.artifact(&digest, since).await.map_err(bad)?;
+    say(liar, Said::Artifact(digest, answer))
 }
 
 async fn lookup(State(state): Shared, body: Bytes) -> Answer {
     let request = LookupRequest::parse(&body).map_err(bad)?;
     let liar = state.read().await;
+    let liar = liar.spokesman();
     let vrf = liar.vrf();
-    let mut answer = directory(&liar, &vrf).lookup(&request).await.map_err(bad)?;
-    bend_lookup(&liar, &request, &mut answer);
-    Ok(answer.to_json())
+    let answer = directory(liar, &vrf).lookup(&request).await.map_err(bad)?;
+    say(liar, Said::Lookup(request, answer))
 }
 
 async fn history(State(state): Shared, body: Bytes) -> Answer {
     let request = HistoryRequest::parse(&body).map_err(bad)?;
     let liar = state.read().await;
+    let liar = liar.spokesman();
+    if liar.script.is_silent {
+        return Err(StatusCode::BAD_GATEWAY);
+    }
     let vrf = liar.vrf();
-    let mut answer = directory(&liar, &vrf)
-        .history(&request)
-        .await
-        .map_err(bad)?;
-    bend_history(&liar, &request, &mut answer).await?;
-    Ok(answer.to_json())
+    let answer = directory(liar, &vrf).history(&request).await.map_err(bad)?;
+    say(liar, Said::History(request, answer))
+}
+
+async fn rungs(State(state): Shared, body: Bytes) -> Answer {
+    let request = RungsRequest::parse(&body).map_err(bad)?;
+    let liar = state.read().await;
+    let liar = liar.spokesman();
+    let vrf = liar.vrf();
+    let answer = directory(liar, &vrf).rungs(&request).await.map_err(bad)?;
+    say(liar, Said::Rungs(request, answer))
 }
 
 /// Takes key sets from anybody.
@@ -153,51 +179,4 @@ async fn publish(State(state): Shared, body: Bytes) -> Answer {
     }
     super::publish(&state).await.map_err(bad)?;
     Ok(PublishAnswer { results }.to_json())
-}
-
-/// Shows a key set that was never logged.
-fn bend_lookup(liar: &Liar, request: &LookupRequest, answer: &mut LookupAnswer) {
-    let (Some(Lie::NeverLogged { label, shown }), Some(found)) = (&liar.lie, &mut answer.found)
-    else {
-        return;
-    };
-    if *label == request.label {
-        found.opening = Some(Opening::from_bytes(shown.opening));
-        found.key_set = Some(shown.key_set.clone());
-    }
-}
-
-/// Shows a harmless entry at another index in place of the real one.
-async fn bend_history(
-    liar: &Liar,
-    request: &HistoryRequest,
-    answer: &mut HistoryAnswer,
-) -> Result<(), StatusCode> {
-    let Some(Lie::Decoy {
-        label,
-        version,
-        shown: Some(shown),
-        ..
-    }) = &liar.lie
-    else {
-        return Ok(());
-    };
-    if *label != request.label {
-        return Ok(());
-    }
-    let size = liar.head().size;
-    for listed in answer
-        .versions
-        .iter_mut()
-        .filter(|listed| listed.version == *version)
-    {
-        listed.entry = liar.entry(shown.position).map_err(bad)?;
-        listed.opening = Some(Opening::from_bytes(shown.opening));
-        listed.key_set = Some(shown.key_set.clone());
-        listed.position = shown.position;
-        listed.inclusion = source::inclusion(liar, shown.position, size)
-            .await
-            .map_err(bad)?;
-    }
-    Ok(())
 }

@@ -9,20 +9,24 @@ use plainsight_log_server::directory::{DirectoryError, Published, PublishedHead}
 use plainsight_log_server::source::{OpenKey, Rows, SourceError, Tiles};
 use plainsight_specs::checkpoint::{Origin, SignedCheckpoint};
 use plainsight_specs::commitment::{Opening, commit};
+use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::ed25519::SecretKey;
-use plainsight_specs::entry::{Entry, GenesisDraft, KeyEntry, RoleKeys, Roles, StatementEntry};
+use plainsight_specs::entry::{
+    Entry, Epoch, GenesisDraft, KeyEntry, RoleKeys, Roles, StatementEntry,
+};
 use plainsight_specs::hash::Hash;
 use plainsight_specs::index::{IndexKey, Tree};
 use plainsight_specs::keyset::KeySet;
 use plainsight_specs::label::{Label, Version};
-use plainsight_specs::merkle::build::consistency_proof;
+use plainsight_specs::merkle::build::{consistency_proof, inclusion_proof};
 use plainsight_specs::merkle::{LeafIndex, TreeHead, TreeSize};
-use plainsight_specs::note::{Algorithm, KeyName, Signer, VerifierKey};
-use plainsight_specs::rules::{Judged, Replay};
-use plainsight_specs::statement::Body;
+use plainsight_specs::note::{Algorithm, KeyName, SignatureLine, Signer, VerifierKey};
+use plainsight_specs::rules::{Judged, Replay, Rule};
+use plainsight_specs::statement::{Body, Seq, Stream};
 use plainsight_specs::tile::{Edge, TileKind, TilePath, TileSet, bundle_to_bytes};
 use plainsight_specs::vrf;
 
+use super::script::{Next, Script};
 use crate::clock;
 use crate::provider::{random, sign};
 
@@ -36,6 +40,8 @@ pub struct Liar {
     role_seed: [u8; 32],
     entries: Vec<Vec<u8>>,
     replay: Replay,
+    /// The rules that its entries break, in their order.
+    broken: Vec<Rule>,
     edge: Edge,
     tiles: BTreeMap<String, Vec<u8>>,
     tile_set: TileSet,
@@ -44,10 +50,13 @@ pub struct Liar {
     epochs: BTreeSet<LeafIndex>,
     /// The auditors that it asks to cosign.
     pub auditors: Vec<BaseUrl>,
+    /// Witnesses that cosign whatever it wants.
+    pub colluders: Arc<Vec<Signer>>,
     /// What each auditor cosigned last, by its address.
     pub(super) cosigned: BTreeMap<String, TreeSize>,
     published: Option<(Arc<PublishedHead>, Tree)>,
-    pub(super) lie: Option<Lie>,
+    /// What it does to readers.
+    pub script: Script,
 }
 
 impl Published for Liar {
@@ -81,33 +90,17 @@ pub struct Opened {
     pub key_set: Vec<u8>,
 }
 
-/// A lie told to readers.
-#[derive(Debug, Clone)]
-pub enum Lie {
-    /// When this label publishes again, log a ghost at the version's own index and what was
-    /// published at another one, and show the latter in histories.
-    Decoy {
-        /// Whose keys.
-        label: Label,
-        /// The version that the ghost gets.
-        version: Version,
-        /// The ghost.
-        ghost: Vec<u8>,
-        /// Once it is logged: what is shown instead.
-        shown: Option<Opened>,
-    },
-    /// In look-ups, show a key set that was never logged.
-    NeverLogged {
-        /// Whose keys.
-        label: Label,
-        /// What is shown instead.
-        shown: Opened,
-    },
-}
-
 impl Liar {
     /// A log with its genesis and nothing else.
     pub fn new(origin: &str) -> Result<Self> {
+        Self::beginning(origin, |_| Ok(()))
+    }
+
+    /// A log with a genesis of the liar's choice, and nothing else.
+    pub fn beginning(
+        origin: &str,
+        change: impl FnOnce(&mut GenesisDraft) -> Result<()>,
+    ) -> Result<Self> {
         let origin = Origin::parse(origin)?;
         let mut liar = Self {
             log_seed: random()?,
@@ -115,6 +108,7 @@ impl Liar {
             role_seed: random()?,
             entries: Vec::new(),
             replay: Replay::new(origin.clone()),
+            broken: Vec::new(),
             edge: Edge::new(),
             tiles: BTreeMap::new(),
             tile_set: TileSet::new(),
@@ -122,13 +116,14 @@ impl Liar {
             statements: BTreeMap::new(),
             epochs: BTreeSet::new(),
             auditors: Vec::new(),
+            colluders: Arc::default(),
             cosigned: BTreeMap::new(),
             published: None,
-            lie: None,
+            script: Script::default(),
             origin,
         };
         let role = || RoleKeys::new(1, vec![liar.role_key().public()]);
-        let genesis = GenesisDraft {
+        let mut genesis = GenesisDraft {
             origin: liar.origin.clone(),
             vrf_key: liar.vrf().public(),
             max_clock_skew_ms: 60_000,
@@ -139,9 +134,9 @@ impl Liar {
                 protections: role()?,
             },
             predecessor: None,
-        }
-        .build()?;
-        liar.push(genesis.to_bytes())?;
+        };
+        change(&mut genesis)?;
+        liar.push(genesis.build()?.to_bytes())?;
         Ok(liar)
     }
 
@@ -164,13 +159,15 @@ impl Liar {
         vrf::SecretKey::from_seed(&self.vrf_seed)
     }
 
-    fn role_key(&self) -> SecretKey {
+    /// The one key of all its roles.
+    pub fn role_key(&self) -> SecretKey {
         SecretKey::from_seed(&self.role_seed)
     }
 
     /// Appends an entry, whatever it is.
     pub fn push(&mut self, entry: Vec<u8>) -> Result<Judged> {
         let judged = self.replay.step(&entry);
+        self.broken.extend(&judged.broken);
         for (path, bytes) in self.edge.append(&[judged.leaf])? {
             self.tile_set.insert(path, &bytes)?;
             self.tiles.insert(path.to_string(), bytes);
@@ -186,6 +183,69 @@ impl Liar {
         }
         self.entries.push(entry);
         Ok(judged)
+    }
+
+    /// The index of a version of a label.
+    pub fn index_of(&self, label: &Label, version: Version) -> IndexKey {
+        self.vrf().evaluate(&label.vrf_input(version)).index_key()
+    }
+
+    pub(super) fn lines_of_colluders(
+        &self,
+        signed: &SignedCheckpoint,
+    ) -> Result<Vec<SignatureLine>> {
+        let now = clock::now()?;
+        let colluders = self.colluders.iter();
+        let lines = colluders.map(|signer| Ok(Cosignature::sign(signed, signer, now)?.line));
+        lines.collect()
+    }
+
+    /// Where the statement with this leaf hash stands.
+    pub fn statement_at(&self, leaf: &Hash) -> Option<LeafIndex> {
+        self.statements.get(leaf).copied()
+    }
+
+    /// Seq and leaf hash of a stream's last statement.
+    pub fn last_of(&self, stream: &Stream) -> Option<(Seq, Hash)> {
+        self.replay.last_of(stream)
+    }
+
+    /// The rules that its entries break.
+    pub fn broken(&self) -> &[Rule] {
+        &self.broken
+    }
+
+    /// What follows from its entries.
+    pub fn replay(&mut self) -> &mut Replay {
+        &mut self.replay
+    }
+
+    /// The index as it was published.
+    pub fn index(&self) -> Result<&Tree> {
+        let (_, index) = self.published.as_ref().context("nothing is published")?;
+        Ok(index)
+    }
+
+    /// The checkpoint as it was published.
+    pub fn note(&self) -> Result<&[u8]> {
+        let (head, _) = self.published.as_ref().context("nothing is published")?;
+        Ok(&head.note)
+    }
+
+    /// The last epoch entry.
+    pub fn last_epoch(&self) -> Result<Vec<u8>> {
+        let last = self.epochs.last().context("there is no epoch")?;
+        self.entry(*last)
+    }
+
+    /// The positions of its epochs.
+    pub fn epochs(&self) -> impl Iterator<Item = LeafIndex> {
+        self.epochs.iter().copied()
+    }
+
+    /// Who answers readers: it, or its twin.
+    pub(super) fn spokesman(&self) -> &Self {
+        self.script.twin.as_deref().unwrap_or(self)
     }
 
     /// What opens the entry of a version.
@@ -212,7 +272,7 @@ impl Liar {
     }
 
     fn push_opened(&mut self, label: &Label, version: Version, opened: Opened) -> Result<Opened> {
-        let index = self.vrf().evaluate(&label.vrf_input(version)).index_key();
+        let index = self.index_of(label, version);
         let opened = self.push_at(index, label, version, opened)?;
         self.keys.insert((label.clone(), version), opened.clone());
         Ok(opened)
@@ -246,29 +306,34 @@ impl Liar {
             opening,
             key_set,
         };
-        match self.lie.take() {
-            Some(Lie::Decoy {
-                label: whose,
-                version: at,
-                ghost,
-                ..
-            }) if whose == label && at == version => {
-                let elsewhere = IndexKey::private(Hash::from_bytes(random()?));
-                let shown = self.push_at(elsewhere, &label, version, opened)?;
-                self.push_key_set(&label, version, ghost.clone())?;
-                self.lie = Some(Lie::Decoy {
-                    label,
-                    version,
-                    ghost,
-                    shown: Some(shown.clone()),
-                });
-                Ok(shown)
-            }
-            lie => {
-                self.lie = lie;
+        match self.script.next.take() {
+            Some((whose, at, next)) if whose == label && at == version => match next {
+                Next::Ghost(ghost) => {
+                    let elsewhere = IndexKey::private(Hash::from_bytes(random()?));
+                    let shown = self.push_at(elsewhere, &label, version, opened)?;
+                    self.push_key_set(&label, version, ghost)?;
+                    self.script = Script::decoy(label, version, shown.clone());
+                    Ok(shown)
+                }
+                Next::Nothing => {
+                    self.push_padding()?;
+                    Ok(opened)
+                }
+            },
+            next => {
+                self.script.next = next;
                 self.push_opened(&label, version, opened)
             }
         }
+    }
+
+    /// Logs an entry that stands for nobody, as a real log may.
+    pub fn push_padding(&mut self) -> Result<Judged> {
+        let entry = KeyEntry {
+            index: IndexKey::private(Hash::from_bytes(random()?)),
+            commitment: Hash::from_bytes(random()?),
+        };
+        self.push(entry.to_bytes().to_vec())
     }
 
     /// Logs a statement that continues its stream, signed as it should be.
@@ -284,10 +349,10 @@ impl Liar {
         self.push(epoch.to_bytes().to_vec())
     }
 
-    /// Logs an epoch with a root of the liar's choice.
-    pub fn push_wrong_epoch(&mut self, root: Hash) -> Result<Judged> {
+    /// Logs an epoch that the liar has changed.
+    pub fn push_wrong_epoch(&mut self, change: impl FnOnce(&mut Epoch)) -> Result<Judged> {
         let mut epoch = self.replay.next_epoch(clock::now()?.seconds() * 1000);
-        epoch.index_root = root;
+        change(&mut epoch);
         self.push(epoch.to_bytes().to_vec())
     }
 
@@ -299,6 +364,11 @@ impl Liar {
         }
     }
 
+    /// Signs any head, as its own.
+    pub fn sign_head(&self, head: TreeHead) -> Result<SignedCheckpoint> {
+        Ok(SignedCheckpoint::sign(&self.origin, head, &self.signer()?)?)
+    }
+
     /// Signs the present tree.
     pub fn sign(&self) -> Result<SignedCheckpoint> {
         Ok(SignedCheckpoint::sign(
@@ -308,8 +378,13 @@ impl Liar {
         )?)
     }
 
+    /// The inclusion of an entry in the present tree.
+    pub fn inclusion(&self, position: LeafIndex) -> Result<Vec<Hash>> {
+        Ok(inclusion_proof(position, self.edge.size(), &self.tile_set)?)
+    }
+
     /// From an older size to the present tree.
-    pub(super) fn consistency(&self, old: TreeSize) -> Result<Vec<Hash>> {
+    pub fn consistency(&self, old: TreeSize) -> Result<Vec<Hash>> {
         Ok(consistency_proof(old, self.edge.size(), &self.tile_set)?)
     }
 
@@ -323,13 +398,8 @@ impl Liar {
         self.published.as_ref()
     }
 
-    /// Lies in answers from now on.
-    pub fn tell(&mut self, lie: Lie) {
-        self.lie = Some(lie);
-    }
-
     /// The bytes of an entry.
-    pub(super) fn entry(&self, position: LeafIndex) -> Result<Vec<u8>> {
+    pub fn entry(&self, position: LeafIndex) -> Result<Vec<u8>> {
         let place = usize::try_from(position.get())?;
         self.entries.get(place).cloned().context("no such entry")
     }
@@ -346,22 +416,47 @@ impl Liar {
 
     /// The log as it was with its first `size` entries, by the same keys: where a fork begins.
     pub fn rewound(&self, size: usize) -> Result<Self> {
+        let mut twin = self.with_entries(self.entries.iter().take(size).cloned())?;
+        twin.keys
+            .retain(|_, opened| opened.position.get() < size as u64);
+        Ok(twin)
+    }
+
+    /// The log with another padding entry in place of this one, all else as it is: a history that was
+    /// rewritten, by the same keys.
+    pub fn rewritten(&self, position: LeafIndex) -> Result<Self> {
+        let place = usize::try_from(position.get())?;
+        let mut twin = self.with_entries(self.entries.iter().take(place).cloned())?;
+        twin.push_padding()?;
+        for entry in self.entries.iter().skip(place + 1) {
+            // The index is another one, and so is what the epochs state; the rest stays.
+            if let Ok(Entry::Epoch(epoch)) = Entry::parse(entry) {
+                let epoch = twin.replay.next_epoch(epoch.time_ms);
+                twin.push(epoch.to_bytes().to_vec())?;
+            } else {
+                twin.push(entry.clone())?;
+            }
+        }
+        Ok(twin)
+    }
+
+    fn with_entries(&self, entries: impl Iterator<Item = Vec<u8>>) -> Result<Self> {
         let mut twin = Self {
             entries: Vec::new(),
             replay: Replay::new(self.origin.clone()),
+            broken: Vec::new(),
             edge: Edge::new(),
             tiles: BTreeMap::new(),
             tile_set: TileSet::new(),
             statements: BTreeMap::new(),
             epochs: BTreeSet::new(),
             published: None,
+            script: Script::default(),
             ..self.clone()
         };
-        for entry in self.entries.iter().take(size) {
-            twin.push(entry.clone())?;
+        for entry in entries {
+            twin.push(entry)?;
         }
-        twin.keys
-            .retain(|_, opened| opened.position.get() < size as u64);
         Ok(twin)
     }
 

@@ -11,7 +11,7 @@ use super::honest::forged;
 use super::stage::{Stage, all_refuse};
 use super::{Kind, Plainsight, Telling};
 use crate::accounts;
-use crate::liar::{Lie, Opened, Served};
+use crate::liar::{Next, Opened, Script, Served};
 use crate::provider::random;
 
 pub(super) async fn tell(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) -> Result<()> {
@@ -45,13 +45,7 @@ async fn decoy(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) -> Re
     };
     let ghost = forged(&current, &["ghost-device"])?;
     let version = Version::new(1);
-    let lie = Lie::Decoy {
-        label,
-        version,
-        ghost,
-        shown: None,
-    };
-    stage.log.liar().await.tell(lie);
+    stage.log.liar().await.script.next = Some((label, version, Next::Ghost(ghost)));
     let ran = grace
         .run(&["keys", "rotate", text, "--add-device", "tablet"])
         .await?;
@@ -92,11 +86,7 @@ async fn never_logged(telling: &mut Telling, plainsight: &Plainsight, dir: &Path
         key_set,
         ..opened
     };
-    stage
-        .log
-        .liar()
-        .await
-        .tell(Lie::NeverLogged { label, shown });
+    stage.log.liar().await.script = Script::never_logged(label, shown);
     let judy = stage.person(plainsight, "judy")?;
     let ran = judy.run(&["contact", "verify", text]).await?;
     let title = "Judy is shown a key of Heidi's that was never logged: it does not open the entry";

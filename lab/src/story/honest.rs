@@ -134,7 +134,7 @@ async fn shown(log: &BaseUrl, label: &Label) -> Result<KeySet> {
 
 /// The next key set after `current`, as the provider would make it: with an identity key of his
 /// own, since he has none of the owner's, and these devices beside the owner's.
-pub(super) fn forged(current: &KeySet, ghosts: &[&str]) -> Result<Vec<u8>> {
+pub fn forged(current: &KeySet, ghosts: &[&str]) -> Result<Vec<u8>> {
     let provider = SecretKey::from_seed(&random()?);
     let mut keys: Vec<_> = current.keys().to_vec();
     keys.push(KeyRecord {

@@ -15,6 +15,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+pub use honest::forged;
 pub use people::{Person, Plainsight, Ran};
 
 use crate::network::Network;

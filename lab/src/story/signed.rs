@@ -86,7 +86,9 @@ async fn wrong_root(telling: &mut Telling, plainsight: &Plainsight, dir: &Path) 
         let mut liar = stage.log.liar().await;
         let label = Label::email("peggy@mail.example")?;
         liar.push_key_set(&label, Version::FIRST, accounts::first_key_set(&label)?)?;
-        liar.push_wrong_epoch(sha256(b"an index with something else in it"))?;
+        liar.push_wrong_epoch(|epoch| {
+            epoch.index_root = sha256(b"an index with something else in it");
+        })?;
     }
     let answers = stage.log.publish().await?;
     let title =

@@ -95,9 +95,24 @@ impl Walk {
             let head = public.head();
             let is_known = row.is_some_and(|row| row.tree == head);
             let vkey = std::slice::from_ref(&self.vkey);
-            if !is_known || public.verify_log(vkey).is_err() {
+            let is_signed = public.verify_log(vkey).is_ok();
+            let newest = self.signed.newest;
+            if !is_signed {
                 self.report.fault(format!(
-                    "the public checkpoint of size {size} was never signed by the log"
+                    "the public checkpoint of size {size} is not signed by the log's key"
+                ));
+            } else if !is_known && size > newest {
+                self.report.fault(format!(
+                    "this database is older than the objects: the public checkpoint of size {size} \
+                     is signed by the log's key, and the newest that the database knows of is of \
+                     size {newest}. It is a backup that was put back, or a copy. A server answers \
+                     readers from it and writes nothing; put back the newest database"
+                ));
+            } else if !is_known {
+                self.report.fault(format!(
+                    "the public checkpoint of size {size} is signed by the log's key, and the \
+                     database does not know of it: they are of two histories of the log. Let no \
+                     server write; auditors will show which one they cosigned"
                 ));
             }
         }

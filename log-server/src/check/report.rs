@@ -130,7 +130,10 @@ impl fmt::Display for Report {
             writeln!(f, "{} objects are missing; {what}", self.missing)?;
         }
         match self.faults.len() as u64 + self.more_faults {
-            0 => f.write_str("all is well"),
+            0 => f.write_str(
+                "all is well: the database and the objects agree. Whether the log has signed more \
+                 since, as after both were put back, only its auditors know",
+            ),
             1 => f.write_str("1 fault"),
             faults => write!(f, "{faults} faults"),
         }

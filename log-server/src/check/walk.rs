@@ -37,7 +37,7 @@ pub(super) struct Walk {
     /// Objects up to this size must be there.
     needed: u128,
     missing: Missing,
-    signed: Signed,
+    pub(super) signed: Signed,
     rows: Rows,
     replay: Replay,
     edge: Edge,

@@ -64,9 +64,18 @@ pub struct Limits {
     pub query_bytes: usize,
     /// The most connections at once; who comes above that waits to be accepted.
     pub connections: usize,
+    /// The most connections of one address, or of one /64; 0 is no limit. Trusted proxies are not
+    /// counted.
+    pub connections_per_client: usize,
     /// How long a connection may say nothing, or its next request's head may take, in
     /// milliseconds.
     pub head_ms: u64,
+    /// How long a body may take to arrive, in milliseconds.
+    pub body_ms: u64,
+    /// The most bytes of bodies that are on their way, of all requests together.
+    pub body_bytes: usize,
+    /// How long a peer may take nothing of an answer, in milliseconds.
+    pub stall_ms: u64,
     /// Look-ups a second of one address, or of one /64; 0 is no limit. The host's own addresses
     /// are not counted.
     pub lookups_per_s: u32,
@@ -100,7 +109,11 @@ impl Default for Limits {
             publish_bytes: 8 << 20,
             query_bytes: 16 << 10,
             connections: 4_096,
+            connections_per_client: 512,
             head_ms: 60_000,
+            body_ms: 20_000,
+            body_bytes: 128 << 20,
+            stall_ms: 20_000,
             lookups_per_s: 20,
             lookup_burst: 200,
             token_items_per_s: 0,
@@ -112,6 +125,18 @@ impl Default for Limits {
             unpublished_entries: 1_000_000,
             wait_ms: 30_000,
             read_connections: 4,
+        }
+    }
+}
+
+impl Limits {
+    /// What the server's door keeps to.
+    pub fn bounds(&self) -> plainsight_door::Bounds {
+        plainsight_door::Bounds {
+            connections: self.connections,
+            per_client: self.connections_per_client,
+            head: Duration::from_millis(self.head_ms),
+            stall: Duration::from_millis(self.stall_ms),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -18,10 +18,6 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The most hops that are looked at.
 const MAX_HOPS: usize = 16;
 
-/// The other end of the connection.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) SocketAddr);
-
 /// Refuses a look-up of an address that has asked too much.
 pub(super) async fn limited(
     State(shared): State<Arc<Shared>>,
@@ -29,9 +25,9 @@ pub(super) async fn limited(
     next: Next,
 ) -> Response {
     let limits = shared.limits();
-    let peer = request.extensions().get::<Peer>().copied();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let rate = Rate::new(limits.lookups_per_s, limits.lookup_burst);
-    if let (Some(Peer(peer)), Some(rate)) = (peer, rate) {
+    if let (Some(ConnectInfo(peer)), Some(rate)) = (peer, rate) {
         let asker = asker(peer.ip(), request.headers(), &limits.trusted_proxies);
         if let Some(subscriber) = asker.and_then(subscriber)
             && let Err(retry) = shared.lookups.spend(subscriber, 1, rate, Instant::now())

@@ -2,12 +2,14 @@
 //! parsed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
 use futures::StreamExt as _;
+use tokio::sync::Semaphore;
 
 use super::ApiError;
 use crate::shared::Shared;
@@ -20,7 +22,7 @@ impl FromRequest<Arc<Shared>> for Question {
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, ApiError> {
         let limit = shared.limits().query_bytes;
-        Ok(Self(read(request, limit).await?))
+        Ok(Self(read(request, &Bounds::of(shared, limit)).await?))
     }
 }
 
@@ -32,13 +34,34 @@ impl FromRequest<Arc<Shared>> for Items {
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, ApiError> {
         let limit = shared.limits().publish_bytes;
-        Ok(Self(read(request, limit).await?))
+        Ok(Self(read(request, &Bounds::of(shared, limit)).await?))
     }
 }
 
-/// JSON of at most `limit` bytes. The parser bounds its depth.
+/// What a body keeps to.
+struct Bounds<'a> {
+    /// Its most bytes.
+    limit: usize,
+    /// How long it may take to arrive.
+    within: Duration,
+    /// A permit a byte of all that are on their way.
+    room: &'a Semaphore,
+}
+
+impl<'a> Bounds<'a> {
+    fn of(shared: &'a Shared, limit: usize) -> Self {
+        Self {
+            limit,
+            within: Duration::from_millis(shared.limits().body_ms),
+            room: &shared.arriving,
+        }
+    }
+}
+
+/// JSON within `bounds`. The parser bounds its depth.
 // SPEC(PUB-7)
-async fn read(request: Request, limit: usize) -> Result<Bytes, ApiError> {
+async fn read(request: Request, bounds: &Bounds<'_>) -> Result<Bytes, ApiError> {
+    let limit = bounds.limit;
     let headers = request.headers();
     if !is_json(headers) {
         return Err(ApiError::MediaType);
@@ -46,21 +69,31 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, ApiError> {
     if is_compressed(headers) {
         return Err(ApiError::Coding);
     }
-    let too_large = ApiError::TooLarge { limit };
     // A declared length is believed only to refuse early; memory grows with what arrives.
     if declared_length(headers).is_some_and(|length| length > limit as u64) {
-        return Err(too_large);
+        return Err(ApiError::TooLarge { limit });
     }
-    let mut body = BytesMut::new();
-    let mut chunks = request.into_body().into_data_stream();
+    let arrived = arrive(request.into_body(), limit, bounds.room);
+    let arrived = tokio::time::timeout(bounds.within, arrived).await;
+    arrived.map_err(|_| ApiError::Slow)?
+}
+
+/// The bytes, which take part of `room` until all of them are there.
+async fn arrive(body: Body, limit: usize, room: &Semaphore) -> Result<Bytes, ApiError> {
+    let mut whole = BytesMut::new();
+    let mut taken = Vec::new();
+    let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| ApiError::Malformed("the body was cut short".into()))?;
-        if chunk.len() > limit - body.len() {
-            return Err(too_large);
+        if chunk.len() > limit - whole.len() {
+            return Err(ApiError::TooLarge { limit });
         }
-        body.extend_from_slice(&chunk);
+        let bytes = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+        let room = room.try_acquire_many(bytes);
+        taken.push(room.map_err(|_| ApiError::Busy("too many bodies are on their way"))?);
+        whole.extend_from_slice(&chunk);
     }
-    Ok(body.freeze())
+    Ok(whole.freeze())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -95,7 +128,15 @@ mod tests {
             let name = axum::http::HeaderName::from_bytes(name.as_bytes()).unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        match read(request, 4).await {
+        let room = Semaphore::new(6);
+        let bounds = Bounds {
+            limit: 4,
+            within: Duration::from_millis(200),
+            room: &room,
+        };
+        let read = read(request, &bounds).await;
+        assert_eq!(room.available_permits(), 6, "room is given back");
+        match read {
             Ok(_) => 200,
             Err(error) => error.into_response().status().as_u16(),
         }
@@ -132,5 +173,23 @@ mod tests {
         assert_eq!(status(&json, Body::from_stream(endless)).await, 413);
         let broken = futures::stream::iter([Ok("ab"), Err(std::io::Error::other("gone"))]);
         assert_eq!(status(&json, Body::from_stream(broken)).await, 400);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_not_waited_for() {
+        let json = [("content-type", "application/json")];
+        let never = Body::from_stream(futures::stream::pending::<Result<Bytes, ApiError>>());
+        assert_eq!(status(&json, never).await, 408);
+    }
+
+    #[tokio::test]
+    async fn bodies_on_their_way_have_their_room() {
+        let room = Semaphore::new(6);
+        let one = arrive("1234".into(), 4, &room).await;
+        assert_eq!(one.unwrap(), "1234");
+        let _other = room.try_acquire_many(3).unwrap();
+        let busy = arrive("1234".into(), 4, &room).await.unwrap_err();
+        assert_eq!(busy.into_response().status(), 503);
+        assert!(arrive("123".into(), 4, &room).await.is_ok());
     }
 }

@@ -11,12 +11,10 @@ mod page;
 mod problem;
 mod publish;
 mod schema;
-mod serve;
 
 pub(crate) use admin::router as admin_router;
 pub use openapi::openapi;
 pub(crate) use problem::ApiError;
-pub(crate) use serve::{Bounds, serve};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -43,6 +43,7 @@ problems! {
     UNAUTHORIZED = 401 "unauthorized" "A token is needed";
     FORBIDDEN = 403 "forbidden" "The token does not allow it";
     NOT_FOUND = 404 "not-found" "There is no such thing";
+    SLOW = 408 "too-slow" "The body took too long";
     METHOD = 405 "method-not-allowed" "This is not done here";
     SIZE_AHEAD = 409 "size-ahead" "The size is not published yet";
     TOO_LARGE = 413 "too-large" "The body is too long";
@@ -83,6 +84,9 @@ pub(crate) enum ApiError {
         /// The most bytes.
         limit: usize,
     },
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time; send it faster, or in smaller parts")]
+    Slow,
     /// The body is not JSON.
     #[error("the body must be application/json")]
     MediaType,
@@ -128,6 +132,7 @@ impl ApiError {
             Self::Method => METHOD,
             Self::SizeAhead(_) => SIZE_AHEAD,
             Self::TooLarge { .. } => TOO_LARGE,
+            Self::Slow => SLOW,
             Self::MediaType | Self::Coding => MEDIA,
             Self::KeyReused => KEY_REUSED,
             Self::Limited { .. } => LIMITED,

@@ -31,7 +31,7 @@ pub(crate) use rules::end;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -62,6 +62,8 @@ pub struct Objects {
     address: ObjectsAddress,
     /// The largest size that is known to be public: a file below it is never replaced.
     published: Arc<AtomicU64>,
+    /// Whether [`Objects::probe`] has passed.
+    is_probed: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -169,6 +171,7 @@ impl Objects {
             engine,
             address,
             published: Arc::new(AtomicU64::new(0)),
+            is_probed: Arc::new(AtomicBool::new(false)),
         }
     }
 
@@ -177,9 +180,13 @@ impl Objects {
         &self.address
     }
 
-    /// Shows that nothing is written over anything else here, by trying. A store that would is
-    /// refused as [`ObjectError::Unsafe`]. For the one writer, before it writes.
+    /// Shows that nothing is written over anything else here, by trying, unless that was shown
+    /// before. A store that would is refused as [`ObjectError::Unsafe`]. For the one writer, before
+    /// it writes.
     pub async fn probe(&self) -> Result<(), ObjectError> {
+        if self.is_probed.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let why = match &self.engine {
             Engine::Folder(folder) => {
                 let is_safe = blocking(folder, Folder::probe).await?;
@@ -188,7 +195,10 @@ impl Objects {
             Engine::Bucket(bucket) => bucket.probe(nonce()?).await?,
         };
         match why {
-            None => Ok(()),
+            None => {
+                self.is_probed.store(true, Ordering::Release);
+                Ok(())
+            }
             Some(why) => Err(ObjectError::Unsafe {
                 address: self.address.clone(),
                 why,

@@ -66,6 +66,11 @@ pub(crate) async fn publish(
     key: Option<RequestKey>,
 ) -> Result<PublishAnswer, ApiError> {
     let wait = request.wait;
+    // Until the answer is kept, so that no other request with the key slips in between.
+    let _begun = match &key {
+        Some(key) => Some(key.begin(&shared.in_flight)?),
+        None => None,
+    };
     let kept = match &key {
         Some(key) => key.kept(shared).await?,
         None => None,

@@ -56,6 +56,8 @@ impl Store {
 
     /// Keeps an answer of a request that logged nothing, unless there is a first one.
     pub async fn keep_answer(&self, answer: &NewAnswer) -> Result<(), StoreError> {
+        // One session at a time for all of these, however many ask.
+        let _turn = self.keeping.lock().await;
         let mut connection = self.address.connect().await?;
         sqlx::query(INSERT)
             .bind(answer.token.as_bytes().as_slice())

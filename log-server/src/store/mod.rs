@@ -39,6 +39,7 @@ pub use tokens::TokenRow;
 pub use write::Writer;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sqlx::{AnyPool, Connection as _};
 
@@ -100,6 +101,8 @@ pub enum StoreError {
 pub struct Store {
     pool: AnyPool,
     address: DatabaseAddress,
+    /// Held while a session is open that keeps an answer.
+    keeping: Arc<tokio::sync::Mutex<()>>,
     #[cfg(test)]
     faults: fault::Faults,
 }
@@ -136,6 +139,7 @@ impl Store {
         Ok(Self {
             pool: address.pool(connections).await?,
             address: address.clone(),
+            keeping: Arc::default(),
             #[cfg(test)]
             faults: fault::Faults::default(),
         })

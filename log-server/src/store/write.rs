@@ -251,6 +251,11 @@ impl Writer {
         Ok(self.connection.close().await?)
     }
 
+    /// Ends the connection, and lets go of nothing: what a crash leaves behind.
+    pub async fn abandon(self) -> Result<(), StoreError> {
+        Ok(self.connection.close().await?)
+    }
+
     /// One transaction under the term, which must change one row of what it is about.
     async fn write(
         &mut self,

@@ -54,6 +54,8 @@ struct Inner {
     requests: usize,
     /// The note that it cosigned last.
     note: Option<Vec<u8>>,
+    /// Whether it answers nothing.
+    is_away: bool,
 }
 
 /// A running auditor.
@@ -87,6 +89,7 @@ impl FakeAuditor {
             contradictions: Vec::new(),
             requests: 0,
             note: None,
+            is_away: false,
         }));
         let router = axum::Router::new()
             .route("/add-checkpoint", axum::routing::post(add_checkpoint))
@@ -117,8 +120,20 @@ impl FakeAuditor {
         self.inner.lock().unwrap().tricks.clear();
     }
 
+    /// Answers nothing, or answers again.
+    pub fn away(&self, is_away: bool) {
+        self.inner.lock().unwrap().is_away = is_away;
+    }
+
     pub fn forget(&self) {
         self.inner.lock().unwrap().cosigned = None;
+    }
+
+    /// Has lost everything it knew.
+    pub fn forget_all(&self) {
+        let mut inner = self.inner.lock().unwrap();
+        (inner.cosigned, inner.note) = (None, None);
+        inner.seen.clear();
     }
 
     pub fn requests(&self) -> usize {
@@ -156,6 +171,9 @@ impl Inner {
 async fn add_checkpoint(State(inner): State<Arc<Mutex<Inner>>>, body: Bytes) -> Response {
     let trick = {
         let mut inner = inner.lock().unwrap();
+        if inner.is_away {
+            return StatusCode::BAD_GATEWAY.into_response();
+        }
         inner.requests += 1;
         inner.tricks.pop_front()
     };
@@ -223,7 +241,9 @@ fn answer(inner: &Mutex<Inner>, body: &[u8], trick: Option<Trick>) -> Response {
 }
 
 async fn checkpoint(State(inner): State<Arc<Mutex<Inner>>>) -> Response {
-    match inner.lock().unwrap().note.clone() {
+    let inner = inner.lock().unwrap();
+    match inner.note.clone() {
+        _ if inner.is_away => StatusCode::BAD_GATEWAY.into_response(),
         Some(note) => note.into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }

@@ -18,6 +18,9 @@ pub use release::{MAX_REFERENCES, Product, Reference, Release, Yank};
 pub use stream::{Place, Seq, Stream, artifact_index};
 pub use subject::{Artifact, MAX_SUBJECTS};
 
+pub(crate) use release::{references_to_json, take_references};
+pub(crate) use subject::{Subjects, subject_to_json};
+
 use crate::Blame;
 use crate::dsse::{DsseError, Envelope};
 use crate::ed25519::SecretKey;
@@ -25,7 +28,6 @@ use crate::entry::{EntryError, RoleName};
 use crate::hash::Hash;
 use crate::index::IndexKey;
 use crate::json::{self, JsonError, Object};
-use subject::{Subjects, subject_to_json};
 
 /// The payload type of every statement's envelope.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -274,17 +276,7 @@ impl Statement {
 
     /// Parses the Statement in `envelope`.
     pub fn from_envelope(envelope: Envelope) -> Result<Self, StatementError> {
-        // SPEC(STMT-1)
-        if envelope.payload_type() != PAYLOAD_TYPE {
-            return Err(StatementError::PayloadType);
-        }
-        // SPEC(STMT-3): what is left in the Statement after its members were taken is dropped.
-        let mut statement = json::parse_object(envelope.payload())?;
-        // SPEC(STMT-2)
-        if statement.string("_type")? != STATEMENT_TYPE {
-            return Err(StatementError::StatementType);
-        }
-        let predicate_type = statement.string("predicateType")?;
+        let (predicate_type, mut statement) = in_toto(&envelope)?;
         let Some(kind) = StatementKind::from_predicate_type(&predicate_type) else {
             return Err(StatementError::PredicateType(predicate_type));
         };
@@ -361,6 +353,21 @@ impl Statement {
         }
         indexes
     }
+}
+
+/// The predicate type of the in-toto Statement in an envelope, and its other members.
+pub(crate) fn in_toto(envelope: &Envelope) -> Result<(String, Object), StatementError> {
+    // SPEC(STMT-1)
+    if envelope.payload_type() != PAYLOAD_TYPE {
+        return Err(StatementError::PayloadType);
+    }
+    // SPEC(STMT-3): what is left in the Statement after its members were taken is dropped.
+    let mut statement = json::parse_object(envelope.payload())?;
+    // SPEC(STMT-2)
+    if statement.string("_type")? != STATEMENT_TYPE {
+        return Err(StatementError::StatementType);
+    }
+    Ok((statement.string("predicateType")?, statement))
 }
 
 fn wrong(member: &str, expected: &'static str) -> StatementError {

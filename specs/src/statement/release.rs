@@ -73,26 +73,12 @@ impl Release {
             audience: Audience::parse(&predicate.string("audience")?)?,
             emergency: predicate.bool("emergency")?,
             published: predicate.time("published")?,
-            references: predicate
-                .array("refs", MAX_REFERENCES)?
-                .into_iter()
-                .map(parse_reference)
-                .collect::<Result<_, _>>()?,
+            references: take_references(predicate)?,
             artifacts: subjects.artifacts()?,
         })
     }
 
     pub(super) fn predicate(&self) -> serde_json::Value {
-        let refs: Vec<_> = self
-            .references
-            .iter()
-            .map(|reference| {
-                serde_json::json!({
-                    "type": reference.kind.as_str(),
-                    "sha256": reference.sha256.to_hex(),
-                })
-            })
-            .collect();
         serde_json::json!({
             "purl": self.product.purl.as_str(),
             "channel": self.product.channel.as_str(),
@@ -101,13 +87,30 @@ impl Release {
             "audience": self.audience.to_string(),
             "emergency": self.emergency,
             "published": self.published.to_string(),
-            "refs": refs,
+            "refs": references_to_json(&self.references),
         })
     }
 
     pub(super) fn subjects(&self) -> Vec<serde_json::Value> {
         self.artifacts.iter().map(Artifact::to_json).collect()
     }
+}
+
+/// Takes `refs`.
+pub(crate) fn take_references(predicate: &mut Object) -> Result<Vec<Reference>, StatementError> {
+    let references = predicate.array("refs", MAX_REFERENCES)?.into_iter();
+    references.map(parse_reference).collect()
+}
+
+/// `refs`.
+pub(crate) fn references_to_json(references: &[Reference]) -> serde_json::Value {
+    let references = references.iter().map(|reference| {
+        serde_json::json!({
+            "type": reference.kind.as_str(),
+            "sha256": reference.sha256.to_hex(),
+        })
+    });
+    references.collect()
 }
 
 fn parse_reference(value: Json) -> Result<Reference, StatementError> {

@@ -21,7 +21,7 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    pub(super) fn to_json(&self) -> serde_json::Value {
+    pub(crate) fn to_json(&self) -> serde_json::Value {
         let mut json = subject_to_json(&self.digest);
         if let Some(members) = json.as_object_mut() {
             members.insert(
@@ -37,15 +37,15 @@ impl Artifact {
 }
 
 /// A subject of which only the digest counts.
-pub(super) fn subject_to_json(digest: &Hash) -> serde_json::Value {
+pub(crate) fn subject_to_json(digest: &Hash) -> serde_json::Value {
     serde_json::json!({ "digest": { "sha256": digest.to_hex() } })
 }
 
 /// The subjects of a Statement before its kind is known to want more of them than a digest.
-pub(super) struct Subjects(Vec<(Hash, Object)>);
+pub(crate) struct Subjects(Vec<(Hash, Object)>);
 
 impl Subjects {
-    pub(super) fn take(statement: &mut Object) -> Result<Self, StatementError> {
+    pub(crate) fn take(statement: &mut Object) -> Result<Self, StatementError> {
         let values = statement.array("subject", usize::MAX)?;
         // SPEC(STMT-6)
         if values.is_empty() || values.len() > MAX_SUBJECTS {
@@ -64,12 +64,12 @@ impl Subjects {
     }
 
     /// The digests in order.
-    pub(super) fn digests(self) -> Vec<Hash> {
+    pub(crate) fn digests(self) -> Vec<Hash> {
         self.0.into_iter().map(|(digest, _)| digest).collect()
     }
 
     /// The only digest.
-    pub(super) fn single(self) -> Result<Hash, StatementError> {
+    pub(crate) fn single(self) -> Result<Hash, StatementError> {
         // SPEC(STMT-18)
         match *self.digests() {
             [digest] => Ok(digest),
@@ -78,7 +78,7 @@ impl Subjects {
     }
 
     /// Every subject with its size, in order.
-    pub(super) fn artifacts(self) -> Result<Vec<Artifact>, StatementError> {
+    pub(crate) fn artifacts(self) -> Result<Vec<Artifact>, StatementError> {
         self.0
             .into_iter()
             .map(|(digest, mut subject)| {

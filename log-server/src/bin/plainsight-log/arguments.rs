@@ -4,24 +4,29 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use plainsight_log_server::config::{Config, Layers, Loaded};
 use plainsight_log_server::objects::ObjectsAddress;
 use plainsight_log_server::store::{DatabaseAddress, TokenRole};
 use plainsight_specs::codec;
 use plainsight_specs::ed25519::PublicKey;
 
+use crate::publisher::arguments::{KeyArgs, PublishArgs, SignCommand};
+
 /// The provider's log: publish, sequence, serve.
 #[derive(Parser)]
 #[command(name = "plainsight-log", version, about)]
 pub(crate) struct Cli {
-    /// How what happens is written to standard error. How much of it: `PLAINSIGHT_LOG`, such as
-    /// `info` or `plainsight_log_server=debug`.
+    /// How it says what happens. `PLAINSIGHT_LOG` says how much, such as `info`.
     #[arg(
         long,
         global = true,
         env = "PLAINSIGHT_LOG_FORMAT",
-        default_value = "text"
+        default_value = "text",
+        hide_env = true,
+        hide_possible_values = true,
+        value_name = "text|json",
+        help_heading = "Every command"
     )]
     pub(crate) log_format: LogFormat,
     #[command(subcommand)]
@@ -98,6 +103,16 @@ pub(crate) enum Command {
         #[arg(long, conflicts_with = "version")]
         all: bool,
     },
+    /// Make a statement, sign it and print it. For publishers: needs neither the server nor its
+    /// configuration.
+    Sign {
+        #[command(subcommand)]
+        command: SignCommand,
+    },
+    /// Publish signed statements, wait until readers see them, and print position and leaf of each.
+    Publish(PublishArgs),
+    /// Print the public half of a publisher's key (base64).
+    Key(KeyArgs),
     /// Print the document of the HTTP interface (`OpenAPI` 3.1).
     Openapi,
 }
@@ -151,12 +166,14 @@ pub(crate) enum TokenCommand {
 
 /// Where the log is.
 #[derive(Args)]
+#[group(skip)]
+#[command(group(ArgGroup::new("place").required(true).args(["dir", "config"])))]
 pub(crate) struct Place {
     /// The folder that `init` made.
-    #[arg(long, env = "PLAINSIGHT_LOG_DIR", required_unless_present = "config")]
+    #[arg(long, env = "PLAINSIGHT_LOG_DIR")]
     dir: Option<PathBuf>,
     /// The configuration file.
-    #[arg(long, env = "PLAINSIGHT_LOG_CONFIG", conflicts_with = "dir")]
+    #[arg(long, env = "PLAINSIGHT_LOG_CONFIG")]
     config: Option<PathBuf>,
     /// Another value for a member of the configuration, such as `limits.wait_ms=5000`.
     #[arg(long, value_name = "MEMBER=VALUE", value_parser = member)]
@@ -230,7 +247,7 @@ pub(crate) struct InitArgs {
     pub(crate) heartbeat_s: u64,
 }
 
-fn public_key(text: &str) -> Result<PublicKey, String> {
+pub(crate) fn public_key(text: &str) -> Result<PublicKey, String> {
     let bytes = codec::base64_array(text).map_err(|error| error.to_string())?;
     PublicKey::from_bytes(&bytes).map_err(|error| error.to_string())
 }

@@ -2,11 +2,13 @@
 
 mod arguments;
 mod configuration;
+mod publisher;
 mod serve;
 mod tokens;
 mod upkeep;
 
 use std::io::IsTerminal as _;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser as _;
@@ -15,9 +17,31 @@ use plainsight_log_server::{InitOptions, init, openapi};
 use arguments::{Cli, Command, ConfigCommand, InitArgs, LogFormat};
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.log_format);
+    match run(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {}", words(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error with its causes, in one sentence: each cause that is not in the words before it.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}
+
+async fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Init(args) => make(args).await,
         Command::Serve {
@@ -37,7 +61,7 @@ async fn main() -> Result<()> {
             let flags = flags
                 .into_iter()
                 .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-            serve::serve(&place, flags.collect()).await
+            serve::serve(&place, flags.collect(), cli.log_format).await
         }
         Command::Token { command } => tokens::run(command).await,
         Command::Config {
@@ -47,6 +71,9 @@ async fn main() -> Result<()> {
         Command::Gc { place, grace_s } => upkeep::collect(&place.load()?, grace_s).await,
         // `--all`, if there is no version.
         Command::Forget { place, version, .. } => upkeep::forget(&place.load()?, version).await,
+        Command::Sign { command } => publisher::sign(command).await,
+        Command::Publish(args) => publisher::publish(&args).await,
+        Command::Key(args) => publisher::key(&args),
         Command::Openapi => {
             print!("{}", openapi());
             Ok(())

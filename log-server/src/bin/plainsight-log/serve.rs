@@ -8,13 +8,17 @@ use plainsight_log_server::notify::{Notifier, NotifyError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::arguments::Place;
+use crate::arguments::{LogFormat, Place};
 
 /// How often the server is looked after when no service manager says how often.
 const LOOK: Duration = Duration::from_secs(30);
 
 /// SIGTERM and SIGINT end it in order, a second one at once; SIGHUP reads tokens and limits anew.
-pub(crate) async fn serve(place: &Place, flags: Vec<(String, String)>) -> Result<()> {
+pub(crate) async fn serve(
+    place: &Place,
+    flags: Vec<(String, String)>,
+    format: LogFormat,
+) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -23,9 +27,19 @@ pub(crate) async fn serve(place: &Place, flags: Vec<(String, String)>) -> Result
     let server = Server::start(config)
         .await
         .context("the log did not start")?;
-    println!("listening on {}", server.url());
-    if let Some(address) = server.admin_addr() {
-        println!("operators at http://{address}");
+    let admin = server.admin_addr();
+    let admin = admin.map(|address| format!("http://{address}"));
+    match format {
+        LogFormat::Text => {
+            println!("listening on {}", server.url());
+            if let Some(admin) = admin {
+                println!("operators at {admin}");
+            }
+        }
+        LogFormat::Json => println!(
+            "{}",
+            serde_json::json!({ "listening": server.url(), "operators": admin })
+        ),
     }
     told(notifier.ready(&server.status_line()));
     let mut look = interval(notifier.watchdog().unwrap_or(LOOK));
@@ -45,7 +59,7 @@ pub(crate) async fn serve(place: &Place, flags: Vec<(String, String)>) -> Result
             }
         }
     }
-    eprintln!("stopping; a second signal stops at once");
+    tracing::info!("stopping; a second signal stops at once");
     told(notifier.stopping("publishing what was taken"));
     tokio::select! {
         () = server.shutdown() => Ok(()),

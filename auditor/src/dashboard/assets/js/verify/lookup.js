@@ -94,7 +94,7 @@ async function checkLatest(report, answer, context, value, head) {
   const { label, genesis } = context;
   const bytes = entryBytes(answer.entry);
   let entry;
-  await report.step("index", () => {
+  await report.step("entry", () => {
     entry = keyEntry(bytes, value); // [LOOKUP-4]
     return "The index holds the entry of that version.";
   });

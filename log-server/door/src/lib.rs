@@ -1,13 +1,19 @@
-//! Accepts connections: a bounded number of them, each with a bounded time for its next request's
-//! head, so that slow or idle peers do not keep others out for ever.
+//! The door of a server: a bounded number of connections, of which one client has a bounded part,
+//! each with a bounded time to say what it wants and to take what it is given. So slow, idle or many
+//! peers do not keep others out.
 //!
-//! Out of scope: TLS, which a proxy in front terminates; HTTP/2.
+//! The log server and the auditor both stand behind it. Out of scope: TLS, which a proxy in front
+//! terminates; HTTP/2; how often somebody may ask.
 
+mod clients;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -16,30 +22,41 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
-use super::address::Peer;
+pub use clients::{Clients, Entered};
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 /// The pause after the system refused to accept, as when it has no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How many connections there may be, and how long they may say nothing.
+/// How many connections there may be, and how long each may keep the server waiting.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    pub(crate) connections: usize,
-    pub(crate) head: Duration,
+pub struct Bounds {
+    /// Connections at once; who comes above that waits to be accepted.
+    pub connections: usize,
+    /// Connections of one IPv4 address, or of one IPv6 network of 64 bits; who comes above that is
+    /// turned away. 0 is no bound, for a server behind a proxy.
+    pub per_client: usize,
+    /// How long a connection may say nothing, or its next request's head may take.
+    pub head: Duration,
+    /// How long it may take nothing of an answer.
+    pub stall: Duration,
 }
 
-/// Serves until `stop` is set, and then until the open requests are answered.
-pub(crate) async fn serve(
+/// Serves until `stop` is set, and then until the open requests are answered. Each request knows its
+/// peer by [`ConnectInfo`]. Peers for which `is_proxy` holds are many clients and are not counted.
+pub async fn serve(
     listener: TcpListener,
     router: Router,
     bounds: Bounds,
+    is_proxy: impl Fn(SocketAddr) -> bool,
     mut stop: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(bounds.connections));
+    let clients = Arc::new(Clients::new(bounds.per_client));
     let mut open = JoinSet::new();
     loop {
         while open.try_join_next().is_some() {}
@@ -54,16 +71,15 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = connection(
-                    stream,
-                    Peer(peer),
-                    router.clone(),
-                    bounds.head,
-                    stop.clone(),
-                );
+                let counted = (!is_proxy(peer)).then(|| clients.enter(peer.ip()));
+                if matches!(counted, Some(None)) {
+                    // Closed at once: whoever has that many knows how to ask again.
+                    continue;
+                }
+                let connection = connection(stream, peer, router.clone(), bounds, stop.clone());
                 open.spawn(async move {
                     connection.await;
-                    drop(place);
+                    drop((place, counted));
                 });
             }
             Err(error) => {
@@ -83,23 +99,25 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 async fn connection(
     stream: TcpStream,
-    peer: Peer,
+    peer: SocketAddr,
     router: Router,
-    head: Duration,
+    bounds: Bounds,
     mut stop: watch::Receiver<bool>,
 ) {
     // An answer is one write; waiting to fill a segment only delays it.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(bounds.stall));
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head)
+        .header_read_timeout(bounds.head)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
         served = &mut connection => served,

@@ -1,0 +1,323 @@
+// The dashboard as a person meets it: in a real browser, over a running network, during attacks.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import test from "node:test";
+
+import { PATIENCE, axe, fileOf, fits, openBrowser, openLine, openStage, shot } from "./support.js";
+
+test("the dashboard", async (t) => {
+  const stage = await openStage();
+  t.after(() => stage.end());
+  const { place } = stage;
+  const line = await openLine(place.auditors[0].url);
+  t.after(() => line.end());
+  const plain = line.url.replace("127.0.0.1", "plain.example");
+  const browser = await openBrowser([line.url, plain, place.log, ...place.liars.map((each) => each.url)]);
+  t.after(() => browser.end());
+  const at = (address) => `${line.url}${address}`;
+  const clean = () => assert.deepEqual(browser.complaints(), []);
+  const verdict = (page) => page.locator("#result [data-verdict]").first().getAttribute("data-verdict");
+
+  const home = await browser.open();
+  await home.goto(at("/"));
+  const menu = await home.locator("nav[aria-label=Pages] a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+  const { logs } = await (await fetch(at("/verify.json"))).json();
+  const honest = logs.find((log) => !log.origin.startsWith("log.liar"));
+  const log = `/logs/${honest.hash}`;
+  const pages = [...new Set([...menu, "/verify", "/lookup", "/me", log, `${log}/entries`, `${log}/entries/2`])];
+
+  /** Looks at every page in a theme and a width. */
+  const look = async (name, colorScheme, width) => {
+    const page = await browser.open({ colorScheme, viewport: { width, height: 800 } });
+    for (const address of pages) {
+      const response = await page.goto(at(address));
+      assert.equal(response.status(), 200, address);
+      await page.locator('#live[data-state="live"]').waitFor();
+      await axe(page, `${address} ${colorScheme} ${width}`);
+      await fits(page, `${address} at ${width}`);
+      await shot(page, `${name}-${width}-${colorScheme}${address.replaceAll(/\W+/g, "-").slice(0, 100).replace(/-$/, "") || "-home"}`);
+    }
+    await page.context().close();
+    clean();
+  };
+
+  await t.test("every page is accessible and fits, in peace", async () => {
+    await look("peace", "light", 1280);
+    await look("peace", "dark", 320);
+  });
+
+  await t.test("pages work without scripts", async () => {
+    const page = await browser.open({ javaScriptEnabled: false });
+    for (const address of pages) {
+      await page.goto(at(address));
+      assert.ok((await page.locator("main").innerText()).length > 40, address);
+    }
+    await page.goto(at("/lookup"));
+    assert.equal(await page.locator("form:visible").count(), 0);
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("a keyboard reaches everything and is caught nowhere", async () => {
+    const page = await browser.open();
+    await page.goto(at("/verify"));
+    await page.locator("#verify-form").waitFor();
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+    const reached = new Set();
+    for (let i = 0; i < 60; i += 1) {
+      await page.keyboard.press("Tab");
+      const seen = await page.evaluate(() => {
+        const active = document.activeElement;
+        const { outlineStyle, outlineWidth } = getComputedStyle(active);
+        return { name: `${active.localName} ${active.name ?? ""} ${active.textContent.slice(0, 20)}`, isBody: active === document.body, isSeen: outlineStyle !== "none" && outlineWidth !== "0px" };
+      });
+      if (seen.isBody) break;
+      assert.ok(seen.isSeen, `the focus cannot be seen on ${seen.name}`);
+      reached.add(seen.name.split(" ").slice(0, 2).join(" "));
+    }
+    for (const name of ["input file", "summary ", "button "]) assert.ok(reached.has(name), `${name} in ${[...reached]}`);
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("what is shown is checked in the browser", async () => {
+    const page = await browser.open();
+    for (const address of [log, `${log}/entries/2`]) {
+      await page.goto(at(address));
+      const mark = page.locator(".checked").first();
+      await mark.waitFor();
+      assert.equal(await mark.getAttribute("data-verdict"), "verified", await mark.innerText());
+    }
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("where the browser has no cryptography the page says so", async () => {
+    const page = await browser.open();
+    await page.goto(`${plain}${log}`);
+    const mark = page.locator(".checked").first();
+    await mark.waitFor();
+    assert.equal(await mark.getAttribute("data-verdict"), "not_verified");
+    assert.match(await mark.innerText(), /Not verified here/);
+    await page.context().close();
+    // The browser says that it ignores a header there, which is what the page is about.
+    const others = browser.complaints().filter((each) => !each.includes("Cross-Origin-Opener-Policy"));
+    assert.deepEqual(others, []);
+  });
+
+  await t.test("a look-up goes to the log and is verified in the page", async () => {
+    const page = await browser.open();
+    const asked = [];
+    page.on("request", (request) => asked.push(request));
+    await page.goto(at("/lookup"));
+    const lookUp = async (label) => {
+      await page.locator("[name=log]").selectOption(honest.origin);
+      await page.locator("[name=label]").fill(label);
+      await page.locator("#lookup-form button").click();
+      await page.locator("#result [data-verdict], #result [role=alert]").first().waitFor();
+    };
+    await lookUp(place.people[0]);
+    assert.equal(await verdict(page), "verified", await page.locator("#result").innerText());
+    await axe(page, "a look-up");
+    await shot(page, "lookup-found");
+    await lookUp("nobody@mail.example");
+    assert.equal(await verdict(page), "verified");
+    assert.match(await page.locator("#result").innerText(), /Nobody has published keys for nobody@mail.example/);
+    await lookUp("not a label");
+    assert.match(await page.locator("#result").innerText(), /Type an e-mail address/);
+    const told = asked.filter((request) => `${request.url()} ${request.postData() ?? ""}`.includes(Buffer.from(place.people[0]).toString("base64").slice(4, 12)));
+    for (const request of told) assert.equal(new URL(request.url()).origin, new URL(place.log).origin);
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("files are checked in the page, and never sent", async () => {
+    const page = await browser.open();
+    const sent = [];
+    page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
+    await page.goto(at("/verify"));
+    await page.locator("#verify-form").waitFor();
+    const check = async (file) => {
+      await page.locator("input[name=file]").setInputFiles(file);
+      await page.locator("#result [data-kind]").waitFor();
+    };
+    const bundle = path.join(stage.dir, "messenger.bundle");
+    const made = await stage.plainsight("release", "bundle", path.join(place.files, "messenger-1.0.0"), "--out", bundle);
+    assert.equal(made.code, 0, made.said);
+    await check(bundle);
+    assert.equal(await verdict(page), "verified", await page.locator("#result").innerText());
+    await shot(page, "verify-bundle");
+    const spoilt = readFileSync(bundle, "utf8").replace(/"entry":"(.)/, (_, first) => `"entry":"${first === "A" ? "B" : "A"}`);
+    await page.locator("#result").evaluate((result) => result.replaceChildren());
+    await check(fileOf(stage, "spoilt.bundle", spoilt));
+    assert.notEqual(await page.locator("#result [data-verdict]").count() && (await verdict(page)), "verified");
+    await page.locator("#result").evaluate((result) => result.replaceChildren());
+    await page.locator("#drop").evaluate((zone) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(["neither this nor that"], "dropped"));
+      zone.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+    });
+    await page.locator('#result [data-kind="unknown"]').waitFor();
+    const note = await (await fetch(new URL("checkpoint", place.log))).text();
+    await page.locator("#result").evaluate((result) => result.replaceChildren());
+    await check(fileOf(stage, "checkpoint", note));
+    assert.equal(await verdict(page), "verified", await page.locator("#result").innerText());
+    await axe(page, "a checked file");
+    assert.deepEqual(sent, []);
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("a file is hashed in the page and found among the releases", async () => {
+    const page = await browser.open();
+    await page.goto(at("/releases"));
+    const drop = async (file) => {
+      await page.locator("#drop input[type=file]").setInputFiles(file);
+      await page.locator("#drop [data-found]").waitFor();
+      const found = await page.locator("#drop [data-found]").getAttribute("data-found");
+      await page.locator("#drop #result").evaluate((result) => result.replaceChildren());
+      return found;
+    };
+    assert.equal(await drop(path.join(place.files, "messenger-1.0.0")), "true");
+    assert.equal(await drop(fileOf(stage, "messenger-special", "the build for one person, by another road")), "false");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("heads of other auditors are compared in the browser", async () => {
+    const page = await browser.open();
+    await page.goto(at("/heads"));
+    const cells = await page.locator("main table a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+    assert.ok(cells.length >= 12, String(cells.length));
+    await page.goto(at(cells[0]));
+    const mark = page.locator(".checked").first();
+    await mark.waitFor();
+    assert.equal(await mark.getAttribute("data-verdict"), "verified", await mark.innerText());
+    await axe(page, "two heads");
+    await shot(page, "heads-cell");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("a change of somebody's keys shows on the list, live", async () => {
+    const page = await browser.open();
+    await page.goto(at("/me"));
+    const add = async (label) => {
+      await page.locator("[name=log]").selectOption(honest.origin);
+      await page.locator("[name=label]").fill(label);
+      await page.locator("#me-form button").click();
+      await page.locator(`[data-label="${label}"]`).waitFor();
+    };
+    const [one, other] = place.people.slice(4, 6);
+    await add(one);
+    await add(other);
+    const state = (label, tone) => page.locator(`[data-label="${label}"][data-state="${tone}"]`).waitFor();
+    await state(one, "good");
+    await stage.play(`rotate ${one}`);
+    await state(one, "warn");
+    await state(other, "good");
+    await axe(page, "the list");
+    await shot(page, "me-changed");
+    await page.reload();
+    await state(one, "warn");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("each lie appears on the first page without a reload", async () => {
+    await home.evaluate(() => (globalThis.isSame = true));
+    const lies = {
+      "second-build": /second, different build/,
+      "wrong-root": /index/,
+      rewrite: /drops or changes|history/,
+      "split-view": /two|fork|contradict/,
+    };
+    for (const [lie, words] of Object.entries(lies)) {
+      const before = await home.locator("main").innerText();
+      await stage.play(lie);
+      const card = home.locator(`.card:has-text("log.liar.example/${lie}").bad`);
+      await card.waitFor();
+      assert.match(await card.innerText(), words, lie);
+      assert.notEqual(await home.locator("main").innerText(), before);
+    }
+    await home.locator("#news").waitFor();
+    assert.equal(await home.evaluate(() => globalThis.isSame), true);
+    await axe(home, "the first page under attack");
+    await shot(home, "attack-home");
+    clean();
+  });
+
+  await t.test("evidence is proven in the page", async () => {
+    const list = await (await fetch(at("/v1/evidence"))).json();
+    const rules = new Set(list.map((each) => each.rule));
+    for (const rule of ["version-conflict", "epoch-root", "extension", "fork"]) assert.ok(rules.has(rule), `${rule} in ${[...rules]}`);
+    const page = await browser.open();
+    await page.goto(at("/verify"));
+    await page.locator("#verify-form").waitFor();
+    for (const { id, rule } of list) {
+      const bytes = Buffer.from(await (await fetch(at(`/v1/evidence/${id}`))).arrayBuffer());
+      await page.locator("#result").evaluate((result) => result.replaceChildren());
+      await page.locator("input[name=file]").setInputFiles(fileOf(stage, `${rule}.json`, bytes));
+      await page.locator("#result [data-verdict]").first().waitFor();
+      assert.equal(await verdict(page), "verified", await page.locator("#result").innerText());
+      assert.equal(await page.locator('#result [data-step="server"][data-result="ok"]').count(), 1);
+    }
+    await shot(page, "verify-evidence");
+    for (const { id } of list) {
+      await page.goto(at(`/evidence/${id}`));
+      const mark = page.locator(".checked").first();
+      await mark.waitFor();
+      assert.equal(await mark.getAttribute("data-verdict"), "verified", await mark.innerText());
+    }
+    await axe(page, "the page of evidence");
+    await shot(page, "evidence");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("a key that was never logged is refused in the page", async () => {
+    const page = await browser.open();
+    await page.goto(at("/lookup"));
+    const lookUp = async () => {
+      await page.locator("[name=log]").selectOption("log.liar.example/never-logged");
+      await page.locator("[name=label]").fill(place.victim);
+      await page.locator("#lookup-form button").click();
+      await page.locator("#lookup-form button:enabled").waitFor();
+      return verdict(page);
+    };
+    assert.equal(await lookUp(), "verified", await page.locator("#result").innerText());
+    await stage.play("never-logged");
+    assert.equal(await lookUp(), "failed");
+    assert.match(await page.locator("#result").innerText(), /not the one that the log has committed to/);
+    await shot(page, "lookup-lie");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("every page is accessible and fits, under attack", async () => {
+    await stage.play("withdraw");
+    await look("attack", "dark", 1280);
+    await look("attack", "light", 320);
+  });
+
+  await t.test("a broken line is said, and mended", async () => {
+    await home.locator('#live[data-state="live"]').waitFor();
+    line.cut();
+    await home.locator('#live[data-state="reconnecting"]').waitFor();
+    await home.locator('#live[data-state="stale"]').waitFor();
+    await shot(home, "stale");
+    line.mend();
+    await home.locator('#live[data-state="live"]').waitFor({ timeout: 2 * PATIENCE });
+    // The browser itself complains about the line.
+    browser.complaints();
+    await stage.play("release 1.1.0");
+    await home.locator('main:has-text("messenger")').first().waitFor();
+    assert.equal(await home.evaluate(() => globalThis.isSame), true);
+    clean();
+  });
+});
