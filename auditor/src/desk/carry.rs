@@ -106,7 +106,7 @@ impl Desk {
     }
 
     async fn examine(&mut self, checkpoint: SignedCheckpoint) -> Result<Vec<Event>, Fatal> {
-        // SPEC(WIT-12)
+        // SPEC(WIT-16)
         Box::pin(self.settle()).await?;
         let head = checkpoint.head();
         let mirror = &self.known.mirror;

@@ -44,7 +44,7 @@ impl Ear {
         mirrored: TreeHead,
     ) -> Result<Kept, MirrorError> {
         let head = checkpoint.head();
-        // SPEC(WIT-12)
+        // SPEC(WIT-16)
         if head.size == TreeSize::ZERO
             || (head.size <= mirrored.size && self.mirror.root(head.size).await? == head.root)
         {

@@ -39,7 +39,7 @@ pub(super) async fn shown_checkpoint(
         Blame::Unproven => Problem::forbidden(error.to_string()),
         _ => Problem::malformed(error.to_string()),
     })?;
-    // SPEC(WIT-12)
+    // SPEC(WIT-16)
     let kept = desk.hear(&checkpoint).await;
     let kept = kept.map_err(|error| Problem::internal(&error))?;
     let opinion = ask(desk, |reply| Command::Shown { checkpoint, reply }).await?;

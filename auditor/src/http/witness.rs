@@ -36,7 +36,7 @@ pub(super) async fn add_checkpoint(Shared(site): Shared<Site>, body: Bytes) -> R
         }
         Err(error) => return plain(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    // SPEC(WIT-12)
+    // SPEC(WIT-16)
     if let Err(error) = desk.hear(&checkpoint).await {
         tracing::error!(%origin, %error, "a signed head was not kept");
         return refused(&Answer::Later("this auditor has a problem"));

@@ -33,7 +33,7 @@ impl Plain {
         if kept.broken.is_some() {
             return Ok(true);
         }
-        // SPEC(WIT-12)
+        // SPEC(WIT-16)
         let Some(rival) = self.rival(desk, kept, shown).await? else {
             return Ok(false);
         };
