@@ -104,6 +104,15 @@ impl Known {
         Ok(best)
     }
 
+    /// Compares with a known head from what is held alone, asking nobody.
+    pub async fn compare_held(
+        &self,
+        known: &SignedCheckpoint,
+        shown: &SignedCheckpoint,
+    ) -> Result<Comparison, AccuseError> {
+        self.compare_heads(known, shown, &[]).await
+    }
+
     async fn compare_heads(
         &self,
         known: &SignedCheckpoint,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use plainsight_specs::checkpoint::SignedCheckpoint;
 use plainsight_specs::entry::Entry;
-use plainsight_specs::evidence::{Evidence, EvidenceError, Offence, Proof};
+use plainsight_specs::evidence::{Evidence, EvidenceError, MAX_EVIDENCE, Offence, Proof};
 use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::merkle::{Frontier, LeafIndex};
 use plainsight_specs::note::VerifierKey;
@@ -18,6 +18,12 @@ use crate::mirror::{Mirror, MirrorError};
 
 /// Entries between an epoch and an offender, at most: more make no file that anyone opens.
 const MAX_INTERVAL: u64 = 1 << 16;
+/// Bytes of these entries, at most: in base64 they fill five sixths of the longest file.
+const MAX_INTERVAL_BYTES: u64 = (MAX_EVIDENCE as u64) / 8 * 5;
+/// Bytes of earlier entries that a file may need besides, at most.
+const MAX_KNOWN_BYTES: usize = MAX_EVIDENCE / 16;
+/// Bytes of all files about one log beyond which no further one about an entry is made.
+const MAX_OF_LOG: u64 = 256 * 1024 * 1024;
 /// Entries read from the database at once.
 const READ: u64 = 1024;
 
@@ -33,6 +39,18 @@ pub enum AccuseError {
     /// Too many entries between the epoch and the offender.
     #[error("{0} entries lie between the last epoch and the offender")]
     Long(u64),
+    /// Too many bytes between the epoch and the offender.
+    #[error(
+        "the entries between the last epoch and the offender have {0} bytes, and no file holds more \
+         than {MAX_INTERVAL_BYTES}"
+    )]
+    Fat(u64),
+    /// There is more about this log than anybody reads.
+    #[error("the evidence files about this log fill {MAX_OF_LOG} bytes already")]
+    Enough,
+    /// The program died while the file was put together.
+    #[error("{0} times this program ended while the file was put together")]
+    Died(u32),
     /// The thread that replays died.
     #[error("the replay stopped unexpectedly")]
     Thread,
@@ -57,6 +75,9 @@ impl Shelf {
     /// Keeps evidence and gives its address. A file is there whole or not at all.
     pub fn keep(&self, evidence: &Evidence) -> Result<Hash, AccuseError> {
         let bytes = evidence.to_json();
+        if bytes.len() > MAX_EVIDENCE {
+            return Err(EvidenceError::TooLong.into());
+        }
         let id = sha256(&bytes);
         let path = self.path(&id);
         if path.exists() {
@@ -70,6 +91,19 @@ impl Shelf {
         // The name must be durable before a database row points to it.
         std::fs::File::open(&self.dir)?.sync_all()?;
         Ok(id)
+    }
+
+    /// How many bytes these files have.
+    pub fn bytes_of(&self, ids: &[String]) -> u64 {
+        ids.iter()
+            .filter_map(|id| std::fs::metadata(self.dir.join(format!("{id}.json"))).ok())
+            .map(|file| file.len())
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Whether a further file about an entry of a log that has these is worth its room.
+    pub fn has_enough(&self, ids: &[String]) -> bool {
+        self.bytes_of(ids) >= MAX_OF_LOG
     }
 
     /// The file at this address.
@@ -131,6 +165,11 @@ async fn of_entry(
         return Err(AccuseError::Long(length));
     }
     let range = before.start.size().get()..offender.get() + 1;
+    let bytes = mirror.store.bytes_of(mirror.log, range.clone()).await;
+    let bytes = bytes.map_err(MirrorError::from)?;
+    if bytes > MAX_INTERVAL_BYTES {
+        return Err(AccuseError::Fat(bytes));
+    }
     let entries = mirror.store.entries(mirror.log, range).await;
     let offence = Offence {
         checkpoint,
@@ -142,6 +181,7 @@ async fn of_entry(
         at_epoch: before.at_epoch,
     };
     let statements = before.statements;
+    let (mirror, runtime) = (mirror.clone(), tokio::runtime::Handle::current());
     tokio::task::spawn_blocking({
         // The checkpoint and the key are borrowed by the offence; both are small.
         let (checkpoint, key) = (checkpoint.clone(), key.clone());
@@ -163,7 +203,14 @@ async fn of_entry(
                 genesis,
                 at_epoch,
             };
-            Evidence::of_entry(offence, |leaf| statements.get(leaf).cloned())
+            let room = std::cell::Cell::new(MAX_KNOWN_BYTES);
+            Evidence::of_entry(offence, |leaf| {
+                let position = LeafIndex::new(*statements.get(leaf)?)?;
+                let entry = runtime.block_on(mirror.entry(position)).ok()?;
+                // Without it the file proves nothing, and is none.
+                room.set(room.get().checked_sub(entry.len())?);
+                Some(entry)
+            })
         }
     })
     .await
@@ -177,8 +224,8 @@ struct Before {
     start: Frontier,
     /// The log up to the last epoch, which the interval begins with.
     at_epoch: Option<Replay>,
-    /// Entries that later statements may refer to, by leaf hash.
-    statements: BTreeMap<Hash, Vec<u8>>,
+    /// The positions of entries that later statements may refer to, by leaf hash.
+    statements: BTreeMap<Hash, u64>,
 }
 
 impl Before {
@@ -227,7 +274,7 @@ enum Keep {
 struct Scan {
     replay: Replay,
     closed_at: Option<u64>,
-    statements: BTreeMap<Hash, Vec<u8>>,
+    statements: BTreeMap<Hash, u64>,
 }
 
 impl Scan {
@@ -251,7 +298,7 @@ impl Scan {
             }
             self = tokio::task::spawn_blocking(move || {
                 for entry in entries {
-                    self.step(entry, keep);
+                    self.step(&entry, keep);
                 }
                 self
             })
@@ -261,8 +308,8 @@ impl Scan {
         Ok(self)
     }
 
-    fn step(&mut self, bytes: Vec<u8>, keep: Keep) {
-        let judged = self.replay.step(&bytes);
+    fn step(&mut self, bytes: &[u8], keep: Keep) {
+        let judged = self.replay.step(bytes);
         if judged.is_void() {
             return;
         }
@@ -272,7 +319,7 @@ impl Scan {
                 // Only these are referred to: by their version, or as the keys in force.
                 let body = entry.statement().body();
                 if matches!(body, Body::Release(_) | Body::PublisherKeys(_)) {
-                    self.statements.insert(judged.leaf, bytes);
+                    self.statements.insert(judged.leaf, judged.position.get());
                 }
             }
             _ => {}

@@ -9,6 +9,7 @@ use plainsight_specs::checkpoint::SignedCheckpoint;
 use plainsight_specs::evidence::Evidence;
 use plainsight_specs::merkle::build::tiles_for_root;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
+use plainsight_specs::note::VerifierKey;
 use plainsight_specs::tile::Edge;
 
 use crate::audit::Break;
@@ -22,6 +23,9 @@ use crate::store::{Chunk, LogRow, StoreError};
 /// Evidence files that are made after one head; the others' turn comes after the next. Each
 /// takes a replay of the log.
 const EVIDENCE_AT_ONCE: u32 = 4;
+
+/// How often evidence is begun that this program does not live to see: it may have been stopped.
+const MAX_BEGUN: u32 = 3;
 
 /// An unknown state: the task ends, and starts again from what is on disk.
 #[derive(Debug, thiserror::Error)]
@@ -283,19 +287,49 @@ async fn prove(
         // Whatever is stored was verified with one of them.
         return Err(Fatal::Damaged);
     };
-    match evidence::of_break(&known.mirror, key, checkpoint, found).await {
-        Ok(evidence) => keep_conviction(known, shelf, &evidence, found)
-            .await
-            .map(|_| ()),
-        Err(error @ (AccuseError::Evidence(_) | AccuseError::Long(_))) => {
+    let (store, log) = (&known.mirror.store, known.mirror.log);
+    // Durable before it begins: what ends this program once does not do so for ever.
+    let begun = store.begin_proof(log, found).await?;
+    let proven = prove_once(known, shelf, checkpoint, found, key, begun).await;
+    store.end_proof(log, found).await?;
+    match proven {
+        Ok(()) => Ok(()),
+        Err(Fatal::Accuse(
+            error @ (AccuseError::Evidence(_)
+            | AccuseError::Long(_)
+            | AccuseError::Fat(_)
+            | AccuseError::Enough
+            | AccuseError::Died(_)),
+        )) => {
             // The break stands, for this auditor; others are not asked to believe it.
-            let (store, log) = (&known.mirror.store, known.mirror.log);
             let (reason, time) = (error.to_string(), known.clock.now_s());
             store.keep_break(log, found, Err(&reason), time).await?;
             Ok(())
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
+}
+
+/// Puts evidence together and keeps it, unless that ended this program `begun` times, or there is
+/// more about this log than anybody reads.
+async fn prove_once(
+    known: &Known,
+    shelf: &Shelf,
+    checkpoint: &SignedCheckpoint,
+    found: &Break,
+    key: &VerifierKey,
+    begun: u32,
+) -> Result<(), Fatal> {
+    let (store, log) = (&known.mirror.store, known.mirror.log);
+    if begun >= MAX_BEGUN {
+        return Err(AccuseError::Died(begun).into());
+    }
+    if shelf.has_enough(&store.evidence_of(log).await?) {
+        return Err(AccuseError::Enough.into());
+    }
+    let evidence = evidence::of_break(&known.mirror, key, checkpoint, found).await?;
+    keep_conviction(known, shelf, &evidence, found).await?;
+    Ok(())
 }
 
 /// Keeps evidence, then the break that it proves, which tells of it; gives the file's address. A break

@@ -23,7 +23,7 @@ use crate::desk::{self, Shared};
 use crate::evidence::Shelf;
 use crate::follow::Fatal;
 use crate::http::{self, Site, admin, router};
-use crate::plain::{Bench, Plain};
+use crate::plain::{Bench, HighWater, Plain};
 use crate::progress::Progress;
 use crate::pulse::Disk;
 use crate::store::{Store, StoreError};
@@ -232,6 +232,10 @@ async fn open_plain(
     let bench = Bench {
         store: shared.store.clone(),
         shelf: shared.shelf.clone(),
+        water: HighWater::open(&config.dir).map_err(|source| StartError::Io {
+            what: "the folder of what was signed last",
+            source,
+        })?,
         signer: Arc::new(config.witness_signer(witness)?),
         http: shared.http.clone(),
         clock: shared.clock.clone(),

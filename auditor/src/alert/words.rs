@@ -60,6 +60,19 @@ const KINDS: &[(&str, Words)] = &[
         },
     ),
     (
+        "unshown-heads",
+        Words {
+            proven: "The log signed each of the heads that are kept, more of them than this auditor \
+                     is willing to keep, and it has not shown what they cover. `/v1/heads` lists the \
+                     newest.",
+            not_proven: "That any of them is a lie: what they cover may be shown yet. A log far ahead \
+                         of a slow auditor can look like this for a while.",
+            next: "Ask the provider why it signs so many heads without showing their entries, and \
+                   compare with the other auditors. Cosigning of this log stands still; it goes on by \
+                   itself once the log has shown what most of them cover.",
+        },
+    ),
+    (
         "flood",
         Words {
             proven: "There are too many alerts of one kind to list them.",

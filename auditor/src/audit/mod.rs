@@ -18,6 +18,10 @@ use plainsight_specs::rules::Rule;
 /// How many requests may wait for heads of one log.
 pub const MAX_WAITING: usize = 64;
 
+/// Why nothing of a log is cosigned that signed more heads than can be kept unexplained.
+const UNSHOWN: &str =
+    "this log signs heads that it does not show; no more of them can be kept here";
+
 /// Tells requests apart, so that each is answered once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
@@ -73,6 +77,8 @@ pub struct State {
     pub open: Option<Break>,
     /// Whether we may sign at all.
     pub standing: Standing,
+    /// Whether the log signed more heads than it shows, so that no more of them can be kept.
+    pub unshown: bool,
     /// How far an epoch may be ahead of our clock; from the genesis.
     pub skew_ms: u64,
     /// Whether all peers were asked once, answer or not. True where there are none.
@@ -128,6 +134,8 @@ pub enum Event {
     NotFollowed(TreeHead),
     /// The breaks that nobody acknowledged were read again; this is the first.
     Open(Option<Break>),
+    /// Whether the log signed more heads than it shows was found out again.
+    Unshown(bool),
     /// A request will take no answer any more.
     GaveUp(RequestId),
 }
@@ -205,6 +213,7 @@ impl State {
             held,
             open,
             standing: Standing::Unchecked,
+            unshown: false,
             skew_ms: 0,
             peers_asked: true,
             published_seen: false,
@@ -319,6 +328,10 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             state.open = open;
             Vec::new()
         }
+        Event::Unshown(unshown) => {
+            state.unshown = unshown;
+            Vec::new()
+        }
         Event::GaveUp(request) => {
             state.waiting.retain(|(waiting, _)| *waiting != request);
             Vec::new()
@@ -360,6 +373,9 @@ fn asked(
     }
     if let Some(open) = state.open {
         return answer(Answer::Broken(open));
+    }
+    if state.unshown {
+        return answer(Answer::Later(UNSHOWN));
     }
     if state.waiting.len() >= MAX_WAITING {
         return answer(Answer::Later("too many requests wait for this log"));
@@ -418,6 +434,9 @@ fn examined(
     }
     if let Some(open) = state.open {
         return tell(Answer::Broken(open));
+    }
+    if state.unshown {
+        return tell(Answer::Later(UNSHOWN));
     }
     if !checkpoint.extensions().is_empty() {
         return tell(Answer::Unfit("its checkpoint has extension lines"));

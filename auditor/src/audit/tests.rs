@@ -245,6 +245,19 @@ fn an_open_break_stops_cosigning_and_is_named() {
 }
 
 #[test]
+fn nothing_is_signed_of_a_log_that_signs_more_than_it_shows() {
+    let trees = Trees::new();
+    let mut state = trees.after(8);
+    assert!(step(&mut state, Event::Unshown(true)).is_empty());
+    let effects = step(&mut state, trees.asked(8, Which::Honest, 10));
+    assert!(matches!(answer(&effects), Answer::Later(_)));
+    assert_eq!(step(&mut state, trees.examined(Which::Honest, 10)), []);
+    // It passes.
+    step(&mut state, Event::Unshown(false));
+    assert_eq!(step(&mut state, trees.examined(Which::Honest, 10)).len(), 2);
+}
+
+#[test]
 fn a_head_that_does_not_end_at_an_epoch_is_not_signed() {
     let trees = Trees::new();
     let mut state = trees.after(8);

@@ -6,13 +6,10 @@ use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::evidence::Evidence;
 use plainsight_specs::rules::Rule;
 
-use super::{Asker, Command, Desk, MAX_WANTED, Opinion, Reply};
+use super::{Asker, Desk, MAX_WANTED, Reply};
 use crate::alert::{Alert, Severity};
-use crate::audit::{Break, Effect, Event, RequestId, State, Warning};
-use crate::compare::Comparison;
-use crate::evidence::AccuseError;
+use crate::audit::{Break, Effect, Event, RequestId, Warning};
 use crate::follow::{Fatal, Followed, Follower, judge_end, keep_conviction};
-use crate::peers::{HeadVerdict, ShownHead};
 
 /// The code of the alert about a comparison that panicked.
 const COMPARISON_FELL: &str = "comparison-fell";
@@ -27,7 +24,10 @@ impl Desk {
             }
             Effect::Examine(checkpoint) => self.examine(checkpoint).await,
             Effect::Accuse(checkpoint) => {
-                self.begin_comparison(checkpoint, Asker::Log);
+                // What is held has spoken already about one that is not larger.
+                if checkpoint.head().size > self.mirrored().size {
+                    self.begin_comparison(checkpoint, Asker::Log);
+                }
                 Ok(Vec::new())
             }
             Effect::Persist { from, to } => {
@@ -106,6 +106,8 @@ impl Desk {
     }
 
     async fn examine(&mut self, checkpoint: SignedCheckpoint) -> Result<Vec<Event>, Fatal> {
+        // SPEC(WIT-16)
+        Box::pin(self.settle()).await?;
         let head = checkpoint.head();
         let mirror = &self.known.mirror;
         let own_root = mirror.root(head.size).await?;
@@ -200,33 +202,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Compares a head beside the desk, one at a time.
-    pub(super) fn begin_comparison(&mut self, checkpoint: SignedCheckpoint, asker: Asker) {
-        let busy = self.comparing.is_some();
-        let Some(own) = self.own.upgrade().filter(|_| !busy) else {
-            if let Asker::Reader(reply) = asker {
-                let _ = reply.send(Opinion {
-                    verdict: "unproven",
-                    evidence: None,
-                    detail: "another head is being compared; ask again".into(),
-                });
-            }
-            return;
-        };
-        let known = self.known.clone();
-        self.comparing = Some(tokio::spawn(async move {
-            let found = known.compare(&checkpoint).await;
-            // Without a desk nobody needs the answer.
-            let _ = own
-                .send(Command::Compared {
-                    checkpoint,
-                    found,
-                    asker,
-                })
-                .await;
-        }));
-    }
-
     /// A comparison that panics is told of, and whoever asked has no answer; the log goes on, since
     /// anybody may have asked.
     pub(super) async fn end_comparing(
@@ -243,78 +218,6 @@ impl Desk {
             text: "comparing a head ended by a fault of this program".into(),
         })
         .await
-    }
-
-    pub(super) async fn end_comparison(
-        &mut self,
-        checkpoint: SignedCheckpoint,
-        found: Result<Comparison, AccuseError>,
-        asker: Asker,
-    ) -> Result<(), Fatal> {
-        let size = checkpoint.head().size.get();
-        let opinion = |verdict, detail: &str| Opinion {
-            verdict,
-            evidence: None,
-            detail: detail.into(),
-        };
-        let opinion = match found {
-            Ok(Comparison::Same) => opinion("same", "it is the newest head held here"),
-            Ok(Comparison::Consistent) => {
-                opinion("consistent", "it is an earlier head of the tree held here")
-            }
-            // A request with a bad proof is answered with that; the log knows how to ask again.
-            Ok(Comparison::Ahead) if matches!(asker, Asker::Log) => return Ok(()),
-            Ok(Comparison::Ahead) => {
-                self.happen(Event::Shown(checkpoint.clone())).await?;
-                opinion("ahead", "it extends what is held here, and is followed now")
-            }
-            Ok(Comparison::Contradicts(evidence)) => Opinion {
-                verdict: "fork",
-                evidence: Some(self.convict(&evidence, size).await?),
-                detail: evidence.rule.meaning().into(),
-            },
-            Ok(Comparison::Unproven(reason)) => opinion("unproven", &reason),
-            Err(error) => opinion("unproven", &error.to_string()),
-        };
-        match asker {
-            Asker::Reader(reply) => {
-                self.keep_readers_head(&checkpoint, &opinion).await?;
-                // Whoever asked may have gone.
-                let _ = reply.send(opinion);
-            }
-            Asker::Ourselves => self.keep_readers_head(&checkpoint, &opinion).await?,
-            Asker::Log => {}
-        }
-        Ok(())
-    }
-
-    /// What a reader was shown is kept while it is not explained, and for ever if it convicts.
-    async fn keep_readers_head(
-        &self,
-        checkpoint: &SignedCheckpoint,
-        opinion: &Opinion,
-    ) -> Result<(), Fatal> {
-        let (store, log) = (&self.shared.store, self.known.mirror.log);
-        let verdict = match opinion.verdict {
-            "fork" => HeadVerdict::Conflict,
-            "unproven" => HeadVerdict::Unproven,
-            _ => {
-                store.forget_shown(log, checkpoint.head()).await?;
-                return Ok(());
-            }
-        };
-        let own = self.known.mirrored.as_ref();
-        let shown = ShownHead {
-            source: String::new(),
-            head: checkpoint.head(),
-            note: checkpoint.to_bytes(),
-            verdict,
-            detail: opinion.detail.clone(),
-            evidence: opinion.evidence.clone(),
-            own: own.map_or_else(State::nothing_signed, SignedCheckpoint::head),
-            time: self.shared.clock.now_s(),
-        };
-        Ok(store.keep_shown(log, &shown).await?)
     }
 
     /// Keeps evidence about heads and stops cosigning. One such conviction of a log is enough: it
@@ -336,6 +239,7 @@ impl Desk {
         };
         debug_assert!(matches!(found.rule, Rule::Fork | Rule::Extension));
         let id = keep_conviction(&self.known, &self.shared.shelf, evidence, &found).await?;
+        self.convicted = true;
         let open = self.open_break().await?;
         self.happen(open).await?;
         Ok(id)

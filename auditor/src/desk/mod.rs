@@ -7,6 +7,8 @@
 
 mod carry;
 mod command;
+mod comparing;
+mod hear;
 mod index;
 mod peers;
 mod poll;
@@ -18,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use plainsight_client::http::{Http, HttpError};
 use plainsight_client::source::Source;
-use plainsight_specs::checkpoint::SignedCheckpoint;
+use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::entry::{Epoch, Genesis};
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::{SignatureLine, Signer};
@@ -35,14 +37,15 @@ use crate::config::FollowedLog;
 use crate::contain::contained;
 use crate::evidence::Shelf;
 use crate::follow::{Fatal, Followed, Follower};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, MirrorError};
 use crate::peers::Peer;
 use crate::progress::Progress;
-use crate::store::{LogId, Store};
+use crate::store::{Kept, LogId, Store};
 
 use peers::{Look, Watched};
 
 pub use command::{Asker, Command, Opinion, Reply};
+pub use hear::Ear;
 pub use index::{IndexAnswer, MAX_INDEXES};
 pub use status::{Status, Verdict};
 
@@ -93,6 +96,17 @@ pub struct Handle {
     pub inbox: mpsc::Sender<Command>,
     /// What the desk says about its log.
     pub status: watch::Receiver<Status>,
+    /// Keeps what the log signed.
+    pub ear: Ear,
+}
+
+impl Handle {
+    /// Keeps a head, the log's signature verified, whatever the desk is doing. It comes before any
+    /// command about it.
+    pub async fn hear(&self, checkpoint: &SignedCheckpoint) -> Result<Kept, MirrorError> {
+        let mirrored = self.status.borrow().mirrored;
+        self.ear.hear(checkpoint, mirrored).await
+    }
 }
 
 /// Opens a desk for a log and keeps it open until `stop` says so.
@@ -103,12 +117,25 @@ pub async fn open(
 ) -> Result<(Handle, JoinHandle<()>), Fatal> {
     let row = shared.store.log(&log.origin, &log.keys).await?;
     let (sender, mut inbox) = mpsc::channel(INBOX);
-    let (status, watched) = watch::channel(Status::new(&log));
+    let mut first = Status::new(&log);
+    // Known before the log is replayed: heads are heard meanwhile.
+    let note = row.mirrored.as_deref().map(UnverifiedCheckpoint::parse);
+    if let Some(Ok(mirrored)) = note.map(|note| note.and_then(|note| note.verify_log(&log.keys))) {
+        first.mirrored = mirrored.head();
+    }
+    let (status, watched) = watch::channel(first);
     let handle = Handle {
         log: log.clone(),
         id: row.id,
         inbox: sender.clone(),
         status: watched,
+        ear: Ear {
+            mirror: Mirror {
+                store: shared.store.clone(),
+                log: row.id,
+            },
+            clock: shared.clock.clone(),
+        },
     };
     // The desk holds a weak sender: when all handles are gone, nobody can ask any more.
     let own = sender.downgrade();
@@ -169,9 +196,14 @@ struct Desk {
     seen: TreeSize,
     polling: Option<JoinHandle<Result<Vec<u8>, HttpError>>>,
     failures: u32,
+    comparing: JoinSet<()>,
+    /// When the log was asked last about a head that is kept, and up to which size.
+    compared: tokio::time::Instant,
+    compared_to: TreeSize,
+    /// Whether the log signed heads that contradict each other, for all that is known here.
+    convicted: bool,
     /// When the published checkpoint was read last.
     checked: Option<u64>,
-    comparing: Option<JoinHandle<()>>,
     peers: Vec<Watched>,
     looks: JoinSet<Look>,
     deferred: Vec<Command>,
@@ -242,8 +274,11 @@ impl Desk {
             seen: TreeSize::ZERO,
             polling: None,
             failures: 0,
+            comparing: JoinSet::new(),
+            compared: tokio::time::Instant::now(),
+            compared_to: TreeSize::ZERO,
+            convicted: false,
             checked: None,
-            comparing: None,
             peers,
             looks: JoinSet::new(),
             deferred: Vec::new(),
@@ -253,6 +288,7 @@ impl Desk {
             summary: Summary::default(),
         };
         desk.come_home(follower);
+        desk.take_stock().await?;
         desk.tell_status();
         Ok(desk)
     }
@@ -279,8 +315,7 @@ impl Desk {
                     self.polling = None;
                     self.end_poll(read.map_err(|_| Fatal::Task)?).await?;
                 }
-                compared = joined(&mut self.comparing) => {
-                    self.comparing = None;
+                Some(compared) = self.comparing.join_next() => {
                     self.end_comparing(compared).await?;
                 }
                 Some(look) = self.looks.join_next() => self.end_look(look).await?,
@@ -298,13 +333,18 @@ impl Desk {
         if let Some(task) = self.polling.take() {
             task.abort();
         }
-        if let Some(task) = self.comparing.take() {
-            task.abort();
-        }
+        self.comparing.abort_all();
         self.looks.abort_all();
     }
 
     async fn take(&mut self, command: Command) -> Result<(), Fatal> {
+        // Whatever is answered, and when: what the log signed is held against it.
+        let opinion = match &command {
+            Command::AddCheckpoint { checkpoint, .. } | Command::Shown { checkpoint, .. } => {
+                self.weigh(checkpoint).await?
+            }
+            Command::Index { .. } | Command::Compared { .. } => None,
+        };
         match command {
             Command::AddCheckpoint { reply, .. } if *self.shared.hold.borrow() => {
                 let later = Answer::Later("this auditor has no room on its disk");
@@ -338,7 +378,13 @@ impl Desk {
                 self.happen(asked).await
             }
             Command::Shown { checkpoint, reply } => {
-                self.begin_comparison(checkpoint, Asker::Reader(reply));
+                match opinion {
+                    Some(opinion) => {
+                        // Whoever asked may have gone.
+                        let _ = reply.send(opinion);
+                    }
+                    None => self.begin_comparison(checkpoint, Asker::Reader(reply)),
+                }
                 Ok(())
             }
             Command::Index { indexes, reply } => {

@@ -11,16 +11,20 @@ use plainsight_client::http::{BaseUrl, Http};
 use plainsight_client::source::Source;
 use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::cosignature::Cosignature;
+use plainsight_specs::evidence::{Evidence, Proof};
+use plainsight_specs::hash::Hash;
+use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::VerifierKey;
 use serde_json::Value;
 use tokio::task::JoinError;
 
-use super::Desk;
+use super::{Desk, Ear};
 use crate::alert::{Alert, Severity};
 use crate::audit::{Event, State};
 use crate::compare::{Comparison, Known};
 use crate::evidence::AccuseError;
 use crate::follow::Fatal;
+use crate::mirror::MirrorError;
 use crate::peers::{HeadVerdict, Peer, PeerView, ShownHead};
 
 /// How long one look at one peer may take, the reading of tiles included.
@@ -30,6 +34,10 @@ const FAILURES: u32 = 3;
 /// An earlier head cosigned longer ago than this, in seconds, is stale: C2SP lets a witness show a
 /// head that is about an hour old.
 const STALE_S: u64 = 3600 + 600;
+/// Files of evidence about one log that are read in one look, and the bound of one: those about two
+/// heads are short.
+const FILES: usize = 4;
+const MAX_FILE: usize = 1024 * 1024;
 /// Bound of a peer's page of heads.
 const MAX_HEADS_PAGE: usize = 4 * 1024 * 1024;
 
@@ -42,6 +50,8 @@ pub(super) struct Look {
     /// Heads that bear our own cosignature, from what the peer remembers of us; `None` if it did
     /// not say.
     own: Option<Vec<SignedCheckpoint>>,
+    /// What it has against the log that convinces, and the size of the newer head.
+    evidence: Option<(Box<Evidence>, TreeSize)>,
 }
 
 #[derive(Debug)]
@@ -52,6 +62,8 @@ enum Seen {
     Unreachable(String),
     /// An answer that is no head of this log cosigned by the peer.
     Unusable(String),
+    /// Our own database failed.
+    Failed(MirrorError),
     /// A head that the log signed and the peer cosigned.
     Head {
         checkpoint: Box<SignedCheckpoint>,
@@ -98,8 +110,13 @@ impl Desk {
                 index,
                 peer: watched.view.peer.clone(),
                 known: self.known.clone(),
+                ear: Ear {
+                    mirror: self.known.mirror.clone(),
+                    clock: self.shared.clock.clone(),
+                },
                 http: self.shared.peer_http.clone(),
                 own_key: (!watched.told_own).then(|| own_key.clone()),
+                convicted: self.convicted,
             };
             self.looks.spawn(question.ask());
         }
@@ -113,7 +130,11 @@ impl Desk {
         watched.is_busy = false;
         watched.was_asked = true;
         watched.told_own |= look.own.is_some();
+        if let Some((evidence, size)) = look.evidence {
+            self.convict(&evidence, size.get()).await?;
+        }
         for own in look.own.unwrap_or_default() {
+            self.hear(&own).await?;
             self.happen(Event::OwnFound(own)).await?;
         }
         match look.seen {
@@ -122,6 +143,7 @@ impl Desk {
                 let detail = "it has cosigned nothing of this log";
                 self.judge_peer(look.peer, HeadVerdict::Unproven, detail.into());
             }
+            Seen::Failed(error) => return Err(error.into()),
             Seen::Unreachable(why) | Seen::Unusable(why) => {
                 self.peer_fails(look.peer, &why).await?;
                 self.judge_peer(look.peer, HeadVerdict::Unproven, why);
@@ -135,7 +157,9 @@ impl Desk {
                 if self.is_cosigned(&checkpoint) {
                     self.happen(Event::OwnFound((*checkpoint).clone())).await?;
                 }
-                self.place_peer(look.peer, *checkpoint, &cosignature, found)
+                let opinion = self.weigh(&checkpoint).await?;
+                let convicts = opinion.and_then(|opinion| opinion.evidence);
+                self.place_peer(look.peer, *checkpoint, &cosignature, found, convicts)
                     .await?;
             }
         }
@@ -159,12 +183,20 @@ impl Desk {
         checkpoint: SignedCheckpoint,
         cosignature: &Cosignature,
         found: Result<Comparison, AccuseError>,
+        convicts: Option<String>,
     ) -> Result<(), Fatal> {
         let now = self.shared.clock.now_s();
         let age = now.saturating_sub(cosignature.time.seconds());
         let mut evidence = None;
         // SPEC(WIT-10)
         let (verdict, detail) = match found {
+            _ if convicts.is_some() => {
+                evidence = convicts;
+                (
+                    HeadVerdict::Conflict,
+                    "the log signed a head that contradicts it".into(),
+                )
+            }
             Ok(Comparison::Same) => (HeadVerdict::Same, "the newest head held here".into()),
             Ok(Comparison::Ahead) => {
                 self.happen(Event::Shown(checkpoint.clone())).await?;
@@ -264,7 +296,10 @@ struct Question {
     index: usize,
     peer: Peer,
     known: Known,
+    ear: Ear,
     http: Http,
+    /// Whether the log is convicted here already.
+    convicted: bool,
     /// Our key, while the peer is to say what it remembers of us.
     own_key: Option<VerifierKey>,
 }
@@ -279,6 +314,7 @@ impl Question {
                 peer,
                 seen: Seen::Unreachable("it takes too long".into()),
                 own: None,
+                evidence: None,
             })
     }
 
@@ -287,11 +323,64 @@ impl Question {
             Some(key) => self.remembered(key).await,
             None => None,
         };
+        let evidence = if self.convicted {
+            None
+        } else {
+            self.evidence().await
+        };
         Look {
             peer: self.index,
             seen: self.newest().await,
             own,
+            evidence,
         }
+    }
+
+    /// Evidence of the peer's that the log signed two heads that contradict each other. Who convicts a
+    /// log cosigns nothing more of it, so that nobody learns it from what is cosigned.
+    async fn evidence(&self) -> Option<(Box<Evidence>, TreeSize)> {
+        let page = self.peer.url.join("v1/evidence");
+        let page = self.http.read(&page, MAX_HEADS_PAGE).await.ok()?;
+        let page: Value = serde_json::from_slice(&page).ok()?;
+        let listed = page.as_array()?.iter().filter(|listed| {
+            let is = |member: &str| listed.get(member).and_then(Value::as_str);
+            is("origin") == Some(self.known.origin.as_str())
+                && matches!(is("rule"), Some("fork" | "extension"))
+        });
+        for listed in listed.take(FILES) {
+            let id = listed.get("id").and_then(Value::as_str);
+            let Some(id) = id.and_then(|id| Hash::from_hex(id).ok()) else {
+                continue;
+            };
+            let file = self.peer.url.join(&format!("v1/evidence/{}", id.to_hex()));
+            if let Ok(file) = self.http.read(&file, MAX_FILE).await
+                && let Some(found) = self.convinces(&file)
+            {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// Whether a file shows anybody that the log, by one of its keys that are known here, signed two
+    /// heads that contradict each other.
+    fn convinces(&self, file: &[u8]) -> Option<(Box<Evidence>, TreeSize)> {
+        // SPEC(WIT-15)
+        let evidence = Evidence::parse(file).ok()?;
+        evidence.verify().ok()?;
+        let newer = match &evidence.proof {
+            Proof::Fork { second, .. } => second,
+            Proof::Extension { newer, .. } => newer,
+            Proof::End { .. } | Proof::Interval(_) => return None,
+        };
+        let is_known = self.known.keys.contains(&evidence.log_key);
+        let size = self.known.signed(newer).filter(|_| is_known)?.head().size;
+        Some((Box::new(evidence), size))
+    }
+
+    fn mirrored(&self) -> TreeHead {
+        let mirrored = self.known.mirrored.as_ref();
+        mirrored.map_or_else(State::nothing_signed, SignedCheckpoint::head)
     }
 
     async fn newest(&self) -> Seen {
@@ -314,6 +403,10 @@ impl Question {
         let Some(cosignature) = cosigned(&checkpoint, &self.peer.key) else {
             return Seen::Unusable("it shows a head without its own cosignature".into());
         };
+        // Kept before anything more is asked of anybody.
+        if let Err(error) = self.ear.hear(&checkpoint, self.mirrored()).await {
+            return Seen::Failed(error);
+        }
         let found = self.known.compare_with_peer(&checkpoint, &mirror).await;
         Seen::Head {
             checkpoint,

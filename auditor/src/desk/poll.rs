@@ -5,7 +5,7 @@ use plainsight_specs::Blame;
 use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::cosignature::Cosignature;
 
-use super::{Asker, Desk};
+use super::Desk;
 use crate::alert::{Alert, Severity};
 use crate::audit::{Event, Standing};
 use crate::follow::Fatal;
@@ -26,7 +26,8 @@ impl Desk {
             self.polling = Some(tokio::spawn(async move { source.checkpoint().await }));
         }
         self.begin_looks();
-        self.explain_a_readers_head().await
+        self.settle().await?;
+        self.compare_a_kept_head().await
     }
 
     pub(super) async fn end_poll(&mut self, read: Result<Vec<u8>, HttpError>) -> Result<(), Fatal> {
@@ -59,25 +60,13 @@ impl Desk {
         Ok(())
     }
 
-    /// What a reader was shown and could not be explained is looked at again once more is held.
-    async fn explain_a_readers_head(&mut self) -> Result<(), Fatal> {
-        let (store, log) = (&self.shared.store, self.known.mirror.log);
-        let Some(mirrored) = &self.known.mirrored else {
-            return Ok(());
-        };
-        let kept = store.explicable(log, mirrored.head().size).await?;
-        if let Some(checkpoint) = kept.and_then(|kept| self.known.signed(&kept.note)) {
-            self.begin_comparison(checkpoint, Asker::Ourselves);
-        }
-        Ok(())
-    }
-
     async fn read_published(&mut self, bytes: &[u8]) -> Result<(), Fatal> {
         let signed = UnverifiedCheckpoint::parse(bytes)
             .and_then(|checkpoint| checkpoint.verify_log(&self.log.keys));
         match signed {
             Ok(checkpoint) => {
                 self.resolve("bad-checkpoint").await?;
+                self.hear(&checkpoint).await?;
                 let ours = self.is_cosigned(&checkpoint);
                 self.happen(Event::Published { checkpoint, ours }).await
             }

@@ -99,6 +99,10 @@ impl Desk {
                 )),
             ),
             (_, Some(open)) => (Verdict::Stopped, Some(open.rule.meaning().into())),
+            _ if self.state.unshown => (
+                Verdict::Stopped,
+                Some("it signs heads that it does not show; no more of them can be kept".into()),
+            ),
             _ if self.is_unreachable() => (Verdict::Unreachable, None),
             (Standing::Unchecked, _) => (
                 Verdict::Behind,

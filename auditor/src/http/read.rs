@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::{PATIENCE, Problem, Site};
 use crate::desk::{Command, Handle, MAX_INDEXES};
-use crate::store::{KeptBreak, StoreError};
+use crate::store::{Kept, KeptBreak, StoreError};
 
 /// Rows of a list.
 const LIST: u32 = 1000;
@@ -39,7 +39,16 @@ pub(super) async fn shown_checkpoint(
         Blame::Unproven => Problem::forbidden(error.to_string()),
         _ => Problem::malformed(error.to_string()),
     })?;
+    // SPEC(WIT-16)
+    let kept = desk.hear(&checkpoint).await;
+    let kept = kept.map_err(|error| Problem::internal(&error))?;
     let opinion = ask(desk, |reply| Command::Shown { checkpoint, reply }).await?;
+    if kept == Kept::NoRoom && opinion.verdict == "unproven" {
+        return Err(Problem::busy(
+            "this log signs more heads than it shows, and no more of them can be kept here; keep this \
+             one, and show it again and to others",
+        ));
+    }
     let mut members = json!({ "verdict": opinion.verdict, "detail": opinion.detail });
     if let (Some(members), Some(id)) = (members.as_object_mut(), opinion.evidence) {
         members.insert("evidence".into(), Value::String(id));

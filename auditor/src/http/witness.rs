@@ -23,8 +23,8 @@ pub(super) async fn add_checkpoint(Shared(site): Shared<Site>, body: Bytes) -> R
         Ok(request) => request,
         Err(error) => return plain(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let origin = request.checkpoint.origin().as_str();
-    let Some(desk) = site.desk(origin) else {
+    let origin = request.checkpoint.origin().clone();
+    let Some(desk) = site.desk(origin.as_str()) else {
         return plain(StatusCode::NOT_FOUND, "this log is not followed here");
     };
     let signed = request.checkpoint.verify_log(&desk.log.keys);
@@ -36,6 +36,11 @@ pub(super) async fn add_checkpoint(Shared(site): Shared<Site>, body: Bytes) -> R
         }
         Err(error) => return plain(StatusCode::BAD_REQUEST, &error.to_string()),
     };
+    // SPEC(WIT-16)
+    if let Err(error) = desk.hear(&checkpoint).await {
+        tracing::error!(%origin, %error, "a signed head was not kept");
+        return refused(&Answer::Later("this auditor has a problem"));
+    }
     let (reply, answer) = oneshot::channel();
     let command = Command::AddCheckpoint {
         old: request.old,

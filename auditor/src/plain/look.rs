@@ -15,6 +15,28 @@ const FAILURES: u32 = 3;
 /// of a cosignature is not long ago.
 const RENEW_S: u64 = 3600;
 
+/// The log was looked at; what cannot be read is not mended by that.
+fn looked_at(looked: &mut Looked) {
+    if *looked == Looked::No {
+        *looked = Looked::Yes;
+    }
+}
+
+/// The database is older than what was signed.
+pub(super) fn rolled_back(origin: &str, signed: TreeSize, known: TreeSize) -> Alert {
+    Alert {
+        severity: Severity::Own,
+        code: "witness-rolled-back",
+        subject: origin.into(),
+        text: format!(
+            "the plain witness's key has signed size {signed} of {origin}, but its database knows of \
+             {known} only, or of another head of that size: it is an old copy. It signs nothing for \
+             this log. Restore the newest database; if it is lost, retire the key and make another \
+             under another name"
+        ),
+    }
+}
+
 impl Plain {
     /// Looks at one log, until `stop` says so. Whatever goes wrong ends one look.
     pub(crate) async fn look_again(self, origin: String, mut stop: watch::Receiver<bool>) {
@@ -59,7 +81,7 @@ impl Plain {
         let note = match source.checkpoint().await {
             Ok(note) => note,
             Err(error) if error.is_not_found() => {
-                *desk.turn.lock().await = Looked::Yes;
+                looked_at(&mut *desk.turn.lock().await);
                 return Ok(Ok(()));
             }
             Err(error) => return Ok(Err(error.to_string())),
@@ -72,6 +94,9 @@ impl Plain {
         };
         // What is far away is fetched before the turn is taken: requests go on meanwhile.
         let before = self.kept(&desk.log).await?;
+        // Kept before anything more is asked of anybody.
+        let is_broken = self.contradicts(desk, &before, &checkpoint).await?;
+        self.keep(desk, &before, &checkpoint).await?;
         let extends = match self.extends(desk, &before, &checkpoint).await {
             Ok(extends) => extends,
             Err(why) => return Ok(Err(why)),
@@ -79,13 +104,19 @@ impl Plain {
         let mut looked = desk.turn.lock().await;
         let kept = self.kept(&desk.log).await?;
         self.own_found(&kept, &checkpoint).await?;
-        *looked = Looked::Yes;
+        looked_at(&mut looked);
         let kept = self.kept(&desk.log).await?;
-        if kept.head != before.head || may_sign(&kept, *looked).is_err() {
+        if is_broken || kept.head != before.head || may_sign(&kept, *looked).is_err() {
             return Ok(Ok(()));
         }
         if !extends {
+            drop(looked);
             self.hold_against(desk, &kept, &checkpoint).await?;
+            return Ok(Ok(()));
+        }
+        if self.is_on_hold(desk).await? {
+            drop(looked);
+            self.explain(desk).await?;
             return Ok(Ok(()));
         }
         let age = self
@@ -97,6 +128,8 @@ impl Plain {
         if is_new || (checkpoint.head() == kept.head && age >= RENEW_S) {
             self.sign(&kept, &checkpoint).await?;
         }
+        drop(looked);
+        self.explain(desk).await?;
         Ok(Ok(()))
     }
 
@@ -129,8 +162,7 @@ impl Plain {
         checkpoint: &SignedCheckpoint,
     ) -> Result<(), PlainError> {
         let head = checkpoint.head();
-        let unknown =
-            head.size > kept.head.size || (head.size == kept.head.size && head != kept.head);
+        let unknown = kept.is_behind(head);
         let key = self.verifier_key();
         let mut lines = checkpoint.other_lines().iter();
         let ours = lines.any(|line| Cosignature::verify(line, checkpoint.text(), &key).is_ok());
@@ -138,17 +170,7 @@ impl Plain {
             return Ok(());
         }
         let origin = checkpoint.origin().as_str();
-        let alert = Alert {
-            severity: Severity::Own,
-            code: "witness-rolled-back",
-            subject: origin.into(),
-            text: format!(
-                "the plain witness's key has signed size {} of {origin}, but its database knows of \
-                 {} only: it is an old copy. It signs nothing for this log. Restore the newest \
-                 database; if it is lost, retire the key and make another under another name",
-                head.size, kept.head.size
-            ),
-        };
+        let alert = rolled_back(origin, head.size, kept.head.size);
         let time = self.bench.clock.now_s();
         let store = &self.bench.store;
         Ok(store.roll_back_witnessed(origin, &alert, time).await?)

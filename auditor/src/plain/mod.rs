@@ -8,6 +8,8 @@
 //! is in `http`.
 
 mod config;
+mod hear;
+mod high_water;
 mod look;
 
 use std::collections::BTreeMap;
@@ -18,20 +20,27 @@ use plainsight_client::http::Http;
 use plainsight_client::source::Source;
 use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::cosignature::{Cosignature, CosignatureError};
-use plainsight_specs::evidence::Evidence;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::verify::verify_consistency;
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::{SignatureLine, Signer, VerifierKey};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
+use self::high_water::Mark;
 use crate::alert::{Alert, Severity};
 use crate::audit::Answer;
 use crate::clock::Clock;
 use crate::evidence::{AccuseError, Shelf};
 use crate::store::{Store, StoreError, Witnessed};
 
+pub use high_water::HighWater;
+
 pub use config::{PlainConfig, PlainLog, PlainLogConfig, WITNESS_KEY_FILE, init_witness};
+
+/// Comparisons of one log's heads with its tiles at once.
+const COMPARISONS: usize = 4;
+/// Why nothing of a log that broke is signed.
+const CONTRADICTS: &str = "this log signed heads that contradict each other";
 
 /// Why a plain witness cannot answer.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +57,12 @@ pub enum PlainError {
     /// Evidence that cannot be kept.
     #[error(transparent)]
     Accuse(#[from] AccuseError),
+    /// The high-water file.
+    #[error("what is signed last cannot be written outside the database: {0}")]
+    HighWater(std::io::Error),
+    /// A task of ours died.
+    #[error("a task ended unexpectedly")]
+    Task,
     /// A note in the database is not one that this witness could have kept.
     #[error("the head kept of {0} is damaged")]
     Damaged(String),
@@ -60,6 +75,8 @@ pub struct Bench {
     pub store: Store,
     /// The evidence files.
     pub shelf: Shelf,
+    /// What was signed last, outside the database.
+    pub water: HighWater,
     /// The witness's own key.
     pub signer: Arc<Signer>,
     /// The way out.
@@ -84,8 +101,8 @@ struct Desk {
     source: Option<Source>,
     /// One change at a time, and whether the log's own copy was looked at since the start.
     turn: Mutex<Looked>,
-    /// One comparison at a time: whoever asks can have one made, from heads that the log signed.
-    comparing: Mutex<()>,
+    /// Few comparisons at a time: whoever asks can have one made, from heads that the log signed.
+    comparing: Semaphore,
 }
 
 /// Whether the published checkpoint was seen since the start, which may bear a signature that a
@@ -94,6 +111,8 @@ struct Desk {
 enum Looked {
     No,
     Yes,
+    /// What it signed last cannot be read, so that nobody knows.
+    Unreadable,
 }
 
 impl Plain {
@@ -104,17 +123,17 @@ impl Plain {
             bench.store.add_witnessed(log.origin.as_str()).await?;
             let source = log.url.clone();
             let source = source.map(|url| Source::new(bench.http.clone(), url));
-            let looked = if source.is_some() {
-                Looked::No
-            } else {
-                Looked::Yes
-            };
             let desk = Desk {
                 log: log.clone(),
                 source,
-                turn: Mutex::new(looked),
-                comparing: Mutex::new(()),
+                turn: Mutex::new(Looked::No),
+                comparing: Semaphore::new(COMPARISONS),
             };
+            let looked = hold_against_high_water(&bench, log).await?;
+            // A log with an address is looked at there too, before anything is signed.
+            if looked == Looked::Unreadable || desk.source.is_none() {
+                *desk.turn.lock().await = looked;
+            }
             desks.insert(log.origin.to_string(), desk);
         }
         Ok(Self {
@@ -163,18 +182,48 @@ impl Plain {
         };
         let looked = desk.turn.lock().await;
         let kept = self.kept(&desk.log).await?;
-        if let Err(answer) = may_sign(&kept, *looked) {
-            return Ok(Err(answer));
+        let mut decided = may_sign(&kept, *looked)
+            .and_then(|()| decide(&kept.head, old, proof, &checkpoint.head()));
+        if decided.is_ok() && self.is_on_hold(desk).await? {
+            // SPEC(WIT-13)
+            decided = Err(Answer::Later(
+                "this log signs heads that it does not show; no more of them can be kept here",
+            ));
         }
-        if let Err(answer) = decide(&kept.head, old, proof, &checkpoint.head()) {
+        // Even one that may be signed may contradict a head that the log showed to somebody before.
+        if self.contradicts(desk, &kept, checkpoint).await? && decided.is_ok() {
+            decided = Err(Answer::Unfit(CONTRADICTS));
+        }
+        if let Err(answer) = decided {
+            self.keep(desk, &kept, checkpoint).await?;
             // Requests go on meanwhile: finding out may need the log's tiles.
             drop(looked);
-            if matches!(answer, Answer::BadProof(_)) {
-                self.hold_against(desk, &kept, checkpoint).await?;
+            if matches!(answer, Answer::BadProof(_) | Answer::OtherSize(_)) {
+                let (plain, origin) = (self.clone(), desk.log.origin.to_string());
+                let checkpoint = checkpoint.clone();
+                tokio::spawn(async move { plain.hold_beside(&origin, &kept, &checkpoint).await });
             }
             return Ok(Err(answer));
         }
-        self.sign(&kept, checkpoint).await.map(Ok)
+        let line = self.sign(&kept, checkpoint).await?;
+        if desk.source.is_none() {
+            // Nobody can tell any more how heads fit that are not larger.
+            let (origin, size) = (desk.log.origin.as_str(), checkpoint.head().size);
+            self.bench
+                .store
+                .forget_witnessed_heads(origin, size)
+                .await?;
+        }
+        Ok(Ok(line))
+    }
+
+    async fn hold_beside(&self, origin: &str, kept: &Witnessed, checkpoint: &SignedCheckpoint) {
+        let Some(desk) = self.logs.get(origin) else {
+            return;
+        };
+        if let Err(error) = self.hold_against(desk, kept, checkpoint).await {
+            tracing::error!(log = origin, %error, "a comparison failed");
+        }
     }
 
     /// Signs and stores, in this order; the signature is given out only if what was read still
@@ -193,87 +242,18 @@ impl Plain {
             .store
             .swap_witnessed(origin, kept.head, checkpoint.head(), &note, time.seconds())
             .await?;
+        // SPEC(WIT-14)
+        let (water, name) = (bench.water.clone(), checkpoint.origin().clone());
+        tokio::task::spawn_blocking(move || water.write(&name, &note))
+            .await
+            .map_err(|_| PlainError::Task)?
+            .map_err(PlainError::HighWater)?;
         tracing::info!(
             log = origin,
             size = checkpoint.head().size.get(),
             "witnessed"
         );
         Ok(line)
-    }
-
-    /// A head that does not fit: if its log signed two that contradict each other, a file says so.
-    async fn hold_against(
-        &self,
-        desk: &Desk,
-        kept: &Witnessed,
-        shown: &SignedCheckpoint,
-    ) -> Result<(), PlainError> {
-        if kept.broken.is_some() {
-            // One conviction is enough.
-            return Ok(());
-        }
-        let Ok(_alone) = desk.comparing.try_lock() else {
-            return Ok(());
-        };
-        let Some(known) = desk.known(kept)? else {
-            return Ok(());
-        };
-        let (ours, theirs) = (known.head(), shown.head());
-        if ours == theirs || theirs.size == TreeSize::ZERO {
-            return Ok(());
-        }
-        let (older, newer) = if theirs.size > ours.size {
-            (&known, shown)
-        } else {
-            (shown, &known)
-        };
-        let (real, consistency) = if ours.size == theirs.size {
-            (ours, Vec::new())
-        } else {
-            // Without the tiles nobody can tell; a proof that fails is nobody's fault.
-            let Some(source) = &desk.source else {
-                return Ok(());
-            };
-            match crate::fetch::real_root(source, older.head().size, newer.head()).await {
-                Ok(found) => (found.head, found.consistency),
-                Err(_) => return Ok(()),
-            }
-        };
-        if ours.size != theirs.size && real.root == older.head().root {
-            return Ok(());
-        }
-        let signed_both = |key: &&VerifierKey| {
-            [older, newer].iter().all(|checkpoint| {
-                let mut lines = checkpoint.log_lines().iter();
-                lines.any(|line| key.is_named_by(line))
-            })
-        };
-        let key = desk.log.keys.iter().find(signed_both);
-        let evidence =
-            key.and_then(|key| Evidence::of_heads(key, older, newer, real.root, consistency).ok());
-        let id = match &evidence {
-            Some(evidence) => Some(self.bench.shelf.keep(evidence)?.to_hex()),
-            None => None,
-        };
-        let origin = desk.log.origin.as_str();
-        let text = format!(
-            "the log {origin}, for which this auditor is a plain witness, signed two heads that \
-             contradict each other (sizes {} and {}); it is no longer witnessed",
-            older.head().size,
-            newer.head().size
-        );
-        let alert = Alert {
-            severity: Severity::Tamper,
-            code: "witnessed-fork",
-            subject: origin.into(),
-            text: text.clone(),
-        };
-        let (store, time) = (&self.bench.store, self.bench.clock.now_s());
-        store
-            .break_witnessed(origin, id.as_deref(), &alert, time)
-            .await?;
-        tracing::error!(log = origin, "{text}");
-        Ok(())
     }
 }
 
@@ -292,22 +272,58 @@ impl Desk {
     }
 }
 
+/// Looks, before anything is signed, whether the database is older than what was signed.
+async fn hold_against_high_water(bench: &Bench, log: &PlainLog) -> Result<Looked, StoreError> {
+    let origin = log.origin.as_str();
+    let kept = bench.store.witnessed(origin).await?;
+    let time = bench.clock.now_s();
+    match bench.water.read(log, &bench.signer.verifier_key()) {
+        Mark::None => Ok(Looked::Yes),
+        Mark::Head(head) => {
+            if kept.is_behind(head) && !kept.rolled_back {
+                let alert = look::rolled_back(origin, head.size, kept.head.size);
+                bench
+                    .store
+                    .roll_back_witnessed(origin, &alert, time)
+                    .await?;
+            }
+            Ok(Looked::Yes)
+        }
+        Mark::Unreadable => {
+            let alert = Alert {
+                severity: Severity::Own,
+                code: "witness-rolled-back",
+                subject: origin.into(),
+                text: format!(
+                    "the file in the folder high-water that says what the plain witness signed last \
+                     of {origin} cannot be read, so nobody knows whether the database is an old copy. \
+                     It signs nothing for this log. Put the file back from the newest copy; if the \
+                     database is known to be the newest, take the file away and start again"
+                ),
+            };
+            bench.store.raise(None, &alert, time).await?;
+            Ok(Looked::Unreadable)
+        }
+    }
+}
+
 /// Whether anything of a log may be signed.
 fn may_sign(kept: &Witnessed, looked: Looked) -> Result<(), Answer> {
     if kept.broken.is_some() {
-        return Err(Answer::Unfit(
-            "this log signed heads that contradict each other",
-        ));
+        return Err(Answer::Unfit(CONTRADICTS));
     }
     if kept.rolled_back {
         return Err(Answer::Later(
             "this witness's state is older than its own cosignatures",
         ));
     }
-    if looked == Looked::No {
-        return Err(Answer::Later("not yet compared with the log"));
+    match looked {
+        Looked::Yes => Ok(()),
+        Looked::No => Err(Answer::Later("not yet compared with the log")),
+        Looked::Unreadable => Err(Answer::Later(
+            "what this witness signed last cannot be read; its operator was told",
+        )),
     }
-    Ok(())
 }
 
 /// C2SP tlog-witness, in the order of its text. Pure.

@@ -118,6 +118,43 @@ impl Store {
         rows.iter().map(|row| Ok(kept(row)?.found)).collect()
     }
 
+    /// The addresses of all evidence about a log.
+    pub async fn evidence_of(&self, log: LogId) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT DISTINCT evidence FROM breaks WHERE log = ? AND evidence IS NOT NULL",
+        )
+        .bind(log.0)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Remembers that evidence is being put together, before that begins; gives how often it was begun
+    /// before and not ended.
+    pub async fn begin_proof(&self, log: LogId, found: &Break) -> Result<u32, StoreError> {
+        let times: i64 = sqlx::query_scalar(
+            "INSERT INTO proofs_begun (log, at, rule, times) VALUES (?, ?, ?, 1)
+             ON CONFLICT (log, at, rule) DO UPDATE SET times = proofs_begun.times + 1
+             RETURNING times",
+        )
+        .bind(log.0)
+        .bind(to_db(found.at))
+        .bind(found.rule.as_str())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u32::try_from(times.saturating_sub(1)).unwrap_or(u32::MAX))
+    }
+
+    /// Forgets that evidence was begun: whatever came of it, this program lived.
+    pub async fn end_proof(&self, log: LogId, found: &Break) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM proofs_begun WHERE log = ? AND at = ? AND rule = ?")
+            .bind(log.0)
+            .bind(to_db(found.at))
+            .bind(found.rule.as_str())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Whether the entry at `position` is void.
     pub async fn is_void(&self, log: LogId, position: u64) -> Result<bool, StoreError> {
         let breaks = sqlx::query("SELECT * FROM breaks WHERE log = ? AND at = ?")

@@ -7,7 +7,7 @@ use plainsight_specs::merkle::{Frontier, TreeSize};
 use plainsight_specs::tile::{TileKind, TilePath, TileSet};
 use sqlx::{QueryBuilder, Row as _};
 
-use super::{LogId, Store, StoreError, to_db};
+use super::{LogId, Store, StoreError, from_db, to_db};
 use crate::alert::Alert;
 use crate::audit::Break;
 
@@ -95,6 +95,19 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(entries)
+    }
+
+    /// How many bytes the entries at these positions have.
+    pub async fn bytes_of(&self, log: LogId, range: Range<u64>) -> Result<u64, StoreError> {
+        let bytes: Option<i64> = sqlx::query_scalar(
+            "SELECT sum(length(body)) FROM entries WHERE log = ? AND position >= ? AND position < ?",
+        )
+        .bind(log.0)
+        .bind(to_db(range.start))
+        .bind(to_db(range.end))
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(bytes.and_then(from_db).unwrap_or_default())
     }
 
     /// The hashes of the widest tile at a place.

@@ -42,6 +42,7 @@ pub use deliveries::{Event, Waiting};
 pub use entries::Chunk;
 pub use marks::{CosignedHead, Mark, MarkedEntry, StreamRow};
 pub use rebuilds::{KeptResult, PlacedResult, WaitingMismatch};
+pub use shown::{CALM, Kept, MAX_UNEXPLAINED};
 pub use watches::{Announced, KeptWatch, NewWatch};
 pub use witnessed::Witnessed;
 

@@ -47,10 +47,21 @@ CREATE TABLE IF NOT EXISTS breaks (
     PRIMARY KEY (log, at, rule)
 ) STRICT;
 
+-- Evidence that is being put together: what is found here after a start ended with the program.
+CREATE TABLE IF NOT EXISTS proofs_begun (
+    log   INTEGER NOT NULL REFERENCES logs (id),
+    at    INTEGER NOT NULL,
+    rule  TEXT    NOT NULL,
+    times INTEGER NOT NULL,
+    PRIMARY KEY (log, at, rule)
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS breaks_of_heads ON breaks (log, seen, at)
+    WHERE rule IN ('fork', 'extension');
 CREATE INDEX IF NOT EXISTS breaks_open ON breaks (log, at) WHERE acknowledged IS NULL;
 
--- Heads that others showed and how each fits: the newest of each peer, named by its verifier key,
--- and of readers (no name) those that are not explained.
+-- Heads that the log signed and how each fits: the newest of each peer, named by its verifier key, and
+-- without a name all that are not explained, by whatever way they came.
 CREATE TABLE IF NOT EXISTS shown (
     log      INTEGER NOT NULL REFERENCES logs (id),
     source   TEXT    NOT NULL,
@@ -79,4 +90,14 @@ CREATE TABLE IF NOT EXISTS witnessed (
     -- When the log contradicted itself, and the address of the evidence.
     broken      INTEGER,
     evidence    TEXT
+) STRICT;
+
+-- Heads that witnessed logs signed and that are neither cosigned nor explained.
+CREATE TABLE IF NOT EXISTS witnessed_heads (
+    origin TEXT    NOT NULL,
+    size   INTEGER NOT NULL,
+    root   BLOB    NOT NULL,
+    note   BLOB    NOT NULL,
+    time   INTEGER NOT NULL,
+    PRIMARY KEY (origin, size, root)
 ) STRICT;

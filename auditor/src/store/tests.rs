@@ -161,7 +161,7 @@ async fn the_first_evidence_of_a_break_stays_and_an_acknowledgement_is_once() {
 }
 
 #[tokio::test]
-async fn one_head_of_a_peer_and_few_of_readers_are_kept() {
+async fn one_head_of_a_peer_is_kept_and_of_the_others_all_until_there_is_no_room() {
     use crate::peers::{HeadVerdict, ShownHead};
 
     let dir = tempfile::tempdir().unwrap();
@@ -181,23 +181,56 @@ async fn one_head_of_a_peer_and_few_of_readers_are_kept() {
             .keep_shown(row.id, &shown("peer", size))
             .await
             .unwrap();
-        store.keep_shown(row.id, &shown("", size)).await.unwrap();
+        let kept = keep(&store, row.id, head(size, b"root"), size).await;
+        assert_eq!(kept, Kept::There);
     }
-    // The same one again takes no second place.
-    store.keep_shown(row.id, &shown("", 150)).await.unwrap();
+    // The same one again takes no second place, and one too many none of another's.
+    assert_eq!(
+        keep(&store, row.id, head(150, b"root"), 500).await,
+        Kept::There
+    );
+    assert_eq!(
+        keep(&store, row.id, head(150, b"other"), 500).await,
+        Kept::NoRoom
+    );
+    assert_eq!(store.unexplained(row.id).await.unwrap(), 200);
+    assert_eq!(store.any_rival(row.id).await.unwrap(), None);
     let kept = store.shown(row.id).await.unwrap();
     assert_eq!(kept[0], shown("peer", 200));
-    let readers = &kept[1..];
-    assert_eq!(readers.len(), 64);
-    assert_eq!(readers[0], shown("", 150), "the newest first");
-    // One that can be explained is there once more is held than it was held against.
+    assert_eq!(kept.len(), 1 + 64, "the newest are listed");
+    assert_eq!(kept[1].head, head(200, b"root"));
+    // Those that can be explained are there once as much is held.
     let held = |size| TreeSize::new(size).unwrap();
-    assert_eq!(store.explicable(row.id, held(1)).await.unwrap(), None);
-    assert_eq!(store.explicable(row.id, held(136)).await.unwrap(), None);
-    let found = store.explicable(row.id, held(137)).await.unwrap().unwrap();
-    assert_eq!(found, shown("", 137), "the oldest that is kept");
-    store.forget_shown(row.id, found.head).await.unwrap();
-    assert_eq!(store.explicable(row.id, held(137)).await.unwrap(), None);
+    assert_eq!(store.explicable(row.id, held(0), 9).await.unwrap(), []);
+    let found = store.explicable(row.id, held(7), 9).await.unwrap();
+    assert_eq!(found.len(), 7);
+    let heads: Vec<_> = found[1..].iter().map(|kept| kept.head).collect();
+    store.forget_explained(row.id, &heads).await.unwrap();
+    // What could not be found out is looked at again once more is held.
+    let judged = ShownHead {
+        own: head(7, b"own"),
+        ..found[0].clone()
+    };
+    store.judge_unexplained(row.id, &judged).await.unwrap();
+    assert_eq!(store.explicable(row.id, held(7), 9).await.unwrap(), []);
+    let again = store.explicable(row.id, held(8), 9).await.unwrap();
+    assert_eq!((again.len(), &again[0]), (2, &judged));
+    let above = store.unexplained_above(row.id, held(1)).await.unwrap();
+    assert_eq!(above.unwrap().head, head(8, b"root"));
+    // There is room again.
+    let rival = head(150, b"other");
+    assert_eq!(keep(&store, row.id, rival, 500).await, Kept::There);
+    let found = store.rival(row.id, rival).await.unwrap().unwrap();
+    assert_eq!(found.head, head(150, b"root"));
+    assert_eq!(
+        store.any_rival(row.id).await.unwrap().unwrap().head.size,
+        held(150)
+    );
+}
+
+async fn keep(store: &Store, log: LogId, head: TreeHead, time: u64) -> Kept {
+    let kept = store.keep_unexplained(log, head, b"note", 200, time).await;
+    kept.unwrap()
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! What the plain witness keeps: of each log the head that it cosigned last.
 
-use plainsight_specs::merkle::TreeHead;
+use plainsight_specs::merkle::{TreeHead, TreeSize};
 use sqlx::Row as _;
 
-use super::{Store, StoreError, from_db, hash, size, to_db};
+use super::{Kept, Store, StoreError, from_db, hash, size, to_db};
 use crate::alert::Alert;
 use crate::audit::State;
 
@@ -24,7 +24,126 @@ pub struct Witnessed {
     pub evidence: Option<String>,
 }
 
+impl Witnessed {
+    /// Whether a head that was signed is not known here: this is an old copy.
+    pub fn is_behind(&self, signed: TreeHead) -> bool {
+        signed.size > self.head.size || (signed.size == self.head.size && signed != self.head)
+    }
+}
+
 impl Store {
+    /// Keeps a head that a witnessed log signed and that is not cosigned, if fewer than `room` are
+    /// there. It is durable when this returns, and never dropped for another.
+    pub async fn keep_witnessed_head(
+        &self,
+        origin: &str,
+        head: TreeHead,
+        note: &[u8],
+        room: u32,
+        time: u64,
+    ) -> Result<Kept, StoreError> {
+        let _turn = self.turns.lock().await;
+        let kept = sqlx::query(
+            "INSERT INTO witnessed_heads (origin, size, root, note, time)
+             SELECT ?, ?, ?, ?, ?
+             WHERE (SELECT count(*) FROM witnessed_heads WHERE origin = ?) < ?
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(origin)
+        .bind(to_db(head.size.get()))
+        .bind(head.root.as_bytes().as_slice())
+        .bind(note)
+        .bind(to_db(time))
+        .bind(origin)
+        .bind(room)
+        .execute(&self.pool)
+        .await?;
+        if kept.rows_affected() == 1 {
+            return Ok(Kept::There);
+        }
+        let there =
+            sqlx::query("SELECT 1 FROM witnessed_heads WHERE origin = ? AND size = ? AND root = ?")
+                .bind(origin)
+                .bind(to_db(head.size.get()))
+                .bind(head.root.as_bytes().as_slice())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(there.map_or(Kept::NoRoom, |_| Kept::There))
+    }
+
+    /// The note of a kept head of the same size with another root.
+    pub async fn witnessed_rival(
+        &self,
+        origin: &str,
+        head: TreeHead,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT note FROM witnessed_heads WHERE origin = ? AND size = ? AND root <> ? LIMIT 1",
+        )
+        .bind(origin)
+        .bind(to_db(head.size.get()))
+        .bind(head.root.as_bytes().as_slice())
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// The notes of the first kept heads that are not larger than `size`.
+    pub async fn witnessed_heads(
+        &self,
+        origin: &str,
+        size: TreeSize,
+        limit: u32,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT note FROM witnessed_heads WHERE origin = ? AND size <= ?
+             ORDER BY size, root LIMIT ?",
+        )
+        .bind(origin)
+        .bind(to_db(size.get()))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Forgets a kept head that was explained.
+    pub async fn forget_witnessed_head(
+        &self,
+        origin: &str,
+        head: TreeHead,
+    ) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM witnessed_heads WHERE origin = ? AND size = ? AND root = ?")
+            .bind(origin)
+            .bind(to_db(head.size.get()))
+            .bind(head.root.as_bytes().as_slice())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets the kept heads that are not larger than `size`.
+    pub async fn forget_witnessed_heads(
+        &self,
+        origin: &str,
+        size: TreeSize,
+    ) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM witnessed_heads WHERE origin = ? AND size <= ?")
+            .bind(origin)
+            .bind(to_db(size.get()))
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// How many heads of a witnessed log are kept.
+    pub async fn witnessed_unexplained(&self, origin: &str) -> Result<u32, StoreError> {
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM witnessed_heads WHERE origin = ?")
+                .bind(origin)
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
     /// Adds a log, if it is not there.
     pub async fn add_witnessed(&self, origin: &str) -> Result<(), StoreError> {
         let nothing = State::nothing_signed();

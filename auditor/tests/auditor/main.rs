@@ -12,6 +12,8 @@
 mod alerts;
 mod dashboard;
 mod decisions;
+mod fat;
+mod forks;
 mod honest;
 mod hostile;
 mod killed;

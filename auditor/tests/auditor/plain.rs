@@ -267,6 +267,141 @@ async fn an_old_copy_of_its_state_signs_nothing() {
     auditor.stop().await;
 }
 
+/// Waits for the conviction of the first log, and gives the rule that its file proves.
+async fn convicted(auditor: &Auditor) -> Rule {
+    let broken = wait(auditor, "a conflict", |log| log["verdict"] == "conflict").await;
+    let id = broken["evidence"].as_str().unwrap();
+    let file = auditor.base.join(&format!("v1/evidence/{id}"));
+    let file = auditor.http.read(&file, 1 << 20).await.unwrap();
+    Evidence::parse(&file).unwrap().verify().unwrap().rule
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_convicts_whatever_old_size_the_log_asks_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, other) = forked();
+    let (config, _) = folder(dir.path(), &[log_config(&log, None)]);
+    let auditor = Auditor::start(&config).await;
+    assert_eq!(ask(&auditor, 0, &[], &log.signed().to_bytes()).await.0, 200);
+    let note = other.signed().to_bytes();
+    assert_eq!(ask(&auditor, 0, &[], &note).await.0, 409);
+    assert_eq!(convicted(&auditor).await, Rule::Fork);
+    assert_eq!(auditor.alerts().await, ["witnessed-fork"]);
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_was_refused_is_held_against_the_one_that_is_to_be_signed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut log, mut other) = forked();
+    let (config, _) = folder(dir.path(), &[log_config(&log, None)]);
+    let auditor = Auditor::start(&config).await;
+    let size = log.size().get();
+    assert_eq!(ask(&auditor, 0, &[], &log.signed().to_bytes()).await.0, 200);
+    epoch(&mut log);
+    epoch(&mut other);
+    // Larger, and refused: nobody knows yet whether it fits.
+    assert_eq!(
+        ask(&auditor, 0, &[], &other.signed().to_bytes()).await.0,
+        409
+    );
+    auditor.stop().await;
+    let auditor = Auditor::start(&config).await;
+    let proof = consistency(&log, size);
+    assert_eq!(
+        ask(&auditor, size, &proof, &log.signed().to_bytes())
+            .await
+            .0,
+        422
+    );
+    assert_eq!(convicted(&auditor).await, Rule::Fork);
+    assert_eq!(
+        auditor.json("v1/witness").await["logs"][0]["cosigned"]["size"],
+        size
+    );
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_head_of_another_tree_is_found_out_from_the_tiles() {
+    let (dir, site) = (tempfile::tempdir().unwrap(), Site::open().await);
+    let (mut log, other) = forked();
+    epoch(&mut log);
+    let earlier = log.signed().to_bytes();
+    grow(&mut log, 100..110);
+    site.publish(&log);
+    let (config, _) = folder(dir.path(), &[log_config(&log, Some(&site))]);
+    let auditor = Auditor::start(&config).await;
+    let size = log.size().get();
+    wait(&auditor, "the head", |seen| {
+        seen["cosigned"]["size"] == size
+    })
+    .await;
+    // One that is public, which says nothing, and one that is not.
+    assert_eq!(ask(&auditor, 0, &[], &earlier).await.0, 409);
+    assert_eq!(
+        ask(&auditor, 0, &[], &other.signed().to_bytes()).await.0,
+        409
+    );
+    assert_eq!(convicted(&auditor).await, Rule::Extension);
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_copy_of_its_state_signs_nothing_of_a_log_without_an_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, other) = forked();
+    let (config, _) = folder(dir.path(), &[log_config(&log, None)]);
+    let auditor = Auditor::start(&config).await;
+    auditor.stop().await;
+    let copy = std::fs::read(config.database()).unwrap();
+    let auditor = Auditor::start(&config).await;
+    let (size, note) = (log.size().get(), log.signed().to_bytes());
+    assert_eq!(ask(&auditor, 0, &[], &note).await.0, 200);
+    auditor.stop().await;
+    // A start with the newest state is as any other.
+    let auditor = Auditor::start(&config).await;
+    assert_eq!(ask(&auditor, size, &[], &note).await.0, 200);
+    assert_eq!(auditor.alerts().await, Vec::<String>::new());
+    auditor.stop().await;
+
+    std::fs::write(config.database(), copy).unwrap();
+    let auditor = Auditor::start(&config).await;
+    let alert = auditor.wait_alert("witness-rolled-back").await;
+    assert_eq!(alert["severity"], "self");
+    for log in [&other, &log] {
+        let answer = ask(&auditor, 0, &[], &log.signed().to_bytes()).await;
+        assert_eq!(answer.0, 503);
+    }
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_that_cannot_read_what_it_signed_last_signs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = TinyLog::new();
+    let (config, _) = folder(dir.path(), &[log_config(&log, None)]);
+    let auditor = Auditor::start(&config).await;
+    let note = log.signed().to_bytes();
+    assert_eq!(ask(&auditor, 0, &[], &note).await.0, 200);
+    auditor.stop().await;
+    let hash = sha256(ORIGIN.as_bytes()).to_hex();
+    let file = dir.path().join("high-water").join(hash);
+    let whole = std::fs::read(&file).unwrap();
+    // Signed by the log alone, as anybody could put there.
+    for spoilt in [Vec::new(), whole[1..].to_vec(), note.clone()] {
+        std::fs::write(&file, spoilt).unwrap();
+        let auditor = Auditor::start(&config).await;
+        assert_eq!(ask(&auditor, 1, &[], &note).await.0, 503);
+        auditor.wait_alert("witness-rolled-back").await;
+        auditor.stop().await;
+    }
+    std::fs::write(&file, whole).unwrap();
+    let auditor = Auditor::start(&config).await;
+    assert_eq!(ask(&auditor, 1, &[], &note).await.0, 200);
+    auditor.stop().await;
+}
+
 #[test]
 fn the_witness_has_a_name_a_key_and_logs_of_its_own() {
     let dir = tempfile::tempdir().unwrap();

@@ -17,6 +17,8 @@ struct Objects {
     files: BTreeMap<String, Vec<u8>>,
     down: bool,
     hang: watch::Sender<bool>,
+    /// How often each was read.
+    read: watch::Sender<BTreeMap<String, u64>>,
 }
 
 /// What a log shows at an address.
@@ -86,6 +88,14 @@ impl Site {
         self.objects.lock().unwrap().files.remove(path);
     }
 
+    /// Waits until this object is read once more.
+    pub async fn wait_read(&self, path: &str) {
+        let mut read = self.objects.lock().unwrap().read.subscribe();
+        let before = read.borrow().get(path).copied().unwrap_or(0);
+        let more = |read: &BTreeMap<String, u64>| read.get(path).copied().unwrap_or(0) > before;
+        read.wait_for(more).await.unwrap();
+    }
+
     pub fn down(&self, down: bool) {
         self.objects.lock().unwrap().down = down;
     }
@@ -98,7 +108,11 @@ async fn show(State(objects): State<Arc<Mutex<Objects>>>, uri: Uri) -> impl Into
     if objects.down {
         return (StatusCode::BAD_GATEWAY, Vec::new());
     }
-    match objects.files.get(uri.path().trim_start_matches('/')) {
+    let path = uri.path().trim_start_matches('/');
+    objects
+        .read
+        .send_modify(|read| *read.entry(path.into()).or_default() += 1);
+    match objects.files.get(path) {
         Some(bytes) => (StatusCode::OK, bytes.clone()),
         None => (StatusCode::NOT_FOUND, Vec::new()),
     }
