@@ -101,6 +101,7 @@ fn readings() -> Router<Site> {
         .route("/v1/alerts", get(alerts::alerts))
         .route("/alerts.atom", get(alerts::atom))
         .route("/v1/about", get(about::about))
+        .route("/v1/rebuilds/{file}", get(self::rebuilds::of_file))
         .route("/{hash}/checkpoint", get(mirror::checkpoint))
         .route("/{hash}/tile/{*rest}", get(mirror::tile))
 }
@@ -129,7 +130,6 @@ pub(crate) fn router(site: Site) -> Router {
             "/v1/rebuilds",
             post(self::rebuilds::take).get(self::rebuilds::after),
         )
-        .route("/v1/rebuilds/{file}", get(self::rebuilds::of_file))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .merge(readings())
