@@ -343,7 +343,7 @@ impl Desk {
             Command::AddCheckpoint { checkpoint, .. } | Command::Shown { checkpoint, .. } => {
                 self.weigh(checkpoint).await?
             }
-            Command::Index { .. } | Command::Compared { .. } => None,
+            Command::Index { .. } | Command::Holds { .. } | Command::Compared { .. } => None,
         };
         match command {
             Command::AddCheckpoint { reply, .. } if *self.shared.hold.borrow() => {

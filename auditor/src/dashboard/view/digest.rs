@@ -36,8 +36,8 @@ impl Digest {
         let lead = text
             .match_indices('+')
             .nth(1)
-            .map_or(0, |(place, _)| place + 1);
-        let lead = text.chars().take(lead).count();
+            .and_then(|(place, _)| text.get(..=place))
+            .map_or(0, |name| name.chars().count());
         Self { text, lead }
     }
 
