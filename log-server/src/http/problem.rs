@@ -43,8 +43,8 @@ problems! {
     UNAUTHORIZED = 401 "unauthorized" "A token is needed";
     FORBIDDEN = 403 "forbidden" "The token does not allow it";
     NOT_FOUND = 404 "not-found" "There is no such thing";
-    SLOW = 408 "too-slow" "The body took too long";
     METHOD = 405 "method-not-allowed" "This is not done here";
+    SLOW = 408 "too-slow" "The body took too long";
     SIZE_AHEAD = 409 "size-ahead" "The size is not published yet";
     TOO_LARGE = 413 "too-large" "The body is too long";
     MEDIA = 415 "unsupported-media" "The body is of another kind";
