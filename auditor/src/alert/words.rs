@@ -22,14 +22,16 @@ pub fn words(severity: Severity, code: &str) -> Words {
         .map_or_else(|| of_severity(severity), |(_, words)| *words)
 }
 
-/// The kinds of alerts that no log brings about by what it logs or shows: about this auditor itself, and
-/// about what rebuilders have given to it.
-const NOT_OF_LOGS: [&str; 8] = [
+/// The kinds of alerts that no log brings about by one lie: about this auditor itself, about what
+/// rebuilders have given to it, and about a flood of heads.
+const NOT_OF_LOGS: [&str; 9] = [
     "rebuild-mismatch",
     "flood",
     "rolled-back",
     "restarted",
     "disk-full",
+    // Of a log, and only after 65,536 of its heads.
+    "unshown-heads",
     "stalled",
     "channel-failing",
     "test",

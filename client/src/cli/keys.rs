@@ -138,6 +138,10 @@ fn new(
     Ok(output.report(&KeysStaged(&own)))
 }
 
+/// How often what was published is looked for, and the pause before the next time.
+const LOOKS: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+
 async fn publish(
     session: &Session,
     mut own: OwnKeys,
@@ -153,11 +157,21 @@ async fn publish(
     let position =
         publish::publish(&session.log_for_publishing()?, &mut own, token.as_deref()).await?;
     session.home.keep_own_keys(&session.origin, &own)?;
-    // That the log took it is its word; that it shows it, and nothing else, is checked.
-    let mut reader = session.reader().await?;
-    let outcome = monitor::monitor(&mut reader, &mut own).await;
-    session.home.keep_own_keys(&session.origin, &own)?;
-    let monitored = session.end(&reader, outcome)?;
+    // That the log took it is its word; that it shows it, and nothing else, is checked. Another server
+    // of the log may still show an older head, for a moment.
+    let mut looks = 0;
+    let monitored = loop {
+        let mut reader = session.reader().await?;
+        let outcome = monitor::monitor(&mut reader, &mut own).await;
+        session.home.keep_own_keys(&session.origin, &own)?;
+        let monitored = session.end(&reader, outcome)?;
+        looks += 1;
+        let is_reached = monitored.head.head.size.get() > position.get();
+        if is_reached || !monitored.alarms.is_empty() || looks == LOOKS {
+            break monitored;
+        }
+        tokio::time::sleep(PAUSE).await;
+    };
     watch::renew(session, &own, output).await;
     keep_records(session, &monitored)?;
     let version = own.newest().map(|newest| newest.key_set.version());

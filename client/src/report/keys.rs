@@ -61,9 +61,20 @@ pub struct KeysPublished {
     pub monitored: Monitored,
 }
 
+impl KeysPublished {
+    /// Whether the head that was looked at has the place at all: another server of the log may show
+    /// an older one, in which nothing of it can be found.
+    fn is_reached(&self) -> bool {
+        self.monitored.head.head.size.get() > self.position.get()
+    }
+}
+
 impl Report for KeysPublished {
     fn verdict(&self) -> Verdict {
-        self.monitored.verdict()
+        match self.monitored.verdict() {
+            Verdict::Verified if !self.is_reached() => Verdict::Undecided,
+            verdict => verdict,
+        }
     }
 
     fn lines(&self) -> Vec<String> {
@@ -72,16 +83,22 @@ impl Report for KeysPublished {
             .version
             .map(|version| format!("version {version} "))
             .unwrap_or_default();
-        lines.insert(
-            1,
-            format!("The log took {version}at position {}.", self.position),
-        );
+        let taken = format!("The log took {version}at position {}.", self.position);
+        let is_undecided = self.verdict() == Verdict::Undecided;
+        if let Some(first) = lines.first_mut().filter(|_| is_undecided) {
+            *first =
+                "UNDECIDED: what the log took is not in the head that it shows you now, which is \
+                      an older one. Look again in a minute: plainsight keys monitor"
+                    .into();
+        }
+        lines.insert(1, taken);
         lines
     }
 
     fn json(&self) -> Value {
         let mut json = self.monitored.json();
         if let Some(members) = json.as_object_mut() {
+            members.insert("verdict".into(), json!(self.verdict().as_str()));
             members.insert("published".into(), json!(self.version.map(Version::get)));
             members.insert("position".into(), json!(self.position.get()));
         }
@@ -408,4 +425,58 @@ impl Report for KeysShown<'_> {
 
 fn title(label: &Label) -> String {
     format!("OWN KEYS of {label}.")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use plainsight_specs::checkpoint::Origin;
+    use plainsight_specs::hash::Hash;
+    use plainsight_specs::label::Label;
+    use plainsight_specs::merkle::{TreeHead, TreeSize};
+    use plainsight_specs::time::Timestamp;
+
+    use super::*;
+    use crate::reader::HeadSeen;
+
+    fn published(position: u64, size: u64) -> KeysPublished {
+        let now = Timestamp::from_seconds(1_700_000_000).unwrap();
+        let head = HeadSeen {
+            origin: Origin::parse("log.example/1").unwrap(),
+            head: TreeHead {
+                size: TreeSize::new(size).unwrap(),
+                root: Hash::ZERO,
+            },
+            fresh: now,
+            now,
+            epoch_ms: 0,
+            vouchers: Vec::new(),
+            silent: Vec::new(),
+        };
+        KeysPublished {
+            version: Some(Version::FIRST),
+            position: LeafIndex::new(position).unwrap(),
+            monitored: Monitored {
+                label: Label::email("anna@example.org").unwrap(),
+                head,
+                from: Version::FIRST,
+                latest: None,
+                confirmed: 0,
+                waiting: None,
+                alarms: Vec::new(),
+                records: Vec::new(),
+                auditors: Vec::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn a_head_without_what_was_published_verifies_nothing_of_it() {
+        let early = published(2, 2);
+        assert_eq!(early.verdict(), Verdict::Undecided);
+        assert!(early.lines()[0].starts_with("UNDECIDED"));
+        assert!(early.lines()[1].contains("position 2"));
+        assert_eq!(early.json()["verdict"], Verdict::Undecided.as_str());
+        assert_eq!(published(2, 3).verdict(), Verdict::Verified);
+    }
 }
