@@ -71,6 +71,8 @@ pub struct Node {
     /// The key that its answers to watches verify with.
     pub watch_key: VerifierKey,
     store: Store,
+    /// What answers over HTTP reads by.
+    readers: Store,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -119,10 +121,7 @@ impl Node {
             })?,
             poll: Duration::from_millis(config.poll_interval_ms),
         };
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(io("the address to listen at"))?;
-        let local_addr = listener.local_addr().map_err(io("the socket"))?;
+        let (listener, local_addr) = bind(config.listen, "the address to listen at").await?;
         let (stop, stopped) = watch::channel(false);
         let mut desks = BTreeMap::new();
         let mut tasks = Tasks::new(stopped.clone(), store.clone());
@@ -144,8 +143,10 @@ impl Node {
         if operations.watch.bucket_feed {
             store.index_buckets().await?;
         }
+        // However much is asked over HTTP, auditing has connections of its own.
+        let readers = store.apart().await?;
         let watches = Watches {
-            store: store.clone(),
+            store: readers.clone(),
             signer: watch_signer,
             limits: Arc::new(Limits::new(operations.watch.per_address)),
             config: operations.watch.clone(),
@@ -159,8 +160,7 @@ impl Node {
             serve: config.dashboard.serve,
             watches,
             desks: Arc::new(desks),
-            // However much is asked over HTTP, auditing has its own.
-            store: store.apart().await?,
+            store: readers.clone(),
             shelf,
             limits: http::Limits::new(config.limits),
             plain,
@@ -184,6 +184,7 @@ impl Node {
             verifier_key,
             watch_key,
             store,
+            readers,
             stop,
             tasks: tasks.list,
         })
@@ -201,6 +202,7 @@ impl Node {
                 abort.abort();
             }
         }
+        self.readers.close().await;
         self.store.close().await;
     }
 }
@@ -212,12 +214,20 @@ async fn listen_to_operator(
     site: Site,
     bounds: Bounds,
 ) -> Result<SocketAddr, StartError> {
-    let io = |what| move |source| StartError::Io { what, source };
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(io("the address for the operator"))?;
-    let local = listener.local_addr().map_err(io("the socket"))?;
+    let (listener, local) = bind(address, "the address for the operator").await?;
     tasks.serve(listener, admin(site), bounds);
     Ok(local)
+}
+
+/// A socket, and where it is.
+async fn bind(
+    address: SocketAddr,
+    what: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let io = |what| move |source| StartError::Io { what, source };
+    let listener = TcpListener::bind(address).await.map_err(io(what))?;
+    let local = listener.local_addr().map_err(io("the socket"))?;
+    Ok((listener, local))
 }
 
 /// The plain witness, if the configuration has one.

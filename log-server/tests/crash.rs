@@ -19,6 +19,7 @@ use std::time::Duration;
 use support::auditor::FakeAuditor;
 use support::publisher::{Publisher, Random, verify, watch};
 use support::{Client, Made, key_item, key_set, make};
+use tokio::sync::Notify;
 
 const KILLS: u32 = 50;
 const CHECK_EVERY: u32 = 10;
@@ -62,18 +63,21 @@ async fn fifty_kills_lose_nothing_and_contradict_nothing() {
     let (mut total, mut starts) = (0, 0);
     for kill in 1..=KILLS {
         let mut child = spawn(&made);
-        // One in four dies within the first moments of its start.
-        let life = match random.below(4) {
-            0 => random.below(60),
-            _ => 60 + random.below(400),
-        };
+        // One in four dies within the first moments of its start, the others while they serve.
+        let is_early = random.below(4) == 0;
+        let life = Duration::from_millis(random.below(if is_early { 60 } else { 400 }));
+        let served = Notify::new();
         let killed = async {
-            tokio::time::sleep(Duration::from_millis(life)).await;
+            if !is_early {
+                served.notified().await;
+            }
+            tokio::time::sleep(life).await;
         };
         let busy = async {
             let Some(url) = address(&mut child).await else {
                 return;
             };
+            served.notify_one();
             starts += 1;
             let client = Client::new(&url);
             let work = publishers
