@@ -1,7 +1,7 @@
 //! HTTP with every bound set before a byte is read: the one way that this library and the auditor
 //! talk to a log, to an auditor and to a mirror.
 //!
-//! In scope: size limits, retries of reads, and telling an outage from bytes that do not parse. Out
+//! In scope: size limits, gzip within them, retries of reads, and telling an outage from bytes that do not parse. Out
 //! of scope: carrying a single request and its time limits ([`crate::transport`]), and what the
 //! bytes mean ([`crate::source`] and the verification flows).
 //! Nothing fetched here is trusted; transport security only hides who asks for what.
@@ -15,6 +15,10 @@ use plainsight_specs::tile::TileError;
 use reqwest::{StatusCode, Url};
 
 use crate::transport::{Body, Request, Reqwest, Transport};
+
+pub(crate) mod gzip;
+
+pub use gzip::GzipError;
 
 /// Characters of an error's text that are kept.
 const DETAIL: usize = 300;
@@ -72,11 +76,19 @@ pub enum HttpError {
         /// Why.
         reason: TileError,
     },
-    /// The answer is compressed although identity was asked for.
+    /// The answer is in a content coding other than gzip.
     #[error("{url} answered with a content coding that was not asked for")]
     Coding {
         /// What was asked for.
         url: String,
+    },
+    /// The answer is said to be gzip and does not decode.
+    #[error("{url} answered with gzip that is not acceptable: {reason}")]
+    Gzip {
+        /// What was asked for.
+        url: String,
+        /// Why.
+        reason: GzipError,
     },
 }
 
@@ -86,7 +98,9 @@ impl HttpError {
         match self {
             Self::Address { .. } | Self::Setup { .. } => Blame::Misuse,
             Self::Unreachable { .. } | Self::Status { .. } => Blame::Unavailable,
-            Self::TooLong { .. } | Self::Tile { .. } | Self::Coding { .. } => Blame::Malformed,
+            Self::TooLong { .. } | Self::Tile { .. } | Self::Coding { .. } | Self::Gzip { .. } => {
+                Blame::Malformed
+            }
         }
     }
 

@@ -9,13 +9,16 @@ use std::pin::Pin;
 
 use reqwest::Response;
 use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
 };
 
+use crate::http::gzip::{self, GzipError};
 use crate::http::{Answer, HttpError, Patience, plain};
 
 /// Bytes of an error answer that are read; the rest is dropped.
 const ERROR_BODY: usize = 4096;
+/// gzip longer than this, in bytes, is decoded on a thread that may block.
+const LONG_GZIP: usize = 32 * 1024;
 
 /// A request, in full.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +27,8 @@ pub struct Request<'r> {
     pub url: &'r str,
     /// What is sent with POST; a GET without.
     pub post: Option<Body<'r>>,
-    /// Bound of the answer in bytes. An answer that goes on is [`HttpError::TooLong`].
+    /// Bound of the answer in bytes, after any content coding was undone. An answer that goes on is
+    /// [`HttpError::TooLong`].
     pub limit: usize,
 }
 
@@ -87,7 +91,7 @@ impl Reqwest {
             }
         };
         let response = builder
-            .header(ACCEPT_ENCODING, "identity")
+            .header(ACCEPT_ENCODING, "gzip")
             .send()
             .await
             .map_err(|error| unreachable_at(url, &error))?;
@@ -96,18 +100,23 @@ impl Reqwest {
             response
                 .headers()
                 .get(name)
-                .and_then(|value: &reqwest::header::HeaderValue| value.to_str().ok())
+                .and_then(|value: &HeaderValue| value.to_str().ok())
                 .map(str::to_owned)
         };
         let content_type = text(CONTENT_TYPE);
         let retry_after = text(RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
-        if text(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-            return Err(HttpError::Coding { url: url.into() });
-        }
-        let body = if status.is_success() {
-            whole_body(response, url, limit).await?
-        } else {
-            first_bytes(response, limit.min(ERROR_BODY)).await
+        let is_gzip = is_gzip(&response).map_err(|()| HttpError::Coding { url: url.into() })?;
+        let body = match (status.is_success(), is_gzip) {
+            (true, false) => whole_body(response, url, limit).await?,
+            (true, true) => {
+                let gzip = whole_body(response, url, gzip::most_encoded(limit)).await?;
+                decoded(gzip, url, limit).await?
+            }
+            (false, false) => first_bytes(response, limit.min(ERROR_BODY)).await,
+            (false, true) => {
+                let gzip = first_bytes(response, limit.min(ERROR_BODY)).await;
+                gzip::decode_start(&gzip, limit.min(ERROR_BODY))
+            }
         };
         Ok(Answer {
             status: status.as_u16(),
@@ -122,6 +131,36 @@ impl Transport for Reqwest {
     fn carry<'r>(&'r self, request: Request<'r>) -> Carried<'r> {
         Box::pin(self.once(request))
     }
+}
+
+/// Whether the body is gzip, the one content coding that is asked for; an error if it is another.
+fn is_gzip(response: &Response) -> Result<bool, ()> {
+    let mut codings = response.headers().get_all(CONTENT_ENCODING).iter();
+    match (codings.next().map(HeaderValue::as_bytes), codings.next()) {
+        (None, _) => Ok(false),
+        (Some(coding), None) if coding.eq_ignore_ascii_case(b"identity") => Ok(false),
+        (Some(coding), None) if coding.eq_ignore_ascii_case(b"gzip") => Ok(true),
+        _ => Err(()),
+    }
+}
+
+async fn decoded(gzip: Vec<u8>, url: &str, limit: usize) -> Result<Vec<u8>, HttpError> {
+    let decoded = if gzip.len() > LONG_GZIP {
+        let decoding = tokio::task::spawn_blocking(move || gzip::decode(&gzip, limit));
+        decoding.await.unwrap_or(Err(GzipError::Broken))
+    } else {
+        gzip::decode(&gzip, limit)
+    };
+    decoded.map_err(|reason| match reason {
+        GzipError::TooLong { limit } => HttpError::TooLong {
+            url: url.into(),
+            limit,
+        },
+        reason => HttpError::Gzip {
+            url: url.into(),
+            reason,
+        },
+    })
 }
 
 async fn whole_body(mut response: Response, url: &str, limit: usize) -> Result<Vec<u8>, HttpError> {

@@ -1,5 +1,5 @@
 """Evidence files, after specs/evidence.md."""
-from codec import Refused, array, b64, hashes, hex32, integer, json, leaf_hash, members, need, string
+from codec import Refused, array, b64, hashes, integer, json, leaf_hash, members, need, string
 from entries import Entry
 from index import EMPTY, Proof, smallest
 from merkle import Frontier, consistency, inclusion
@@ -39,7 +39,7 @@ def _fork(value, checkpoint):
 
 def _extension(value, checkpoint):
     members(value, _COMMON + ("older", "newer", "root", "consistency"))
-    older, newer, root = checkpoint("older"), checkpoint("newer"), hex32(value["root"])
+    older, newer, root = checkpoint("older"), checkpoint("newer"), b64(value["root"], 32)
     need(0 < older.size <= newer.size and root != older.root, "evidence: extension")
     consistency(older.size, root, newer.size, newer.root, hashes(value["consistency"]))
     return "extension"
@@ -88,7 +88,7 @@ def _interval(value, checkpoint):
         if begin - 2 >= start:
             before = parse(entries[begin - 2 - start], head.origin)
             state.closed = state.ended = before is not None and before.kind == "close"
-        searched = [hex32(item) for item in array(value.get("searched"))]
+        searched = hashes(value.get("searched"))
         need(all(a < b for a, b in zip(searched, searched[1:])), "evidence: searched does not ascend")
         proof = Proof(value.get("proof"), searched)
         proof.verify(epoch.root)
@@ -122,7 +122,7 @@ def _transition(value, state):
     # The flat form of the chapter on the index; the chapter on evidence writes {proof, values}.
     transition = members(value.get("transition"), ("results", "elements", "values"))
     indexes = sorted(state.new)
-    values = [hex32(item) for item in array(transition["values"])]
+    values = hashes(transition["values"])
     if values != [state.new[index] for index in indexes]:
         raise Refused("evidence: the values of the transition")
     proof = {name: transition[name] for name in ("results", "elements")}

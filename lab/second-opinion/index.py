@@ -1,5 +1,5 @@
 """The prefix tree over everything logged, and the proofs about it, after specs/index.md."""
-from codec import array, bit, hex32, integer, members, need, sha256
+from codec import array, b64, bit, hashes, integer, members, need, sha256
 
 EMPTY = bytes(32)
 
@@ -94,11 +94,11 @@ def parse_result(value):
     depth = integer(value.get("depth"), 0, 256)
     if kind == "inclusion":
         members(value, ("type", "depth", "value"))
-        return depth, kind, None, hex32(value["value"])
+        return depth, kind, None, b64(value["value"], 32)
     if kind == "leaf":
         members(value, ("type", "depth", "leaf"))
         members(value["leaf"], ("index", "value"))
-        return depth, kind, hex32(value["leaf"]["index"]), hex32(value["leaf"]["value"])
+        return depth, kind, b64(value["leaf"]["index"], 32), b64(value["leaf"]["value"], 32)
     need(kind == "empty", "index proof: type of a result")
     members(value, ("type", "depth"))
     return depth, kind, None, None
@@ -113,7 +113,7 @@ class Proof:
         self.results = [parse_result(item) for item in value["results"]]
         need(len(self.results) == len(searches), "index proof: one result for each search")
         need(len(array(value["elements"])) <= sum(r[0] for r in self.results), "index proof: too many elements")
-        self.elements = [hex32(item) for item in value["elements"]]
+        self.elements = hashes(value["elements"])
         self.searches = list(searches)
         self.searched = []
         for index, (depth, kind, other, held) in zip(searches, self.results):

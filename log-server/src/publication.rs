@@ -33,6 +33,10 @@ use crate::sequencer::may_be_signed;
 use crate::shared::Shared;
 use crate::source::SourceError;
 use crate::store::{CheckpointRow, StoreError, Writer};
+use crate::words::Words;
+
+/// Why nothing is signed in a term's first moments, or for longer.
+const SILENT: &str = "no quorum of auditors says what was signed before";
 
 /// The publisher of one term.
 pub(crate) struct Publisher {
@@ -47,6 +51,8 @@ pub(crate) struct Publisher {
     /// The size of the last one that was.
     published: TreeSize,
     rebuild: bool,
+    /// What was said of waiting.
+    words: Words,
 }
 
 impl Publisher {
@@ -65,6 +71,7 @@ impl Publisher {
             unpublished: recovered.unpublished.clone(),
             published: recovered.published,
             rebuild: recovered.rebuild,
+            words: Words::default(),
         }
     }
 
@@ -105,10 +112,13 @@ impl Publisher {
         }
         let start = Instant::now();
         let Some(row) = self.prepare(due).await? else {
-            tracing::warn!("no quorum of auditors says what was signed before; asking again");
+            if self.words.are_due("", SILENT, Instant::now()) {
+                tracing::warn!("{SILENT}; asking again");
+            }
             tokio::time::sleep(self.shared.config.publication.retry()).await;
             return Ok(());
         };
+        self.words.forget("");
         let note = self.cosign(&row).await?;
         let row = self.finish(row, note).await?;
         self.shared

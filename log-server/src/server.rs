@@ -200,6 +200,11 @@ impl Server {
     }
 
     #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    #[cfg(test)]
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }

@@ -1,4 +1,5 @@
-//! What auditors said against cosigning, so that the log's own log tells it once and not each second.
+//! What keeps a head from being cosigned or signed, so that the log's own log tells it once and not at
+//! each try.
 //!
 //! A reason is told when it is new for its auditor, and again after a minute, then after two, four
 //! and so on up to an hour. Asking is not put off by this: only the words are.

@@ -11,6 +11,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 
 use plainsight_log_server::Server;
 use plainsight_specs::hash::sha256;
@@ -255,6 +256,52 @@ async fn a_page_from_anywhere_may_look_up_and_not_publish() {
             let headers = header(&response, "access-control-allow-headers");
             assert!(headers.contains("content-type"));
         }
+    }
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_compressed_for_who_asks_and_objects_never() {
+    let (made, server, client) = start(|_| {}).await;
+    let item = key_item(&key_set("anna@example.org", 0, None, 1), 1);
+    client.publish_one(&made.tokens.keys, item).await.unwrap();
+    let body = lookup("anna@example.org");
+    let ask = async |coding: &[(&str, &str)]| {
+        let origin = ("origin", "https://pages.example");
+        let headers = [&[JSON, origin], coding].concat();
+        let body = body.clone();
+        let response = client.ask(Method::POST, "/v1/lookup", &headers, body).await;
+        assert_eq!(response.status(), 200);
+        let vary: Vec<_> = response.headers().get_all("vary").iter().collect();
+        let vary = format!("{vary:?}");
+        assert!(vary.contains("accept-encoding"), "{vary}");
+        assert_eq!(header(&response, "access-control-allow-origin"), "*");
+        assert_eq!(header(&response, "content-type"), "application/json");
+        let told = header(&response, "content-length");
+        let coding = header(&response, "content-encoding");
+        let bytes = response.bytes().await.unwrap();
+        assert_eq!(told, bytes.len().to_string());
+        (coding, bytes)
+    };
+    let gzip = [("accept-encoding", "br, gzip;q=0.9")];
+    // Each twice: made, and kept.
+    for _ in 0..2 {
+        let (coding, plain) = ask(&[]).await;
+        assert_eq!(coding, "");
+        let (coding, sent) = ask(&gzip).await;
+        assert_eq!(coding, "gzip");
+        assert!(sent.len() < plain.len());
+        let mut decoded = Vec::new();
+        let mut decoder = flate2::read::GzDecoder::new(&*sent);
+        decoder.read_to_end(&mut decoded).unwrap();
+        assert_eq!(decoded, plain);
+    }
+    let (coding, _) = ask(&[("accept-encoding", "gzip;q=0")]).await;
+    assert_eq!(coding, "");
+    for path in ["/checkpoint", "/tile/0/000.p/2", "/tile/entries/000.p/2"] {
+        let response = client.ask(Method::GET, path, &gzip, "").await;
+        assert_eq!(response.status(), 200, "{path}");
+        assert_eq!(header(&response, "content-encoding"), "", "{path}");
     }
     server.shutdown().await;
 }

@@ -220,6 +220,11 @@ impl Object {
         codec::base64_array(&text).map_err(|source| codec_error(name, source))
     }
 
+    /// Takes a hash in base64.
+    pub fn base64_hash(&mut self, name: &str) -> Result<Hash, JsonError> {
+        self.base64_array(name).map(Hash::from_bytes)
+    }
+
     /// Takes an array of at most `limit` hashes in base64.
     pub fn base64_hashes(&mut self, name: &str, limit: usize) -> Result<Vec<Hash>, JsonError> {
         base64_hashes(self.required(name)?, name, limit)

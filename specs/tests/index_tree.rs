@@ -5,6 +5,7 @@
 #[path = "reference/index.rs"]
 mod reference;
 
+use plainsight_specs::codec::to_base64;
 use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::index::{IndexError, IndexKey, IndexProof, TransitionProof, Tree};
 use plainsight_specs::json;
@@ -90,10 +91,12 @@ const SHORT: usize = 24;
 /// The proof with one bit of one byte of the hash at `pointer` changed.
 fn flipped(proof: &Value, pointer: &str, byte: usize) -> Value {
     let mut other = proof.clone();
-    let hex = other.pointer_mut(pointer).unwrap();
-    let mut bytes = *Hash::from_hex(hex.as_str().unwrap()).unwrap().as_bytes();
+    let hash = other.pointer_mut(pointer).unwrap();
+    let mut bytes = *Hash::from_base64(hash.as_str().unwrap())
+        .unwrap()
+        .as_bytes();
     bytes[byte] ^= 1 << (byte % 8);
-    *hex = Hash::from_bytes(bytes).to_hex().into();
+    *hash = Hash::from_bytes(bytes).to_base64().into();
     other
 }
 
@@ -151,10 +154,10 @@ fn hash_list_changes(proof: &Value, list: &str, length: usize) -> Vec<Value> {
             0..32
         };
         all.extend(bytes.map(|byte| flipped(proof, &pointer, byte)));
-        all.push(replaced(proof, &pointer, Hash::ZERO.to_hex()));
+        all.push(replaced(proof, &pointer, Hash::ZERO.to_base64()));
     }
     for extra in [Hash::ZERO, value(1)] {
-        let extra = || Value::from(extra.to_hex());
+        let extra = || Value::from(extra.to_base64());
         all.push(edited(proof, list, |list| list.push(extra())));
         all.push(edited(proof, list, |list| list.insert(0, extra())));
     }
@@ -315,9 +318,9 @@ fn shapes_of_the_chapter() {
             "results": [{
                 "type": "leaf",
                 "depth": 2,
-                "leaf": { "index": b.to_hex(), "value": value(0x40).to_hex() },
+                "leaf": { "index": to_base64(b.as_bytes()), "value": value(0x40).to_base64() },
             }],
-            "elements": [hash(a).to_hex(), hash(c).to_hex()],
+            "elements": [hash(a).to_base64(), hash(c).to_base64()],
         })
     );
 }
@@ -351,7 +354,7 @@ fn an_index_searched_twice_has_two_equal_results() {
         [Some(value(0x40)), Some(value(0xc0)), Some(value(0x40))]
     );
     let mut other = proof.to_json();
-    other["results"][2]["value"] = value(9).to_hex().into();
+    other["results"][2]["value"] = value(9).to_base64().into();
     assert_eq!(
         verify(&other, &tree.root(), &searched),
         Err(IndexError::Contradiction(at(0x40)))
@@ -365,7 +368,7 @@ fn refuses_a_searched_index_as_the_other_leaf() {
         "results": [{
             "type": "leaf",
             "depth": 0,
-            "leaf": { "index": at(0x40).to_hex(), "value": value(0x40).to_hex() },
+            "leaf": { "index": to_base64(at(0x40).as_bytes()), "value": value(0x40).to_base64() },
         }],
         "elements": [],
     });
@@ -383,9 +386,9 @@ fn refuses_a_leaf_that_lies_elsewhere() {
         "results": [{
             "type": "leaf",
             "depth": 1,
-            "leaf": { "index": at(0xc0).to_hex(), "value": value(0xc0).to_hex() },
+            "leaf": { "index": to_base64(at(0xc0).as_bytes()), "value": value(0xc0).to_base64() },
         }],
-        "elements": [reference::leaf(&at(0x40), &value(0x40)).to_hex()],
+        "elements": [reference::leaf(&at(0x40), &value(0x40)).to_base64()],
     });
     assert_eq!(
         verify(&other, &reference::root(&all), &[at(0)]),
@@ -401,7 +404,7 @@ fn refuses_a_terminal_above_another() {
         (json!({ "type": "empty", "depth": 1 }), [at(0), at(0x20)]),
         (json!({ "type": "empty", "depth": 1 }), [at(0), at(0x40)]),
         (
-            json!({ "type": "inclusion", "depth": 0, "value": value(1).to_hex() }),
+            json!({ "type": "inclusion", "depth": 0, "value": value(1).to_base64() }),
             [at(0), at(0)],
         ),
     ] {
@@ -431,9 +434,9 @@ fn refuses_an_inclusion_under_another_terminal() {
         json!({
             "type": "leaf",
             "depth": 2,
-            "leaf": { "index": at(0x50).to_hex(), "value": value(0x40).to_hex() },
+            "leaf": { "index": to_base64(at(0x50).as_bytes()), "value": value(0x40).to_base64() },
         }),
-        json!({ "type": "inclusion", "depth": 2, "value": value(0x40).to_hex() }),
+        json!({ "type": "inclusion", "depth": 2, "value": value(0x40).to_base64() }),
     ] {
         let mut proof = honest.clone();
         proof["results"][1] = other;
@@ -449,14 +452,14 @@ fn refuses_an_inclusion_under_another_terminal() {
 fn refuses_nodes_that_a_minimal_tree_does_not_have() {
     let (index, value) = (at(0x40), value(0x40));
     let leaf = reference::leaf(&index, &value);
-    let inclusion = json!({ "type": "inclusion", "depth": 1, "value": value.to_hex() });
+    let inclusion = json!({ "type": "inclusion", "depth": 1, "value": value.to_base64() });
     let other_leaf = json!({
         "type": "leaf",
         "depth": 1,
-        "leaf": { "index": index.to_hex(), "value": value.to_hex() },
+        "leaf": { "index": to_base64(index.as_bytes()), "value": value.to_base64() },
     });
     let empty = json!({ "type": "empty", "depth": 1 });
-    let zero = Hash::ZERO.to_hex();
+    let zero = Hash::ZERO.to_base64();
     let lonely = reference::parent(&leaf, &Hash::ZERO);
     let hollow = reference::parent(&Hash::ZERO, &Hash::ZERO);
     for (root, results, elements, searched) in [
@@ -498,7 +501,7 @@ fn a_proof_of_nothing_says_nothing() {
             expected: 1
         })
     );
-    let root = json!({ "results": [], "elements": [tree.root().to_hex()] });
+    let root = json!({ "results": [], "elements": [tree.root().to_base64()] });
     assert!(parse(&root).is_err());
     let nothing = tree.prove_insertion(&[]).unwrap();
     assert_eq!(nothing.verify(&tree.root(), &[]), Ok(tree.root()));
@@ -528,9 +531,38 @@ fn proofs_are_bounded_before_they_are_decoded() {
 }
 
 #[test]
+fn a_hash_in_a_proof_has_one_spelling() {
+    let element = |text: &str| {
+        let results = [json!({ "type": "empty", "depth": 1 })];
+        parse(&json!({ "results": results, "elements": [text] }))
+    };
+    // 0xfb and 0xff, so that it has digits by which the two alphabets differ.
+    let hash = Hash::from_bytes([0xfb, 0xff].repeat(16).try_into().unwrap());
+    let good = hash.to_base64();
+    assert_eq!(element(&good).unwrap().elements(), [hash]);
+    let other_bits = good.replace("/8=", "/9=");
+    let url_safe = good.replace('+', "-").replace('/', "_");
+    assert!(other_bits != good && url_safe != good);
+    for (bad, what) in [
+        (hash.to_hex(), "hex"),
+        (good.trim_end_matches('=').into(), "without padding"),
+        (format!("{good}="), "more padding"),
+        (url_safe, "the other alphabet"),
+        (other_bits, "unused bits that are not zero"),
+        (format!("{good}\n"), "white space after it"),
+        (format!(" {good}"), "white space before it"),
+        (to_base64(&[0xfb; 31]), "31 bytes"),
+        (to_base64(&[0xfb; 33]), "33 bytes"),
+        (String::new(), "nothing"),
+    ] {
+        assert!(element(&bad).is_err(), "{what}");
+    }
+}
+
+#[test]
 fn refuses_json_that_is_not_a_proof() {
-    let hex = value(1).to_hex();
-    let leaf = json!({ "index": hex, "value": hex });
+    let good = value(1).to_base64();
+    let leaf = json!({ "index": good, "value": good });
     for (bad, what) in [
         (json!({ "type": "empty", "depth": 257 }), "depth"),
         (
@@ -539,24 +571,20 @@ fn refuses_json_that_is_not_a_proof() {
         ),
         (json!({ "type": "empty" }), "no depth"),
         (
-            json!({ "type": "empty", "depth": 1, "value": hex }),
+            json!({ "type": "empty", "depth": 1, "value": good }),
             "a member more",
         ),
         (json!({ "type": "inclusion", "depth": 1 }), "no value"),
-        (
-            json!({ "type": "inclusion", "depth": 1, "value": hex.to_uppercase() }),
-            "upper case",
-        ),
         (
             json!({ "type": "inclusion", "depth": 1, "value": null }),
             "null",
         ),
         (
-            json!({ "type": "leaf", "depth": 1, "leaf": leaf, "value": hex }),
+            json!({ "type": "leaf", "depth": 1, "leaf": leaf, "value": good }),
             "a member more",
         ),
         (
-            json!({ "type": "leaf", "depth": 1, "leaf": { "index": hex } }),
+            json!({ "type": "leaf", "depth": 1, "leaf": { "index": good } }),
             "no leaf value",
         ),
         (json!({ "type": "Empty", "depth": 1 }), "another type"),
@@ -569,7 +597,7 @@ fn refuses_json_that_is_not_a_proof() {
     assert!(parse(&json!({ "results": [] })).is_err());
     assert!(parse_transition(&json!({ "results": [], "elements": [] })).is_err());
     assert_eq!(
-        parse_transition(&json!({ "results": [], "elements": [], "values": [hex] })),
+        parse_transition(&json!({ "results": [], "elements": [], "values": [good] })),
         Err(IndexError::ValueCount {
             got: 1,
             expected: 0
@@ -617,7 +645,7 @@ fn transitions_refuse_disorder_and_presence() {
         assert_eq!(proof.verify(&tree.root(), &inserted), Err(error));
     }
     let mut present = reference::prove(&before, &[at(0x40)]);
-    present["values"] = json!([value(7).to_hex()]);
+    present["values"] = json!([value(7).to_base64()]);
     assert_eq!(
         parse_transition(&present)
             .unwrap()
@@ -645,7 +673,7 @@ fn no_unchanged_node_covers_an_inserted_leaf() {
                     honest["elements"].as_array().unwrap()[..keep].to_vec();
                 for with_node in [false, true] {
                     if with_node {
-                        elements.insert(place, node.to_hex().into());
+                        elements.insert(place, node.to_base64().into());
                     }
                     for result in [
                         json!({ "type": "empty", "depth": shallow }),

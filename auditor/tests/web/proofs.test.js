@@ -155,15 +155,15 @@ function prove(leaves, searches) {
   const hashOf = (depth, some) => minimalTree(depth, some);
   const walk = (depth, some, asked) => {
     if (asked.length === 0) {
-      elements.push(toHex(hashOf(depth, some)));
+      elements.push(toBase64(hashOf(depth, some)));
       return;
     }
     if (some.length <= 1) {
       for (const search of asked) {
         const [leaf] = some;
         if (leaf === undefined) results.set(toHex(search), { type: "empty", depth });
-        else if (toHex(leaf.index) === toHex(search)) results.set(toHex(search), { type: "inclusion", depth, value: toHex(leaf.value) });
-        else results.set(toHex(search), { type: "leaf", depth, leaf: { index: toHex(leaf.index), value: toHex(leaf.value) } });
+        else if (toHex(leaf.index) === toHex(search)) results.set(toHex(search), { type: "inclusion", depth, value: toBase64(leaf.value) });
+        else results.set(toHex(search), { type: "leaf", depth, leaf: { index: toBase64(leaf.index), value: toBase64(leaf.value) } });
       }
       return;
     }
@@ -185,7 +185,7 @@ test("the index's example has the root of the chapter", () => {
   assert.equal(toHex(minimalTree(0, [a, b])), toHex(indexNode(indexNode(hash(a), hash(b)), EMPTY)));
   const search = Uint8Array.of(0x60, ...new Uint8Array(31));
   const proof = prove([a, b, c], [search]);
-  assert.deepEqual(proof.elements, [toHex(hash(a)), toHex(hash(c))]);
+  assert.deepEqual(proof.elements, [toBase64(hash(a)), toBase64(hash(c))]);
   assert.deepEqual(verifyIndexProof(parseIndexProof(proof), [search], whole), [null]);
 });
 
@@ -228,7 +228,7 @@ test("an index searched twice has two equal results", () => {
 
 test("a proof of nothing has no elements", () => {
   assert.deepEqual(verifyIndexProof({ results: [], elements: [] }, [], EMPTY), []);
-  refuses(() => parseIndexProof({ results: [], elements: [toHex(EMPTY)] }), "index-proof");
+  refuses(() => parseIndexProof({ results: [], elements: [toBase64(EMPTY)] }), "index-proof");
 });
 
 test("a transition leads to the root with the new leaves", () => {

@@ -1,15 +1,20 @@
 //! Against a server that says exactly the bytes a test gives it.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
 
 /// Answers request n with `answers[n]`, the last one for ever; counts requests.
-async fn server(answers: Vec<String>) -> (String, Arc<AtomicUsize>) {
+async fn server(
+    answers: Vec<impl AsRef<[u8]> + Send + Sync + 'static>,
+) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/x", listener.local_addr().unwrap());
     let count = Arc::new(AtomicUsize::new(0));
@@ -21,7 +26,7 @@ async fn server(answers: Vec<String>) -> (String, Arc<AtomicUsize>) {
             let _ = stream.read(&mut request).await.unwrap();
             let n = seen.fetch_add(1, Ordering::SeqCst);
             let answer = answers.get(n).or(answers.last()).unwrap();
-            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.write_all(answer.as_ref()).await;
         }
     });
     (url, count)
@@ -78,27 +83,137 @@ async fn an_outage_is_tried_again_and_a_refusal_is_not() {
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_an_outage() {
-    let (url, _) = server(vec![
-        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc".into(),
-    ])
+    let (url, _) = server(vec![String::from(
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+    )])
     .await;
     let error = http().read(&url, 10).await.unwrap_err();
     assert_eq!(error.blame(), Blame::Unavailable);
 }
 
 #[tokio::test]
-async fn redirects_and_unwanted_codings_are_refused() {
+async fn redirects_and_unasked_codings_are_refused() {
     let (url, count) = server(vec![answer("302 Found", "Location: /y\r\n", "")]).await;
     assert!(matches!(
         http().read(&url, 10).await,
         Err(HttpError::Status { status: 302, .. })
     ));
     assert_eq!(count.load(Ordering::SeqCst), 1);
-    let (url, _) = server(vec![answer("200 OK", "Content-Encoding: gzip\r\n", "zz")]).await;
-    assert!(matches!(
-        http().read(&url, 10).await,
-        Err(HttpError::Coding { .. })
-    ));
+    let twice = "Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n";
+    for coding in [
+        "Content-Encoding: br\r\n",
+        "Content-Encoding: gzip, gzip\r\n",
+        twice,
+    ] {
+        let (url, _) = server(vec![answer("200 OK", coding, "zz")]).await;
+        let error = http().read(&url, 10).await.unwrap_err();
+        assert!(matches!(error, HttpError::Coding { .. }), "{coding}");
+    }
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// What comes of these bytes when they are said to be gzip, with a bound.
+async fn read_gzip(status: &str, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, HttpError> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let (url, _) = server(vec![[head.into_bytes(), body].concat()]).await;
+    http().read(&url, limit).await
+}
+
+#[tokio::test]
+async fn gzip_is_read_within_the_bound_of_plain_bytes() {
+    let plain = b"an answer ".repeat(500);
+    let read = read_gzip("200 OK", gzip(&plain), plain.len()).await;
+    assert_eq!(read.as_ref(), Ok(&plain));
+    let read = read_gzip("200 OK", gzip(&plain), plain.len() - 1).await;
+    assert!(matches!(read, Err(HttpError::TooLong { limit: 4_999, .. })));
+    assert_eq!(read_gzip("200 OK", gzip(b""), 0).await, Ok(vec![]));
+    // What does not compress is longer as gzip, and within its bound all the same.
+    let noise: Vec<u8> = (0..8192_u32)
+        .map(|n| plainsight_specs::hash::sha256(&n.to_be_bytes()).as_bytes()[0])
+        .collect();
+    assert!(gzip(&noise).len() > noise.len());
+    assert_eq!(read_gzip("200 OK", gzip(&noise), 8192).await, Ok(noise));
+}
+
+#[tokio::test]
+async fn a_bomb_is_refused_at_the_bound() {
+    // 64 MiB of zeros in 64 KiB: no more than the bound is ever decoded of it.
+    let bomb = gzip(&vec![0; 64 << 20]);
+    assert!(bomb.len() < 70_000);
+    let error = read_gzip("200 OK", bomb, 100_000).await.unwrap_err();
+    assert!(matches!(error, HttpError::TooLong { limit: 100_000, .. }));
+    assert_eq!(error.blame(), Blame::Malformed);
+    assert!(
+        error
+            .to_string()
+            .ends_with("answered with more than 100000 bytes")
+    );
+}
+
+#[tokio::test]
+async fn gzip_that_is_not_whole_or_goes_on_is_refused() {
+    let good = gzip(b"an answer");
+    let broken = |reason| move |read| matches!(read, Err(HttpError::Gzip { reason: got, .. }) if got == reason);
+    let mut other_checksum = good.clone();
+    let at = good.len() - 8;
+    other_checksum[at] ^= 1;
+    let mut other_magic = good.clone();
+    other_magic[0] ^= 1;
+    for body in [
+        good[..good.len() - 1].to_vec(),
+        good[..12].to_vec(),
+        vec![],
+        b"an answer".to_vec(),
+        other_checksum,
+        other_magic,
+    ] {
+        let what = hex(&body);
+        let read = read_gzip("200 OK", body, 100).await;
+        assert!(broken(GzipError::Broken)(read), "{what}");
+    }
+    for more in [b"x".to_vec(), vec![0], good.clone()] {
+        let body = [good.clone(), more].concat();
+        let what = hex(&body);
+        let read = read_gzip("200 OK", body, 100).await;
+        assert!(broken(GzipError::Trailing)(read), "{what}");
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn an_error_in_gzip_is_read_as_far_as_it_goes() {
+    let whole =
+        gzip(br#"{"type":"urn:plainsight:error:busy","title":"t","status":503,"detail":"later"}"#);
+    let said = |read| match read {
+        Err(HttpError::Status { detail, .. }) => detail,
+        other => panic!("{other:?}"),
+    };
+    let status = "404 Not Found";
+    assert_eq!(said(read_gzip(status, whole.clone(), 1000).await), "later");
+    assert_eq!(
+        said(read_gzip(status, b"not gzip".to_vec(), 1000).await),
+        ""
+    );
+    let words = gzip(b"no such thing here");
+    let cut = words[..words.len() - 8].to_vec();
+    assert_eq!(
+        said(read_gzip(status, cut, 1000).await),
+        "no such thing here"
+    );
+    // A bomb of words is cut where words are.
+    let bomb = gzip(&b"a".repeat(1 << 20));
+    assert_eq!(said(read_gzip(status, bomb, 10_000).await).len(), DETAIL);
 }
 
 #[tokio::test]

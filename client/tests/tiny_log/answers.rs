@@ -313,7 +313,7 @@ impl TinyLog {
             .unwrap()
             .last_mut()
             .unwrap();
-        *element = serde_json::json!(leaf_hash(b"something else").to_hex());
+        *element = serde_json::json!(leaf_hash(b"something else").to_base64());
         answer.to_string().into_bytes()
     }
 }

@@ -73,11 +73,11 @@ pub(super) async fn tell(plainsight: &Plainsight, dir: &Path) -> Result<Told> {
         ),
         (
             "honest-growth",
-            with(&growth, "root", json!(older.head().root.to_hex())),
+            with(&growth, "root", json!(older.head().root.to_base64())),
         ),
         (
             "a-proof-that-fails",
-            with(&growth, "root", json!(Hash::ZERO.to_hex())),
+            with(&growth, "root", json!(Hash::ZERO.to_base64())),
         ),
         (
             "more-than-was-signed",

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use plainsight_specs::codec;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::history::HistoryRequest;
@@ -16,12 +13,14 @@ use plainsight_specs::query::StreamRequest;
 use plainsight_specs::watch::RungsRequest;
 
 use super::body::Question;
+use super::coding::{Coding, Encoded};
 use super::{ApiError, schema};
 use crate::directory::Directory;
 use crate::recovery::OLDER;
 use crate::shared::{Shared, Status};
 use crate::source::LogSource;
 use crate::view::View;
+use crate::warm::Asked;
 
 /// What answers, unless the log has published more than this server knows of: a proof at the older
 /// head would tell whoever comes for the first time that there is nothing where there is something.
@@ -36,14 +35,6 @@ fn directory(shared: &Shared) -> Result<Directory<'_, View, Shared, LogSource>, 
         vrf: shared,
         rows: &shared.source,
     })
-}
-
-fn json(body: impl Into<Bytes>) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (headers, body.into()).into_response()
 }
 
 fn malformed(error: impl std::fmt::Display) -> ApiError {
@@ -74,11 +65,12 @@ fn since(query: Option<&str>) -> Result<Option<TreeSize>, ApiError> {
 )]
 pub(super) async fn genesis(
     State(shared): State<Arc<Shared>>,
+    coding: Coding,
     RawQuery(query): RawQuery,
-) -> Result<Response, ApiError> {
+) -> Result<Encoded, ApiError> {
     let since = since(query.as_deref())?;
     let answer = directory(&shared)?.genesis(since).await?;
-    Ok(json(answer.to_json()))
+    Ok(Encoded::new(answer.to_json(), coding).await)
 }
 
 /// The latest key set of a label, with every proof.
@@ -93,21 +85,25 @@ pub(super) async fn genesis(
 )]
 pub(super) async fn lookup(
     State(shared): State<Arc<Shared>>,
+    coding: Coding,
     Question(body): Question,
-) -> Result<Response, ApiError> {
+) -> Result<Encoded, ApiError> {
+    // Before anything that was kept: whoever may not answer may not repeat an answer either.
+    let directory = directory(&shared)?;
     let (begun, size) = (Instant::now(), shown(&shared));
-    let warm = size.and_then(|size| shared.warm.get(&body, size, begun));
+    let asked = Asked::new(&body, coding);
+    let warm = size.and_then(|size| shared.warm.get(&asked, size, begun));
     if let Some(answer) = warm {
-        return Ok(json(answer));
+        return Ok(answer);
     }
     let request = LookupRequest::parse(&body).map_err(malformed)?;
-    let answer = directory(&shared)?.lookup(&request).await?;
-    let answer = Bytes::from(answer.to_json());
+    let answer = directory.lookup(&request).await?;
+    let answer = Encoded::new(answer.to_json(), coding).await;
     // If nothing was published meanwhile, this is the answer at that head.
     if let Some(size) = size.filter(|size| shown(&shared) == Some(*size)) {
-        shared.warm.keep(&body, size, begun, answer.clone());
+        shared.warm.keep(&asked, size, begun, answer.clone());
     }
-    Ok(json(answer))
+    Ok(answer)
 }
 
 /// The size of the head that readers are answered at.
@@ -127,11 +123,12 @@ fn shown(shared: &Shared) -> Option<TreeSize> {
 )]
 pub(super) async fn rungs(
     State(shared): State<Arc<Shared>>,
+    coding: Coding,
     Question(body): Question,
-) -> Result<Response, ApiError> {
+) -> Result<Encoded, ApiError> {
     let request = RungsRequest::parse(&body).map_err(malformed)?;
     let answer = directory(&shared)?.rungs(&request).await?;
-    Ok(json(answer.to_json()))
+    Ok(Encoded::new(answer.to_json(), coding).await)
 }
 
 /// Every key set of a label from a version on, with every proof.
@@ -146,11 +143,12 @@ pub(super) async fn rungs(
 )]
 pub(super) async fn history(
     State(shared): State<Arc<Shared>>,
+    coding: Coding,
     Question(body): Question,
-) -> Result<Response, ApiError> {
+) -> Result<Encoded, ApiError> {
     let request = HistoryRequest::parse(&body).map_err(malformed)?;
     let answer = directory(&shared)?.history(&request).await?;
-    Ok(json(answer.to_json()))
+    Ok(Encoded::new(answer.to_json(), coding).await)
 }
 
 /// What a stream of statements holds: a release, its yank, the latest.
@@ -166,11 +164,12 @@ pub(super) async fn history(
 )]
 pub(super) async fn stream(
     State(shared): State<Arc<Shared>>,
+    coding: Coding,
     Question(body): Question,
-) -> Result<Response, ApiError> {
+) -> Result<Encoded, ApiError> {
     let request = StreamRequest::parse(&body).map_err(malformed)?;
     let answer = directory(&shared)?.stream(&request).await?;
-    Ok(json(answer.to_json()))
+    Ok(Encoded::new(answer.to_json(), coding).await)
 }
 
 /// The first entry that listed a file, in any stream.
@@ -188,11 +187,55 @@ pub(super) async fn stream(
 )]
 pub(super) async fn artifact(
     State(shared): State<Arc<Shared>>,
+    coding: Coding,
     Path(digest): Path<String>,
     RawQuery(query): RawQuery,
-) -> Result<Response, ApiError> {
+) -> Result<Encoded, ApiError> {
     let digest = Hash::from_hex(&digest).map_err(malformed)?;
     let since = since(query.as_deref())?;
     let answer = directory(&shared)?.artifact(&digest, since).await?;
-    Ok(json(answer.to_json()))
+    Ok(Encoded::new(answer.to_json(), coding).await)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use axum::body::Bytes;
+    use plainsight_specs::label::Label;
+
+    use super::*;
+    use crate::support::make;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_is_older_than_what_is_public_repeats_no_answer() {
+        let made = make().await;
+        let server = made.start().await;
+        let size = TreeSize::new(2).unwrap();
+        server.until_published(size).await;
+        let shared = Arc::clone(server.shared());
+        let request = LookupRequest {
+            label: Label::email("anna@example.org").unwrap(),
+            since: None,
+            logged: false,
+        };
+        let body = Bytes::from(request.to_json());
+        let ask = || {
+            lookup(
+                State(Arc::clone(&shared)),
+                Coding::Plain,
+                Question(body.clone()),
+            )
+        };
+        let answer = ask().await.unwrap();
+        shared
+            .status
+            .send_replace(Status::ReadOnly(OLDER.to_owned()));
+        let asked = Asked::new(&body, Coding::Plain);
+        let now = Instant::now();
+        shared
+            .warm
+            .keep(&asked, shown(&shared).unwrap(), now, answer);
+        assert!(matches!(ask().await, Err(ApiError::Unavailable(_))));
+        server.shutdown().await;
+    }
 }

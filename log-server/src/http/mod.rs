@@ -3,6 +3,7 @@
 mod address;
 mod admin;
 mod body;
+mod coding;
 mod directory;
 mod objects;
 mod observe;
@@ -13,6 +14,7 @@ mod publish;
 mod schema;
 
 pub(crate) use admin::router as admin_router;
+pub(crate) use coding::{Coding, Encoded};
 pub use openapi::openapi;
 pub(crate) use problem::ApiError;
 

@@ -229,7 +229,7 @@ pub(super) struct IndexProof {
     /// One for each search.
     results: Vec<SearchResult>,
     /// Siblings from left to right, shared ones once.
-    elements: Vec<Hex>,
+    elements: Vec<Base64>,
 }
 
 /// Where a search ended.
@@ -241,7 +241,7 @@ pub(super) enum SearchResult {
         /// How deep.
         depth: u16,
         /// The leaf hash of the entry that inserted it.
-        value: Hex,
+        value: Base64,
     },
     /// At another index.
     Leaf {
@@ -262,9 +262,9 @@ pub(super) enum SearchResult {
 #[serde(deny_unknown_fields)]
 pub(super) struct IndexLeaf {
     /// Its index.
-    index: Hex,
+    index: Base64,
     /// Its value.
-    value: Hex,
+    value: Base64,
 }
 
 /// Where an entry stands, and an epoch after it.

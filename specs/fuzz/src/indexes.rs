@@ -149,7 +149,7 @@ fn change(u: &mut Unstructured<'_>, proof: &Value) -> Result<Value> {
     };
     if values.is_empty() {
         if list == "elements" {
-            values.push(Hash::ZERO.to_hex().into());
+            values.push(Hash::ZERO.to_base64().into());
         }
         return Ok(other);
     }
@@ -191,7 +191,7 @@ fn part(u: &mut Unstructured<'_>, value: &mut Value) -> Result<()> {
 fn digit(u: &mut Unstructured<'_>, hash: &mut Value) -> Result<()> {
     let mut text = hash.as_str().unwrap_or_default().to_owned();
     let at = u.choose_index(text.len().max(1))?;
-    let digit = *u.choose(b"0123456789abcdef")?;
+    let digit = *u.choose(b"0aAbfgoEMIYkw48+/=")?;
     if at < text.len() {
         text.replace_range(at..=at, &char::from(digit).to_string());
         *hash = text.into();

@@ -169,17 +169,10 @@ impl Anchor {
             }
         };
         let searched = file
-            .array("searched", MAX_SEARCHED)?
+            .base64_hashes("searched", MAX_SEARCHED)?
             .into_iter()
-            .map(|index| {
-                IndexKey::from_hex(&index.into_string("searched")?).map_err(|source| {
-                    EvidenceError::Json(JsonError::Codec {
-                        member: "searched".into(),
-                        source,
-                    })
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|index| IndexKey::from_bytes(*index.as_bytes()))
+            .collect();
         let transition = match file.take("transition") {
             None => None,
             Some(transition) => Some(TransitionProof::from_json(transition)?),
@@ -205,7 +198,11 @@ impl Anchor {
             );
         }
         file.insert("known".into(), base64_list(&self.known));
-        let searched: Value = self.searched.iter().map(IndexKey::to_hex).collect();
+        let searched: Value = self
+            .searched
+            .iter()
+            .map(|index| to_base64(index.as_bytes()))
+            .collect();
         file.insert("searched".into(), searched);
         file.insert("proof".into(), self.proof.to_json());
         if let Some(transition) = &self.transition {

@@ -218,7 +218,7 @@ impl Evidence {
             "extension" => Proof::Extension {
                 older: take_checkpoint(&mut file, "older")?,
                 newer: take_checkpoint(&mut file, "newer")?,
-                root: file.hex_hash("root")?,
+                root: file.base64_hash("root")?,
                 consistency: file.base64_hashes("consistency", MAX_PROOF)?,
             },
             "end" => {
@@ -271,7 +271,7 @@ impl Evidence {
             } => {
                 file.insert("older".into(), text(older));
                 file.insert("newer".into(), text(newer));
-                file.insert("root".into(), json!(root.to_hex()));
+                file.insert("root".into(), json!(root.to_base64()));
                 file.insert("consistency".into(), hashes(consistency));
                 "extension"
             }

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{IndexError, IndexKey};
+use crate::codec::to_base64;
 use crate::hash::Hash;
+use crate::head::hashes;
 use crate::json::{Json, JsonError, Object};
 
 /// How many searches one index proof answers.
@@ -85,7 +87,7 @@ impl IndexProof {
             .copied()
             .map(SearchResult::to_json)
             .collect();
-        json!({ "results": results, "elements": hexes(&self.elements) })
+        json!({ "results": results, "elements": hashes(&self.elements) })
     }
 
     /// Takes the members of a proof out of the object that has them.
@@ -97,7 +99,7 @@ impl IndexProof {
             .map(SearchResult::from_json)
             .collect::<Result<Vec<_>, _>>()?;
         let siblings = results.iter().map(SearchResult::depth).sum();
-        let elements = hashes(object, "elements", siblings)?;
+        let elements = object.base64_hashes("elements", siblings)?;
         Ok(Self { results, elements })
     }
 }
@@ -110,13 +112,13 @@ impl SearchResult {
         let depth = depth(object.integer("depth")?)?;
         let result = match kind.as_str() {
             "inclusion" => {
-                let value = object.hex_hash("value")?;
+                let value = object.base64_hash("value")?;
                 Self::Inclusion { depth, value }
             }
             "leaf" => {
                 let mut leaf = object.object("leaf")?;
-                let index = IndexKey::from_bytes(*leaf.hex_hash("index")?.as_bytes());
-                let value = leaf.hex_hash("value")?;
+                let index = IndexKey::from_bytes(leaf.base64_array("index")?);
+                let value = leaf.base64_hash("value")?;
                 leaf.finish()?;
                 Self::Leaf {
                     depth,
@@ -139,14 +141,15 @@ impl SearchResult {
     fn to_json(self) -> Value {
         match self {
             Self::Inclusion { depth, value } => {
-                json!({ "type": "inclusion", "depth": depth, "value": value.to_hex() })
+                json!({ "type": "inclusion", "depth": depth, "value": value.to_base64() })
             }
             Self::Leaf {
                 depth,
                 index,
                 value,
             } => {
-                let leaf = json!({ "index": index.to_hex(), "value": value.to_hex() });
+                let leaf =
+                    json!({ "index": to_base64(index.as_bytes()), "value": value.to_base64() });
                 json!({ "type": "leaf", "depth": depth, "leaf": leaf })
             }
             Self::Empty { depth } => json!({ "type": "empty", "depth": depth }),
@@ -159,25 +162,4 @@ fn depth(number: u64) -> Result<u16, IndexError> {
         Ok(depth) if number <= MAX_DEPTH => Ok(depth),
         _ => Err(IndexError::Depth(number)),
     }
-}
-
-/// Takes an array of at most `limit` hashes in hex.
-pub(super) fn hashes(
-    object: &mut Object,
-    member: &str,
-    limit: usize,
-) -> Result<Vec<Hash>, IndexError> {
-    let mut hashes = Vec::new();
-    for json in object.array(member, limit)? {
-        let hash = Hash::from_hex(&json.into_string(member)?);
-        hashes.push(hash.map_err(|source| JsonError::Codec {
-            member: member.into(),
-            source,
-        })?);
-    }
-    Ok(hashes)
-}
-
-pub(super) fn hexes(hashes: &[Hash]) -> Vec<String> {
-    hashes.iter().map(Hash::to_hex).collect()
 }

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::node;
-use super::proof::{self, IndexProof};
+use super::proof::IndexProof;
 use super::verify::Terminal;
 use super::{IndexError, IndexKey};
 use crate::hash::Hash;
+use crate::head::hashes;
 use crate::json::Json;
 
 /// How many insertions one transition proof shows.
@@ -36,7 +37,7 @@ impl TransitionProof {
     pub fn from_json(json: Json) -> Result<Self, IndexError> {
         let mut object = json.into_object("the transition proof")?;
         let proof = IndexProof::take(&mut object, MAX_INSERTED)?;
-        let values = proof::hashes(&mut object, "values", MAX_INSERTED)?;
+        let values = object.base64_hashes("values", MAX_INSERTED)?;
         object.finish()?;
         // SPEC(INDEX-14)
         if values.len() != proof.results.len() {
@@ -52,7 +53,7 @@ impl TransitionProof {
     pub fn to_json(&self) -> Value {
         let mut json = self.proof.to_json();
         if let Some(object) = json.as_object_mut() {
-            object.insert("values".into(), proof::hexes(&self.values).into());
+            object.insert("values".into(), hashes(&self.values));
         }
         json
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use plainsight_specs::codec::to_base64;
 use plainsight_specs::hash::{Hash, sha256_parts};
 use plainsight_specs::index::IndexKey;
 use serde_json::{Value, json};
@@ -77,7 +78,7 @@ fn walk(
     elements: &mut Vec<String>,
 ) {
     if here.is_empty() {
-        elements.push(node(leaves, depth).to_hex());
+        elements.push(node(leaves, depth).to_base64());
         return;
     }
     if leaves.len() > 1 {
@@ -96,12 +97,12 @@ fn walk(
         results[*position] = match leaves.iter().next() {
             None => json!({ "type": "empty", "depth": depth }),
             Some((index, value)) if *index == searched[*position] => {
-                json!({ "type": "inclusion", "depth": depth, "value": value.to_hex() })
+                json!({ "type": "inclusion", "depth": depth, "value": value.to_base64() })
             }
             Some((index, value)) => json!({
                 "type": "leaf",
                 "depth": depth,
-                "leaf": { "index": index.to_hex(), "value": value.to_hex() },
+                "leaf": { "index": to_base64(index.as_bytes()), "value": value.to_base64() },
             }),
         };
     }

@@ -1,6 +1,6 @@
 // Evidence: files that convict a log, checked by a stranger. Chapter `evidence`.
 
-import { concat, equal, fromBase64, fromHex, toHex, utf8 } from "./bytes.js";
+import { base64Exactly, concat, equal, fromBase64, toHex, utf8 } from "./bytes.js";
 import { describeHead, parseCheckpoint, quote, verifyLogSignature } from "./checkpoint.js";
 import { parseEntry, parseEpoch } from "./entry.js";
 import { MAX_PROOF, entryBytes, parseProof } from "./head.js";
@@ -90,7 +90,7 @@ async function proveExtension(report, value, key) {
   const older = await signedHead(report, value.older, key);
   const newer = await signedHead(report, value.newer, key);
   await report.step("extension", () => {
-    const root = fromHex(value.root, 32, "root");
+    const root = base64Exactly(value.root, 32, "root");
     must(older.size > 0n && older.size <= newer.size, "nothing", "The sizes of the two heads show nothing.");
     must(!equal(root, older.root), "nothing", "The newer head contains the older one.");
     const proof = parseProof(value.consistency, "consistency");
@@ -177,7 +177,7 @@ class Interval {
     const at = Number(from - start);
     must(from >= start && at < this.entries.length - 1, "evidence", "The epoch that the file starts from is not among its entries.");
     const epoch = parseEpoch(this.entries[at]);
-    const searches = list(value.searched, 0, 4096, "searched", (each) => fromHex(each, 32, "A searched index"));
+    const searches = list(value.searched, 0, 4096, "searched", (each) => base64Exactly(each, 32, "A searched index"));
     const sorted = ascending(searches).every((index, i) => equal(index, searches[i]));
     must(sorted && new Set(value.searched).size === searches.length, "evidence", "The searched indexes do not ascend.");
     const found = verifyIndexProof(parseIndexProof(value.proof), searches, epoch.indexRoot); // [EV-7]

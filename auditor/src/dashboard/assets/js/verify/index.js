@@ -1,6 +1,6 @@
 // Proofs about the index, the prefix tree over everything a log has published. Chapter `index`.
 
-import { bit, equal, fromHex, toHex } from "./bytes.js";
+import { base64Exactly, bit, equal, toHex } from "./bytes.js";
 import { exactly, integer, isObject, list } from "./json.js";
 import { must } from "./refusal.js";
 import { sha256 } from "./sha256.js";
@@ -28,7 +28,7 @@ function parseResult(value) {
   const depth = (result) => integer(result.depth, 256, "The depth of a result");
   if (value.type === "inclusion") {
     exactly(value, ["type", "depth", "value"], [], "A result of the index proof");
-    return { type: "inclusion", depth: depth(value), value: fromHex(value.value, 32, "A value of the index") };
+    return { type: "inclusion", depth: depth(value), value: base64Exactly(value.value, 32, "A value of the index") };
   }
   if (value.type === "leaf") {
     exactly(value, ["type", "depth", "leaf"], [], "A result of the index proof");
@@ -36,8 +36,8 @@ function parseResult(value) {
     return {
       type: "leaf",
       depth: depth(value),
-      index: fromHex(leaf.index, 32, "The index of a leaf"),
-      value: fromHex(leaf.value, 32, "The value of a leaf"),
+      index: base64Exactly(leaf.index, 32, "The index of a leaf"),
+      value: base64Exactly(leaf.value, 32, "The value of a leaf"),
     };
   }
   exactly(value, ["type", "depth"], [], "A result of the index proof");
@@ -50,7 +50,7 @@ function parseParts(value, max) {
   const depths = results.reduce((sum, result) => sum + result.depth, 0);
   must(Array.isArray(value.elements), "index-proof", "The elements of the index proof are not an array.");
   must(value.elements.length <= depths, "index-proof", "The index proof has more elements than its depths allow.");
-  return { results, elements: value.elements.map((each) => fromHex(each, 32, "An element of the index proof")) };
+  return { results, elements: value.elements.map((each) => base64Exactly(each, 32, "An element of the index proof")) };
 }
 
 /** `{results, elements}` of an index proof as JSON. */
@@ -64,7 +64,7 @@ export function parseTransition(value) {
   exactly(value, ["results", "elements", "values"], [], "The transition proof");
   const parts = parseParts(value, MAX_TRANSITION);
   const values = list(value.values, 0, MAX_TRANSITION, "The values of the transition", (each) =>
-    fromHex(each, 32, "A value of the transition"),
+    base64Exactly(each, 32, "A value of the transition"),
   );
   must(values.length === parts.results.length, "index-proof", "The transition does not have one value for each result.");
   return { ...parts, values };
