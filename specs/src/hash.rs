@@ -169,11 +169,12 @@ impl Padded {
 
     /// Makes one pair another.
     pub(crate) fn set_pair(&mut self, prefix: u8, left: &[u8; 32], right: &[u8; 32]) {
-        let [first, second] = &mut self.0;
-        first[0] = prefix;
-        first[1..33].copy_from_slice(left);
-        first[33..].copy_from_slice(&right[..31]);
-        second[0] = right[31];
+        let bytes = self.0.as_flattened_mut();
+        bytes[0] = prefix;
+        // Each in one piece: a processor waits for a value that was written a moment ago unless
+        // it is read back as it was written.
+        bytes[1..33].copy_from_slice(left);
+        bytes[33..65].copy_from_slice(right);
     }
 
     /// `00 || data`, of at most [`TWO_BLOCKS_HOLD`] bytes of data.

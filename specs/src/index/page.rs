@@ -19,7 +19,7 @@ use crate::hash::Hash;
 /// always fits.
 const ROOM: usize = 32;
 /// By how many parts a list grows: doubling would cost up to twice the memory.
-const GROWTH: usize = 4;
+const GROWTH: usize = 6;
 /// How many cells a page has beyond what it holds when it begins, since it will grow.
 const SPARE: usize = 4;
 
@@ -213,9 +213,13 @@ impl Page {
         let mut is_over = false;
         while !is_over {
             is_over = true;
-            let mut seen = 0;
             for (End { page, part }, index) in ends.iter_mut().zip(indexes) {
                 *part = page.walk(*part, index);
+            }
+            // Apart from the walks, whose branches nobody foresees: so more pages are waited for
+            // together.
+            let mut seen = 0;
+            for End { page, part } in &mut ends {
                 if let PartKind::Link(link) = part.kind() {
                     *page = &page.links[link].page;
                     seen ^= page.seen();
@@ -257,12 +261,12 @@ impl Page {
             let fork = self.forks[fork];
             for part in fork.parts {
                 seen ^= match part.kind() {
-                    PartKind::Fork(cell) => self.cells[cell].fork.as_bytes()[0],
+                    PartKind::Fork(cell) => ends_of(&self.cells[cell].fork),
                     PartKind::Leaf(cell) => {
                         let Leaf { index, value } = &self.cells[cell].leaf;
                         index.as_bytes()[0] ^ value.as_bytes()[31]
                     }
-                    PartKind::Link(link) => self.links[link].hash.as_bytes()[0],
+                    PartKind::Link(link) => ends_of(&self.links[link].hash),
                 };
             }
             part = fork.parts[fork.side(index)];
@@ -511,6 +515,12 @@ impl<'a> Node<'a> {
             PartKind::Fork(fork) => self.page.cells[fork].fork,
         }
     }
+}
+
+/// Something of the one or two lines of memory that a hash lies in.
+fn ends_of(hash: &Hash) -> u8 {
+    let [first, .., last] = hash.as_bytes();
+    first ^ last
 }
 
 fn add<T>(list: &mut Vec<T>, item: T) {
