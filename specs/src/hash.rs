@@ -91,57 +91,149 @@ pub fn empty_root() -> Hash {
 
 /// How many bytes after a prefix two blocks hold, beside the padding.
 const TWO_BLOCKS_HOLD: usize = 128 - 1 - 9;
+/// How many bytes one block holds so.
+const ONE_BLOCK_HOLDS: usize = 64 - 1 - 9;
 
 /// [`leaf_hash`] of at most [`TWO_BLOCKS_HOLD`] bytes: a key entry has 65.
 fn short_leaf_hash(data: &[u8]) -> Hash {
-    let mut blocks = [[0u8; 64]; 2];
-    let len = data.len() + 1;
-    let end = if len + 9 <= 64 { 64 } else { 128 };
-    let bytes = blocks.as_flattened_mut();
-    if let Some(place) = bytes.get_mut(1..len) {
-        place.copy_from_slice(data);
+    let Padded(blocks) = Padded::leaf(data);
+    if data.len() > ONE_BLOCK_HOLDS {
+        return of_blocks(&blocks);
     }
-    if let Some(place) = bytes.get_mut(len) {
-        *place = 0x80;
-    }
-    // At most 119 bytes: 952 bits.
-    let [.., high, low] = (len * 8).to_be_bytes();
-    if let Some([.., place_of_high, place_of_low]) = bytes.get_mut(..end) {
-        (*place_of_high, *place_of_low) = (high, low);
-    }
-    of_blocks(blocks.get(..end / 64).unwrap_or(&blocks))
+    // The padding of one block ends where the first one does.
+    let [first, second] = blocks;
+    let mut only = first;
+    only[56..].copy_from_slice(&second[56..]);
+    of_blocks(&[only])
+}
+
+/// [`leaf_hash`] of each of several entries. Faster, since none waits for another.
+pub(crate) fn leaf_hashes<T: AsRef<[u8]>>(entries: &[T]) -> Vec<Hash> {
+    let has_two_blocks =
+        |data: &[u8]| (ONE_BLOCK_HOLDS + 1..=TWO_BLOCKS_HOLD).contains(&data.len());
+    let padded: Vec<Padded> = entries
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|data| has_two_blocks(data))
+        .map(Padded::leaf)
+        .collect();
+    let mut hashes = Vec::with_capacity(padded.len());
+    of_each(&padded, &mut hashes);
+    let mut hashes = hashes.into_iter();
+    let of = |data: &[u8]| {
+        match has_two_blocks(data) {
+            true => hashes.next(),
+            false => None,
+        }
+        .unwrap_or_else(|| leaf_hash(data))
+    };
+    entries.iter().map(AsRef::as_ref).map(of).collect()
+}
+
+/// [`node_hash`] of each two neighbours of `hashes`; the last of an odd number is left out.
+/// Faster, since none waits for another.
+pub(crate) fn node_hashes(hashes: &[Hash]) -> Vec<Hash> {
+    let (pairs, _) = hashes.as_chunks::<2>();
+    let padded: Vec<Padded> = pairs
+        .iter()
+        .map(|[left, right]| Padded::pair(0x01, &left.0, &right.0))
+        .collect();
+    let mut hashes = Vec::with_capacity(padded.len());
+    of_each(&padded, &mut hashes);
+    hashes
 }
 
 /// `H(prefix || left || right)`: 65 bytes, which with padding are exactly two blocks. The hot
 /// path of every tree; feeding the compression function directly saves a fifth of the time of
 /// the streaming interface.
 pub(crate) fn prefixed_pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> Hash {
-    let mut blocks = [[0u8; 64]; 2];
-    let [first, second] = &mut blocks;
-    first[0] = prefix;
-    first[1..33].copy_from_slice(left);
-    first[33..].copy_from_slice(&right[..31]);
-    second[0] = right[31];
-    second[1] = 0x80;
-    // The message is 65 bytes: 520 bits, in the last two bytes of the second block.
-    second[62] = 0x02;
-    second[63] = 0x08;
+    let Padded(blocks) = Padded::pair(prefix, left, right);
     of_blocks(&blocks)
 }
 
+/// A message that with its padding is two blocks.
+#[derive(Clone, Copy)]
+pub(crate) struct Padded([[u8; 64]; 2]);
+
+impl Padded {
+    /// `prefix || left || right`.
+    pub(crate) fn pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> Self {
+        let mut padded = Self([[0u8; 64]; 2]);
+        // The message is 65 bytes: 520 bits, in the last two bytes of the second block.
+        padded.0[1][1] = 0x80;
+        padded.0[1][62] = 0x02;
+        padded.0[1][63] = 0x08;
+        padded.set_pair(prefix, left, right);
+        padded
+    }
+
+    /// Makes one pair another.
+    pub(crate) fn set_pair(&mut self, prefix: u8, left: &[u8; 32], right: &[u8; 32]) {
+        let bytes = self.0.as_flattened_mut();
+        bytes[0] = prefix;
+        // Each in one piece: a processor waits for a value that was written a moment ago unless
+        // it is read back as it was written.
+        bytes[1..33].copy_from_slice(left);
+        bytes[33..65].copy_from_slice(right);
+    }
+
+    /// `00 || data`, of at most [`TWO_BLOCKS_HOLD`] bytes of data.
+    fn leaf(data: &[u8]) -> Self {
+        let mut blocks = [[0u8; 64]; 2];
+        let bytes = blocks.as_flattened_mut();
+        let len = data.len() + 1;
+        if let Some(place) = bytes.get_mut(1..len) {
+            place.copy_from_slice(data);
+        }
+        if let Some(place) = bytes.get_mut(len) {
+            *place = 0x80;
+        }
+        // At most 119 bytes: 952 bits.
+        let [.., high, low] = (len * 8).to_be_bytes();
+        (bytes[126], bytes[127]) = (high, low);
+        Self(blocks)
+    }
+}
+
+/// How many messages are hashed one right after the other.
+pub(crate) const TOGETHER: usize = 8;
+
+/// Adds the digest of each message, in order.
+///
+/// The messages lie ready before the first is hashed, and the digests are written out after the
+/// last of [`TOGETHER`]: a processor that works ahead then hashes the next one while it waits for
+/// the one before, in less than half the time of a chain in which each hash needs the last. What
+/// had to be written and read back in between would have it wait. Instructions for several lanes,
+/// which need `unsafe`, are measured to give another fifth and are not worth it.
+pub(crate) fn of_each(messages: &[Padded], digests: &mut Vec<Hash>) {
+    for messages in messages.chunks(TOGETHER) {
+        let mut states = [FIRST_STATE; TOGETHER];
+        for (state, Padded(blocks)) in states.iter_mut().zip(messages) {
+            sha2::block_api::compress256(state, blocks);
+        }
+        digests.extend(states.iter().take(messages.len()).map(digest_of));
+    }
+}
+
+const FIRST_STATE: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
 /// The digest of a message that its padding has made whole blocks of.
 fn of_blocks(blocks: &[[u8; 64]]) -> Hash {
-    let mut state = [
-        0x6a09_e667,
-        0xbb67_ae85,
-        0x3c6e_f372,
-        0xa54f_f53a,
-        0x510e_527f,
-        0x9b05_688c,
-        0x1f83_d9ab,
-        0x5be0_cd19,
-    ];
+    let mut state = FIRST_STATE;
     sha2::block_api::compress256(&mut state, blocks);
+    digest_of(&state)
+}
+
+fn digest_of(state: &[u32; 8]) -> Hash {
     let mut out = [0u8; 32];
     for (bytes, word) in out.chunks_exact_mut(4).zip(state) {
         bytes.copy_from_slice(&word.to_be_bytes());
@@ -181,6 +273,26 @@ mod tests {
         for len in 0..=data.len() {
             let data = &data[..len];
             assert_eq!(leaf_hash(data), sha256_parts(&[&[0x00], data]), "{len}");
+        }
+    }
+
+    #[test]
+    fn several_leaves_and_nodes_equal_one_at_a_time() {
+        let data: Vec<u8> = (0..200).collect();
+        for count in 0..=3 * TOGETHER {
+            for first in [0, 40, 60, 110] {
+                let entries: Vec<&[u8]> = (0..count).map(|more| &data[..first + more]).collect();
+                let expected: Vec<Hash> = entries
+                    .iter()
+                    .map(|data| sha256_parts(&[&[0x00], data]))
+                    .collect();
+                assert_eq!(leaf_hashes(&entries), expected, "{count} from {first}");
+                let nodes: Vec<Hash> = expected
+                    .chunks_exact(2)
+                    .map(|pair| sha256_parts(&[&[0x01], &pair[0].0, &pair[1].0]))
+                    .collect();
+                assert_eq!(node_hashes(&expected), nodes, "{count} from {first}");
+            }
         }
     }
 

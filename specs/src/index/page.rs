@@ -7,6 +7,8 @@
 //! Pages are shared between copies of a tree and copied when one of them is about to change.
 //! Which page holds what depends on the order of arrival; the tree that they mean does not.
 
+mod refresh;
+
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use crate::hash::Hash;
 /// always fits.
 const ROOM: usize = 32;
 /// By how many parts a list grows: doubling would cost up to twice the memory.
-const GROWTH: usize = 4;
+const GROWTH: usize = 6;
 /// How many cells a page has beyond what it holds when it begins, since it will grow.
 const SPARE: usize = 4;
 
@@ -89,6 +91,13 @@ pub(super) struct Page {
     /// As many as there are leaves or forks.
     cells: Vec<Cell>,
     links: Vec<Link>,
+}
+
+/// Where a walk down the tree ended.
+#[derive(Clone, Copy)]
+pub(super) struct End<'a> {
+    page: &'a Page,
+    part: Part,
 }
 
 /// What a place of the tree holds.
@@ -180,18 +189,37 @@ impl Page {
         }
     }
 
-    /// The leaf nearest to each index. The walks go side by side and meet each page at the same
-    /// time, so that they wait for memory together; what an insertion there needs is read too.
+    /// The leaf nearest to each index, and whatever an insertion there needs is read.
     pub(super) fn nearest_each<'a>(&'a self, indexes: &[IndexKey]) -> Vec<&'a Leaf> {
-        let mut ways = vec![(self, self.top); indexes.len()];
+        let ends = self.ends(indexes);
+        let mut seen = 0;
+        for (end, index) in ends.iter().zip(indexes) {
+            seen ^= end.page.see_way(index);
+        }
+        black_box(seen);
+        ends.into_iter().map(End::leaf).collect()
+    }
+
+    /// Where the walk along the bits of each index ends. The walks go side by side and meet each
+    /// page at the same time, so that they wait for memory together.
+    pub(super) fn ends<'a>(&'a self, indexes: &[IndexKey]) -> Vec<End<'a>> {
+        let mut ends = vec![
+            End {
+                page: self,
+                part: self.top
+            };
+            indexes.len()
+        ];
         let mut is_over = false;
         while !is_over {
             is_over = true;
-            for ((page, part), index) in ways.iter_mut().zip(indexes) {
+            for (End { page, part }, index) in ends.iter_mut().zip(indexes) {
                 *part = page.walk(*part, index);
             }
+            // Apart from the walks, whose branches nobody foresees: so more pages are waited for
+            // together.
             let mut seen = 0;
-            for (page, part) in &mut ways {
+            for End { page, part } in &mut ends {
                 if let PartKind::Link(link) = part.kind() {
                     *page = &page.links[link].page;
                     seen ^= page.seen();
@@ -200,24 +228,14 @@ impl Page {
             }
             black_box(seen);
             if !is_over {
-                for (page, part) in &mut ways {
+                for End { page, part } in &mut ends {
                     if let PartKind::Link(_) = part.kind() {
                         *part = page.top;
                     }
                 }
             }
         }
-        let mut seen = 0;
-        for ((page, _), index) in ways.iter().zip(indexes) {
-            seen ^= page.see_way(index);
-        }
-        black_box(seen);
-        let leaves = ways.iter().map(|(page, part)| match part.kind() {
-            PartKind::Leaf(cell) | PartKind::Fork(cell) | PartKind::Link(cell) => {
-                &page.cells[cell].leaf
-            }
-        });
-        leaves.collect()
+        ends
     }
 
     /// The leaf or link of this page to which `index` leads from a part.
@@ -243,12 +261,12 @@ impl Page {
             let fork = self.forks[fork];
             for part in fork.parts {
                 seen ^= match part.kind() {
-                    PartKind::Fork(cell) => self.cells[cell].fork.as_bytes()[0],
+                    PartKind::Fork(cell) => ends_of(&self.cells[cell].fork),
                     PartKind::Leaf(cell) => {
                         let Leaf { index, value } = &self.cells[cell].leaf;
                         index.as_bytes()[0] ^ value.as_bytes()[31]
                     }
-                    PartKind::Link(link) => self.links[link].hash.as_bytes()[0],
+                    PartKind::Link(link) => ends_of(&self.links[link].hash),
                 };
             }
             part = fork.parts[fork.side(index)];
@@ -266,15 +284,6 @@ impl Page {
             above.split(0, Holder::Top);
             *page = Arc::new(above);
         }
-    }
-
-    /// Hashes what is stale, and gives the hash of everything in the page as the node above at
-    /// depth `top - 1` needs it.
-    pub(super) fn refresh(&mut self, top: usize) -> Hash {
-        let hash = self.refresh_part(self.top, top);
-        self.stale_forks = 0;
-        self.stale_links = 0;
-        hash
     }
 
     fn is_full(&self) -> bool {
@@ -433,35 +442,6 @@ impl Page {
         &mut self.cells[number]
     }
 
-    fn refresh_part(&mut self, part: Part, top: usize) -> Hash {
-        match part.kind() {
-            PartKind::Leaf(leaf) => self.cells[leaf].leaf.hash(),
-            PartKind::Link(number) => {
-                let link = &mut self.links[number];
-                if self.stale_links >> number & 1 == 1 {
-                    link.hash = Arc::make_mut(&mut link.page).refresh(top);
-                }
-                link.hash
-            }
-            PartKind::Fork(number) => {
-                if self.stale_forks >> number & 1 == 0 {
-                    return self.cells[number].fork;
-                }
-                let Fork { depth, parts } = self.forks[number];
-                let depth = usize::from(depth);
-                let [left, right] = parts;
-                let left = self.refresh_part(left, depth + 1);
-                let right = self.refresh_part(right, depth + 1);
-                let mut hash = node::parent(&left, &right);
-                if top < depth {
-                    hash = node::lift(hash, self.below(part), depth, top);
-                }
-                self.cells[number].fork = hash;
-                hash
-            }
-        }
-    }
-
     /// An index under a part.
     fn below(&self, mut part: Part) -> &IndexKey {
         let mut page = self;
@@ -489,6 +469,15 @@ impl Fork {
 impl Leaf {
     fn hash(&self) -> Hash {
         node::leaf(&self.index, &self.value)
+    }
+}
+
+impl<'a> End<'a> {
+    /// The leaf at which it ended.
+    pub(super) fn leaf(self) -> &'a Leaf {
+        // A walk along an index ends at a leaf, and at nothing else.
+        let (PartKind::Leaf(cell) | PartKind::Fork(cell) | PartKind::Link(cell)) = self.part.kind();
+        &self.page.cells[cell].leaf
     }
 }
 
@@ -526,6 +515,12 @@ impl<'a> Node<'a> {
             PartKind::Fork(fork) => self.page.cells[fork].fork,
         }
     }
+}
+
+/// Something of the one or two lines of memory that a hash lies in.
+fn ends_of(hash: &Hash) -> u8 {
+    let [first, .., last] = hash.as_bytes();
+    first ^ last
 }
 
 fn add<T>(list: &mut Vec<T>, item: T) {

@@ -4,10 +4,9 @@
 //! copy costs nothing and a reader may keep an older tree while it grows: what changes is copied
 //! first, a page at a time. A leaf costs some 130 bytes in all.
 
-use std::hint::black_box;
 use std::sync::Arc;
 
-use super::page::{Kind, Leaf, Node, Page};
+use super::page::{End, Kind, Leaf, Node, Page};
 use super::{IndexError, IndexKey};
 use crate::hash::Hash;
 
@@ -53,11 +52,16 @@ impl Tree {
         (nearest.index == *index).then_some(nearest.value)
     }
 
-    /// Looks several indexes up without an answer, so that what is asked about them next is near.
-    pub(crate) fn see(&self, indexes: &[IndexKey]) {
-        if let Some(root) = &self.root {
-            black_box(root.nearest_each(indexes));
-        }
+    /// The value at each of several indexes, if it is there. Faster than one after the other.
+    pub(crate) fn values(&self, indexes: &[IndexKey]) -> Vec<Option<Hash>> {
+        let Some(root) = &self.root else {
+            return vec![None; indexes.len()];
+        };
+        let nearest = root.ends(indexes).into_iter().map(End::leaf);
+        let pairs = indexes.iter().zip(nearest);
+        pairs
+            .map(|(index, nearest)| (nearest.index == *index).then_some(nearest.value))
+            .collect()
     }
 
     /// Every index with its value, in ascending order.

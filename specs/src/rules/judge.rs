@@ -89,6 +89,16 @@ impl Judged {
 
 /// Judges the entry `bytes` at `position` against what came before it.
 pub fn judge<V: View>(view: &mut V, position: LeafIndex, bytes: &[u8]) -> Result<Judged, V::Gap> {
+    judge_hashed(view, position, bytes, leaf_hash(bytes))
+}
+
+/// [`judge`] where the leaf hash of the entry is known.
+pub(super) fn judge_hashed<V: View>(
+    view: &mut V,
+    position: LeafIndex,
+    bytes: &[u8],
+    leaf: Hash,
+) -> Result<Judged, V::Gap> {
     let parsed = Entry::parse(bytes).and_then(|entry| {
         // SPEC(RULE-3): a close must name another log as the next.
         if let Entry::Close(close) = &entry {
@@ -152,7 +162,7 @@ pub fn judge<V: View>(view: &mut V, position: LeafIndex, bytes: &[u8]) -> Result
     }
     Ok(Judged {
         position,
-        leaf: leaf_hash(bytes),
+        leaf,
         entry: parsed.ok(),
         broken,
         inserts,

@@ -5,11 +5,11 @@ use std::convert::Infallible;
 
 use crate::checkpoint::Origin;
 use crate::entry::{Entry, Epoch, Genesis, KeyEntry, Roles};
-use crate::hash::Hash;
+use crate::hash::{self, Hash};
 use crate::index::{IndexKey, Tree};
 use crate::merkle::{Frontier, LeafIndex, TreeHead, TreeSize};
 use crate::rules::effects::Effects;
-use crate::rules::judge::{Judged, Phase, Succession, View, judge};
+use crate::rules::judge::{Judged, Phase, Succession, View, judge, judge_hashed};
 use crate::statement::{Seq, Stream};
 
 /// How many entries are looked up together: as many as a bundle holds.
@@ -36,6 +36,8 @@ struct State {
     index: Tree,
     /// Its `inserted` is what came since `index` was last brought up to date, disjoint from it.
     effects: Effects,
+    /// An index with what `index` holds there, which was looked up ahead.
+    ahead: Option<(IndexKey, Option<Hash>)>,
 }
 
 impl Replay {
@@ -49,6 +51,7 @@ impl Replay {
                 origin,
                 index: Tree::new(),
                 effects: Effects::none(),
+                ahead: None,
             },
         }
     }
@@ -56,15 +59,26 @@ impl Replay {
     /// Judges the entry at the next position. Observable state stays as it is; the index may be
     /// brought up to date, which an epoch needs.
     pub fn judge(&mut self, entry: &[u8]) -> Judged {
-        // A frontier never holds 2^63 leaves; were it to, every later position would be the first.
-        let position = LeafIndex::new(self.frontier.size().get()).unwrap_or_default();
+        let position = self.position(0);
         let Ok(judged) = judge(&mut self.state, position, entry);
         judged
+    }
+
+    /// The position that is `ahead` of the next one.
+    fn position(&self, ahead: u64) -> LeafIndex {
+        // A frontier never holds 2^63 leaves; were it to, every later position would be the first.
+        let position = self.frontier.size().get().checked_add(ahead);
+        position.and_then(LeafIndex::new).unwrap_or_default()
     }
 
     /// Moves over a judged entry, one position on.
     pub fn advance(&mut self, judged: &Judged) {
         self.frontier.append(&judged.leaf);
+        self.follow(judged);
+    }
+
+    /// [`Replay::advance`] but for the tree over all entries.
+    fn follow(&mut self, judged: &Judged) {
         self.state.effects.apply(judged);
         if judged.is_void() {
             return;
@@ -83,17 +97,32 @@ impl Replay {
         judged
     }
 
-    /// [`Replay::step`] over several entries, one after the other. Faster, since what the index
-    /// holds about them is fetched together.
+    /// [`Replay::step`] over several entries, one after the other. Faster, since what can be
+    /// known of them ahead is found together: leaf hashes, and what the index holds.
     pub fn step_all<T: AsRef<[u8]>>(&mut self, entries: &[T]) -> Vec<Judged> {
         let mut judged = Vec::with_capacity(entries.len());
         for run in entries.chunks(READ_AHEAD) {
+            let leaves = hash::leaf_hashes(run);
             let indexes: Vec<IndexKey> = run
                 .iter()
                 .filter_map(|entry| KeyEntry::index_in(entry.as_ref()))
                 .collect();
-            self.state.index.see(&indexes);
-            judged.extend(run.iter().map(|entry| self.step(entry.as_ref())));
+            let size = self.state.index.len();
+            let mut found = indexes.iter().zip(self.state.index.values(&indexes));
+            for ((ahead, entry), leaf) in (0..).zip(run).zip(&leaves) {
+                let entry = entry.as_ref();
+                // An epoch may have brought the index up to date, and then nothing is known.
+                self.state.ahead = KeyEntry::index_in(entry)
+                    .and_then(|_| found.next())
+                    .filter(|_| self.state.index.len() == size)
+                    .map(|(index, value)| (*index, value));
+                let position = self.position(ahead);
+                let Ok(next) = judge_hashed(&mut self.state, position, entry, *leaf);
+                self.follow(&next);
+                judged.push(next);
+            }
+            self.state.ahead = None;
+            self.frontier.append_all(&leaves);
         }
         judged
     }
@@ -210,7 +239,10 @@ impl View for State {
 
     fn value(&self, index: &IndexKey) -> Result<Option<Hash>, Infallible> {
         let pending = self.effects.inserted.get(index).copied();
-        Ok(pending.or_else(|| self.index.value(index)))
+        Ok(pending.or_else(|| match self.ahead {
+            Some((ahead, value)) if ahead == *index => value,
+            _ => self.index.value(index),
+        }))
     }
 
     fn succession(&self, stream: &Stream, seq: Seq) -> Result<Succession, Infallible> {
