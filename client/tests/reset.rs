@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod person;
+mod reading;
 mod tiny_log;
 
 use std::io::Write as _;
@@ -13,7 +14,6 @@ use person::{Person, clock, printed};
 use plainsight_client::contact::{self, Change, Contact, Pinned, Standing};
 use plainsight_client::failure::Verdict;
 use plainsight_client::home::pins::{AcceptError, Anyway, Pin};
-use plainsight_client::http::{BaseUrl, Http, Patience};
 use plainsight_client::monitor::{Alarm, Monitored, monitor};
 use plainsight_client::own::reset::{LoggedBefore, look};
 use plainsight_client::own::{DeviceChange, OwnError, OwnKeys};
@@ -23,20 +23,13 @@ use plainsight_client::report::Report as _;
 use plainsight_client::source::Source;
 use plainsight_client::trust::TrustPolicy;
 use plainsight_specs::keyset::{Continuity, ResetReason};
-use plainsight_specs::label::{Label, Version};
+use plainsight_specs::label::Version;
 use plainsight_specs::time::Timestamp;
+use reading::{label, now, source, trust};
 use tiny_log::{Lie, Served, TOKEN, TinyLog, serve};
 
 const ME: &str = "me@example.org";
 const HOUR: u64 = 3600;
-
-fn now() -> Timestamp {
-    Timestamp::from_seconds(1_800_000_000).unwrap()
-}
-
-fn label() -> Label {
-    Label::email(ME).unwrap()
-}
 
 fn devices() -> Vec<String> {
     vec!["laptop".into()]
@@ -53,9 +46,7 @@ impl World {
     /// A log in which a home that is lost has published `versions` versions.
     async fn with_lost_home(versions: usize) -> (Self, OwnKeys) {
         let served = serve(TinyLog::new(now()));
-        let http = Http::new(Patience::default()).unwrap();
-        let source = Source::new(http, BaseUrl::parse(&served.url).unwrap());
-        let trust = TrustPolicy::parse(&TinyLog::policy(&served.url), None).unwrap();
+        let (source, trust) = (source(&served), trust(&served));
         let world = Self {
             served,
             source,
@@ -357,7 +348,7 @@ fn the_way_out_is_named_where_the_owner_stands_and_leads_out() {
         "What will be published: version 3, all of it new keys: identity-3 (identity), laptop (device).",
         "VERIFIED: every version of e-mail me@example.org from 3 to 3 is your own (1 opened).",
         "The log took version 3 at position",
-        "Version 3 is a reset: contacts do not rely on it before",
+        "Version 3 is a reset: contacts do not rely on it until",
     ] {
         assert!(text.contains(said), "{said}: {text}");
     }

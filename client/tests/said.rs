@@ -89,7 +89,7 @@ fn a_first_head_extends_nothing_and_the_second_does() {
     let (code, text) = person.run(&["log", "status"]);
     assert_eq!(code, 0, "{text}");
     assert!(
-        text.contains("extends the one seen last, of size 2,"),
+        text.contains("extends the one seen last, of size 2, and ends at"),
         "{text}"
     );
     let (_, json) = person.run(&["log", "status", "--json"]);

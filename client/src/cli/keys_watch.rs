@@ -83,7 +83,9 @@ pub(crate) async fn feed(
 pub(crate) async fn announce_all(session: &Session, own: &OwnKeys) -> Result<(), Stop> {
     let label = own.label();
     let mut watches = session.home.watches(&session.origin, label)?;
-    let Some(pending) = own.pending().filter(|_| !watches.is_empty()) else {
+    // Watches that are left over from keys that are lost are about no version of these.
+    let is_watched = !watches.is_empty() && own.newest().is_some();
+    let Some(pending) = own.pending().filter(|_| is_watched) else {
         return Ok(());
     };
     let guards = guards(&session.trust, &http()?)?;

@@ -14,7 +14,7 @@ impl Report for LogStatus {
     fn lines(&self) -> Vec<String> {
         let extends = match self.since {
             None => "the first head of this log that this home sees".into(),
-            Some(since) => format!("the head extends the one seen last, of size {since},"),
+            Some(since) => format!("the head extends the one seen last, of size {since}, and"),
         };
         let mut lines = vec![format!(
             "VERIFIED: {extends} ends at an epoch over {} indexes.",

@@ -82,10 +82,10 @@ impl Report for PolicyShown {
             lines.extend(suppose.map(|(word, party)| what_if(*word, party)));
         }
         if !weighed.warnings.is_empty() {
-            lines.push(format!(
-                "There are {} warnings: plainsight policy check",
-                weighed.warnings.len()
-            ));
+            lines.push(match weighed.warnings.len() {
+                1 => "There is 1 warning: plainsight policy check".into(),
+                many => format!("There are {many} warnings: plainsight policy check"),
+            });
         }
         lines
     }

@@ -93,7 +93,7 @@ pub struct ResetNotice {
 impl ResetNotice {
     pub(super) fn line(&self) -> String {
         format!(
-            "Version {} is a reset: contacts do not rely on it before {} at the latest, unless they accept it \
+            "Version {} is a reset: contacts do not rely on it until {}, or as long as they have chosen, unless they accept it \
              or compare your new code: plainsight keys code {}",
             self.version,
             self.unconfirmed_until,
