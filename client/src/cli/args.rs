@@ -377,7 +377,7 @@ pub(crate) enum ReleaseVerb {
         #[command(flatten)]
         again: Again,
     },
-    /// Write a bundle with which a file can be verified offline
+    /// Write a bundle with which each file of a release can be verified offline
     #[command(
         after_help = "Example: plainsight release bundle serde-1.0.229.crate --out serde.bundle"
     )]
