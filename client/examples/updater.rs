@@ -53,7 +53,9 @@ pub(crate) async fn installable<S: Store>(
     let release = match found.state {
         FileState::Logged(logged) => logged.release,
         FileState::Absent => return Err(Refused::NotLogged.into()),
-        FileState::OtherFile { .. } => return Err(Refused::OtherFile.into()),
+        FileState::OtherFile { .. } | FileState::OtherRelease { .. } => {
+            return Err(Refused::OtherFile.into());
+        }
         FileState::Yanked { .. } => return Err(Refused::Yanked.into()),
     };
     if release.audience != Audience::All {

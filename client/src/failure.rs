@@ -79,6 +79,14 @@ pub enum Failure {
     /// The question makes no sense.
     #[error("{0}")]
     Question(String),
+    /// Answers that must be under one head never were.
+    #[error(
+        "the log grows faster than it answers about {files} files, so that no head has all of them"
+    )]
+    Moving {
+        /// How many files.
+        files: usize,
+    },
 }
 
 /// Why an answer was refused.
@@ -233,7 +241,7 @@ impl Failure {
         match self {
             Self::Http(error) => error.blame(),
             Self::Refused { why, .. } => why.blame(),
-            Self::Publish(_) => Blame::Unavailable,
+            Self::Publish(_) | Self::Moving { .. } => Blame::Unavailable,
             Self::Token { .. } | Self::Question(_) => Blame::Misuse,
         }
     }
@@ -299,13 +307,15 @@ impl Failure {
                 _ => "Try again later; nothing is wrong with what was verified before.",
             },
             Self::Publish(error) if error.code == "exists" => {
-                "Somebody logged this version already: run `plainsight keys monitor` at once."
+                "Somebody logged this version already. If it was not you, run `plainsight keys monitor` at \
+                 once; if it was you, from a home that is lost, `plainsight keys reset` begins anew."
             }
             Self::Publish(_) => "Mend what the log objects to, then publish again.",
             Self::Token { .. } => {
                 "Give the token for publishing keys with --token-file or in config.toml."
             }
             Self::Question(_) => "Check what was asked.",
+            Self::Moving { .. } => "Try again when less is published.",
             Self::Refused { why, .. } => refusal_step(why),
         }
     }

@@ -1,5 +1,7 @@
 //! One's own keys: what was published, what is about to be, and the secrets behind it. Nothing
-//! here touches a disk or the network.
+//! here touches a disk or the network. An owner who has lost the secrets begins anew by a [`reset`].
+
+pub mod reset;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +25,7 @@ pub const DEVICE_ALGORITHM: &str = "x25519";
 #[derive(Debug)]
 pub struct OwnKeys {
     label: Label,
-    /// Versions that are known to be logged, dense from 0.
+    /// Versions that are known to be logged, ascending: dense from 0, or from a reset on.
     published: Vec<OwnVersion>,
     /// The next version: signed, durable, and perhaps sent.
     pending: Option<Pending>,
@@ -31,6 +33,9 @@ pub struct OwnKeys {
     secrets: Vec<OwnSecret>,
     /// The last version that a monitor found to be one's own.
     checked: Option<Version>,
+    /// The reset with which this home began, or began anew. What was logged before it and is none
+    /// of these versions is not this home's to judge.
+    began: Option<Version>,
     /// Where versions stand in the index, as the log proved it once. An auditor can be asked about
     /// these without the log.
     indexes: BTreeMap<Version, IndexKey>,
@@ -90,6 +95,9 @@ pub enum OwnError {
     /// Version 0 still waits to be published.
     #[error("version {0} has not been published yet")]
     StillPending(Version),
+    /// A reset where none is needed: the newest version in the log is of this home.
+    #[error("version {0}, the latest in the log, was made in this home, which has its keys")]
+    NotLost(Version),
     /// There is nothing to publish.
     #[error("nothing waits to be published")]
     NothingPending,
@@ -99,6 +107,28 @@ pub enum OwnError {
     /// 2^32 versions.
     #[error("there is no version after the last one")]
     LastVersion,
+}
+
+/// What a version that is about to be made follows.
+struct Next {
+    version: Version,
+    /// Hash of the key set before.
+    prev: Option<Hash>,
+    /// An identity key of the key set before.
+    signer: Option<SecretKey>,
+    /// Keys that are kept.
+    devices: Vec<KeyRecord>,
+}
+
+impl Next {
+    fn first() -> Self {
+        Self {
+            version: Version::FIRST,
+            prev: None,
+            signer: None,
+            devices: Vec::new(),
+        }
+    }
 }
 
 /// Which devices come and go with a rotation.
@@ -113,20 +143,14 @@ pub struct DeviceChange {
 impl OwnKeys {
     /// A new label: version 0 with one identity key and a key for each device, to be published.
     pub fn create(label: Label, devices: &[String], now: Timestamp) -> Result<Self, OwnError> {
-        let mut own = Self {
-            label,
-            published: Vec::new(),
-            pending: None,
-            secrets: Vec::new(),
-            checked: None,
-            indexes: BTreeMap::new(),
-        };
-        let change = DeviceChange {
-            add: devices.to_vec(),
-            remove: Vec::new(),
-        };
-        own.stage(Version::FIRST, &change, now)?;
+        let mut own = Self::none(label);
+        own.stage(Next::first(), devices, now)?;
         Ok(own)
+    }
+
+    /// A label of which nothing is at hand: what a reset begins with in a new home.
+    pub fn none(label: Label) -> Self {
+        Self::restore(label, Vec::new(), None, Vec::new(), None)
     }
 
     /// From what was kept.
@@ -143,8 +167,16 @@ impl OwnKeys {
             pending,
             secrets,
             checked,
+            began: None,
             indexes: BTreeMap::new(),
         }
+    }
+
+    /// The same, begun by a reset at this version.
+    #[must_use]
+    pub fn with_began(mut self, began: Option<Version>) -> Self {
+        self.began = began;
+        self
     }
 
     /// The same, with the indexes that were proved before.
@@ -171,24 +203,14 @@ impl OwnKeys {
         if let Some(pending) = &self.pending {
             return Err(OwnError::StillPending(pending.key_set.version()));
         }
-        let newest = self.newest().map(|newest| newest.key_set.version());
-        let version = match newest {
-            None => Version::FIRST,
-            Some(version) => version.next().ok_or(OwnError::LastVersion)?,
+        let Some(newest) = self.newest() else {
+            return self.stage(Next::first(), &change.add, now);
         };
-        self.stage(version, change, now)
-    }
-
-    fn stage(
-        &mut self,
-        version: Version,
-        change: &DeviceChange,
-        now: Timestamp,
-    ) -> Result<(), OwnError> {
-        let previous = self.newest().map(|newest| newest.key_set.clone());
+        let previous = newest.key_set.clone();
+        let version = previous.version();
         let mut devices: Vec<KeyRecord> = previous
+            .keys()
             .iter()
-            .flat_map(KeySet::keys)
             .filter(|key| key.role != Role::Identity)
             .cloned()
             .collect();
@@ -196,12 +218,28 @@ impl OwnKeys {
             let place = devices.iter().position(|key| key.id == *name);
             devices.remove(place.ok_or_else(|| OwnError::NoDevice(name.clone()))?);
         }
+        let next = Next {
+            version: version.next().ok_or(OwnError::LastVersion)?,
+            prev: Some(previous.hash()),
+            signer: Some(self.identity_of(&previous)?),
+            devices,
+        };
+        self.stage(next, &change.add, now)
+    }
+
+    fn stage(&mut self, next: Next, add: &[String], now: Timestamp) -> Result<(), OwnError> {
+        let Next {
+            version,
+            prev,
+            signer: before,
+            mut devices,
+        } = next;
         let identity = OwnSecret::random(format!("identity-{version}"), Role::Identity)?;
         let signer = SecretKey::from_seed(&identity.seed);
         let mut keys = vec![identity.record()];
         let mut fresh = vec![identity];
         keys.append(&mut devices);
-        for name in &change.add {
+        for name in add {
             if keys.iter().any(|key| key.id == *name) {
                 return Err(OwnError::DeviceTwice(name.clone()));
             }
@@ -212,13 +250,13 @@ impl OwnKeys {
         let draft = KeySetDraft {
             label: self.label.clone(),
             version,
-            prev: previous.as_ref().map(KeySet::hash),
+            prev,
             created: now,
             keys,
         };
-        let bytes = match &previous {
+        let bytes = match &before {
             None => draft.sign(&[&signer]),
-            Some(previous) => draft.sign(&[&signer, &self.identity_of(previous)?]),
+            Some(before) => draft.sign(&[&signer, before]),
         };
         let opening = Opening::from_bytes(random()?);
         self.pending = Some(Pending {
@@ -286,6 +324,16 @@ impl OwnKeys {
         self.checked
     }
 
+    /// The reset with which this home began, or began anew.
+    pub fn began(&self) -> Option<Version> {
+        self.began
+    }
+
+    /// Whether a version was logged before this home began and is not of this home.
+    pub fn is_before(&self, version: Version) -> bool {
+        Some(version) < self.began && self.hash_of(version).is_none()
+    }
+
     /// The hash of one's own key set of a version, published or pending.
     pub fn hash_of(&self, version: Version) -> Option<Hash> {
         let published = self.published.iter().map(|own| &own.key_set);
@@ -333,103 +381,4 @@ fn random<const N: usize>() -> Result<[u8; N], OwnError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use plainsight_specs::keyset::Continuity;
-
-    use super::*;
-
-    fn now() -> Timestamp {
-        Timestamp::from_seconds(1_800_000_000).unwrap()
-    }
-
-    fn own() -> OwnKeys {
-        let label = Label::email("a@example.org").unwrap();
-        OwnKeys::create(label, &["phone".into(), "laptop".into()], now()).unwrap()
-    }
-
-    #[test]
-    fn a_rotation_is_signed_by_the_previous_identity_key() {
-        let mut own = own();
-        let first = own.pending().unwrap().key_set.clone();
-        assert_eq!(first.continuity(None), Continuity::First);
-        own.published(None).unwrap();
-        let change = DeviceChange {
-            add: vec!["tablet".into()],
-            remove: vec!["phone".into()],
-        };
-        own.rotate(&change, now()).unwrap();
-        let second = &own.pending().unwrap().key_set;
-        assert_eq!(second.continuity(Some(&first)), Continuity::Signed);
-        let ids: Vec<_> = second.keys().iter().map(|key| key.id.as_str()).collect();
-        assert_eq!(ids, ["identity-1", "laptop", "tablet"]);
-        assert_ne!(second.identity_keys(), first.identity_keys());
-    }
-
-    #[test]
-    fn secrets_of_keys_that_are_gone_are_forgotten_once_published() {
-        let mut own = own();
-        own.published(None).unwrap();
-        let change = DeviceChange {
-            add: vec!["phone".into()],
-            remove: vec!["phone".into()],
-        };
-        let before = own.secrets()[1].record();
-        own.rotate(&change, now()).unwrap();
-        assert_eq!(
-            own.secrets().len(),
-            5,
-            "both identities and both phones, until published"
-        );
-        own.published(None).unwrap();
-        let ids: Vec<_> = own
-            .secrets()
-            .iter()
-            .map(|secret| secret.id.as_str())
-            .collect();
-        assert_eq!(ids, ["laptop", "identity-1", "phone"]);
-        assert!(own.secrets().iter().all(|secret| secret.record() != before));
-    }
-
-    #[test]
-    fn refuses_what_makes_no_sense() {
-        let mut own = own();
-        let none = DeviceChange::default();
-        assert_eq!(
-            own.rotate(&none, now()),
-            Err(OwnError::StillPending(Version::FIRST))
-        );
-        own.published(None).unwrap();
-        assert_eq!(own.published(None), Err(OwnError::NothingPending));
-        let gone = DeviceChange {
-            add: Vec::new(),
-            remove: vec!["watch".into()],
-        };
-        assert_eq!(
-            own.rotate(&gone, now()),
-            Err(OwnError::NoDevice("watch".into()))
-        );
-        let twice = DeviceChange {
-            add: vec!["phone".into()],
-            remove: Vec::new(),
-        };
-        assert_eq!(
-            own.rotate(&twice, now()),
-            Err(OwnError::DeviceTwice("phone".into()))
-        );
-        assert!(own.pending().is_none(), "nothing is staged by a refusal");
-        let odd = DeviceChange {
-            add: vec!["my phone".into()],
-            remove: Vec::new(),
-        };
-        assert!(matches!(own.rotate(&odd, now()), Err(OwnError::KeySet(_))));
-    }
-
-    #[test]
-    fn a_later_rotation_without_the_identity_secret_is_refused() {
-        let mut own = own();
-        own.published(None).unwrap();
-        own.secrets.retain(|secret| secret.role != Role::Identity);
-        let refused = own.rotate(&DeviceChange::default(), now());
-        assert_eq!(refused, Err(OwnError::NoIdentity));
-    }
-}
+mod tests;

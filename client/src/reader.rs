@@ -32,6 +32,8 @@ pub struct Reader<'a> {
     log: &'a Source,
     trust: &'a TrustPolicy,
     memory: Memory,
+    /// Whether nothing of the log was known before.
+    is_first: bool,
     now: Timestamp,
 }
 
@@ -93,6 +95,7 @@ impl<'a> Reader<'a> {
                 log,
                 trust,
                 memory,
+                is_first: false,
                 now,
             });
         }
@@ -112,6 +115,7 @@ impl<'a> Reader<'a> {
             log,
             trust,
             memory,
+            is_first: true,
             now,
         })
     }
@@ -129,6 +133,11 @@ impl<'a> Reader<'a> {
     /// What to remember: the genesis, and the newest head that passed every step.
     pub fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    /// Whether it began with a first contact: then no head was known before its first one.
+    pub fn is_first(&self) -> bool {
+        self.is_first
     }
 
     /// The reader's clock.

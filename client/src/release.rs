@@ -1,20 +1,18 @@
 //! Whether a file is what a stream of releases logged: the rule for installing it.
 
-use plainsight_specs::bundle::UnverifiedBundle;
-use plainsight_specs::checkpoint::UnverifiedCheckpoint;
-use plainsight_specs::entry::Genesis;
+mod offline;
+
+pub use offline::{bundle, verify_bundle};
+
 use plainsight_specs::hash::{Hash, leaf_hash};
-use plainsight_specs::head::Trust;
 use plainsight_specs::query::{ArtifactAnswer, StreamAnswer, StreamRequest, StreamState};
 use plainsight_specs::statement::{Audience, Body, Product, Reason, Release, ReleaseVersion, Seq};
-use plainsight_specs::time::Timestamp;
-use plainsight_specs::tlog_proof::TlogProof;
 
 use crate::entries::{self, Age};
 use crate::failure::Failure;
 use crate::reader::{HeadSeen, MAX_ANSWER, Purpose, Reader};
 use crate::rebuilds::{self, Rebuilds, RebuildsUnmet};
-use crate::trust::{AudienceRule, ReleaseRules, TrustPolicy};
+use crate::trust::{AudienceRule, ReleaseRules};
 
 /// What is asked about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +58,28 @@ pub enum FileState {
         /// The release.
         release: Box<Release>,
     },
+    /// The file is logged, but not as what was asked for.
+    OtherRelease {
+        /// The release that lists it.
+        release: Box<Release>,
+        /// What is known of the version that was asked for.
+        asked: AskedVersion,
+        /// Whether the release that lists it was taken back.
+        yanked: bool,
+    },
     /// Proved not to be logged, in the stream or, without one, in any.
     Absent,
+}
+
+/// What is known of the version that was asked for, when the file is one of another release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedVersion {
+    /// Proved not to be in the stream.
+    Absent,
+    /// In the stream, with other files.
+    OtherFiles,
+    /// Not shown, as a bundle is of one release.
+    NotShown,
 }
 
 /// A release that lists the file.
@@ -129,6 +147,11 @@ pub async fn verify(reader: &mut Reader<'_>, question: FileQuestion) -> Result<F
         .map_err(|error| reader.refuse(error, &answer.head.checkpoint))?;
     let head = reader.accept(state.head());
     let mut state = file_state(&state, &question.digest);
+    if asked.version.is_some()
+        && let Some(other) = as_another(reader, product, &asked, &state).await?
+    {
+        state = other;
+    }
     if let (FileState::Logged(logged), Some(entry)) = (&mut state, &answer.entry) {
         let rules = reader.trust_policy().annotations().release;
         logged.unmet = audience(rules, &logged.release).into_iter().collect();
@@ -150,6 +173,41 @@ pub async fn verify(reader: &mut Reader<'_>, question: FileQuestion) -> Result<F
         state,
         offline: false,
     })
+}
+
+/// The release of the stream that does list a file which the version asked for does not. The index
+/// only grows: what is shown absent at one head and what is shown present at one that extends it
+/// hold together for the first.
+async fn as_another(
+    reader: &mut Reader<'_>,
+    product: &Product,
+    asked: &FileQuestion,
+    state: &FileState,
+) -> Result<Option<FileState>, Failure> {
+    let version = match state {
+        FileState::Absent => AskedVersion::Absent,
+        FileState::OtherFile { .. } => AskedVersion::OtherFiles,
+        _ => return Ok(None),
+    };
+    let by_digest = FileQuestion {
+        version: None,
+        ..asked.clone()
+    };
+    let (answer, request) = ask_stream(reader, product, &by_digest).await?;
+    let shown = answer
+        .verify(&reader.trust(Purpose::Releases), &request)
+        .map_err(|error| reader.refuse(error, &answer.head.checkpoint))?;
+    reader.accept(shown.head());
+    let (release, yanked) = match file_state(&shown, &asked.digest) {
+        FileState::Logged(logged) => (Box::new(logged.release), false),
+        FileState::Yanked { release, .. } => (release, true),
+        _ => return Ok(None),
+    };
+    Ok(Some(FileState::OtherRelease {
+        release,
+        asked: version,
+        yanked,
+    }))
 }
 
 fn audience(rules: ReleaseRules, release: &Release) -> Option<Unmet> {
@@ -259,122 +317,4 @@ fn file_state(state: &StreamState, digest: &Hash) -> FileState {
         rebuilds: None,
         unmet: Vec::new(),
     }))
-}
-
-/// Verifies a file against an offline bundle, without any network.
-pub fn verify_bundle(
-    trust: &TrustPolicy,
-    genesis: &Genesis,
-    now: Timestamp,
-    question: FileQuestion,
-    bundle: &[u8],
-) -> Result<FileFound, Failure> {
-    let unverified = UnverifiedBundle::parse(bundle).map_err(Failure::refused)?;
-    let bundle = unverified
-        .verify(&Trust {
-            policy: trust.policy(),
-            genesis,
-            remembered: None,
-            now,
-            max_age_s: trust.annotations().max_age_releases_s,
-        })
-        .map_err(Failure::refused)?;
-    let head = HeadSeen::of(trust, &bundle.head, now);
-    let Body::Release(release) = bundle.release.body() else {
-        return Err(Failure::refused(
-            plainsight_specs::bundle::BundleError::NotARelease,
-        ));
-    };
-    let lists = release
-        .artifacts
-        .iter()
-        .any(|artifact| artifact.digest == question.digest);
-    let is_asked = question
-        .product
-        .as_ref()
-        .is_none_or(|asked| *asked == release.product)
-        && question
-            .version
-            .as_ref()
-            .is_none_or(|asked| *asked == release.version);
-    let state = if lists && is_asked {
-        FileState::Logged(Box::new(LoggedFile {
-            release: release.clone(),
-            seq: bundle.release.seq(),
-            latest: bundle.latest,
-            latest_version: None,
-            rebuilds: None,
-            unmet: {
-                let rules = trust.annotations().release;
-                let min_age_s = rules.min_age_s;
-                let age = (min_age_s > 0).then_some(Unmet::AgeNotShown { min_age_s });
-                let rebuilds =
-                    (rules.rebuilds > 0).then_some(Unmet::Rebuilds(RebuildsUnmet::NotAsked {
-                        wanted: rules.rebuilds,
-                    }));
-                let unmet = audience(rules, release).into_iter();
-                unmet.chain(age).chain(rebuilds).collect()
-            },
-        }))
-    } else {
-        FileState::OtherFile {
-            release: Box::new(release.clone()),
-        }
-    };
-    Ok(FileFound {
-        question,
-        head,
-        state,
-        offline: true,
-    })
-}
-
-/// Makes an offline bundle of the release that lists a file. The log's answer proves one file of
-/// a release, so a release of several files has no bundle from here.
-pub async fn bundle(
-    reader: &mut Reader<'_>,
-    question: FileQuestion,
-) -> Result<(FileFound, Vec<u8>), Failure> {
-    let found = verify(reader, question).await?;
-    let FileState::Logged(logged) = &found.state else {
-        return Ok((found, Vec::new()));
-    };
-    if logged.release.artifacts.len() != 1 {
-        let count = logged.release.artifacts.len();
-        return Err(Failure::Question(format!(
-            "the release has {count} files, and a bundle is made here for one file only"
-        )));
-    }
-    let mut asked = found.question.clone();
-    asked.version = Some(logged.release.version.clone());
-    let (answer, request) = ask_stream(reader, &logged.release.product, &asked).await?;
-    let refuse = |why: crate::failure::Refusal| reader.refuse(why, &answer.head.checkpoint);
-    let state = answer
-        .verify(&reader.trust(Purpose::Releases), &request)
-        .map_err(|error| refuse(error.into()))?;
-    let head = state.head().clone();
-    let checkpoint = UnverifiedCheckpoint::parse(&answer.head.checkpoint)
-        .map_err(|error| refuse(plainsight_specs::head::HeadError::Checkpoint(error).into()))?;
-    let (Some(entry), Some(index)) = (answer.entry.clone(), head.tree_head().size.last()) else {
-        return Err(Failure::Question(
-            "the log no longer shows the release".into(),
-        ));
-    };
-    let proof = TlogProof {
-        extra: None,
-        index,
-        inclusion: answer.head.epoch_proof.clone(),
-        checkpoint,
-    };
-    let bundle = UnverifiedBundle::new(
-        proof,
-        answer.head.epoch.clone(),
-        entry,
-        answer.index.clone(),
-    );
-    bundle
-        .verify(&reader.trust(Purpose::Releases))
-        .map_err(|error| refuse(error.into()))?;
-    reader.accept(&head);
-    Ok((found, bundle.to_json()))
 }

@@ -4,6 +4,7 @@ use plainsight_specs::evidence::{Evidence, Finding, MAX_EVIDENCE};
 use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::head::GenesisAnswer;
 use plainsight_specs::json::{self, JsonError};
+use plainsight_specs::merkle::TreeSize;
 
 use crate::failure::{Failure, Refusal};
 use crate::http::{BaseUrl, Http, HttpError, Post};
@@ -17,6 +18,8 @@ const MAX_VERDICT: usize = 64 * 1024;
 pub struct LogStatus {
     /// Its newest head.
     pub head: HeadSeen,
+    /// The size of the head seen before, which it was shown to extend; `None` at a first contact.
+    pub since: Option<TreeSize>,
     /// How many indexes it holds.
     pub index_size: u64,
     /// The longest time between two epochs, in seconds.
@@ -44,6 +47,7 @@ pub async fn status(reader: &mut Reader<'_>) -> Result<LogStatus, Failure> {
     let index_size = head.epoch().index_size;
     let heartbeat_s = reader.memory().genesis.heartbeat_s();
     Ok(LogStatus {
+        since: (!reader.is_first()).then_some(since),
         head: reader.accept(&head),
         index_size,
         heartbeat_s,

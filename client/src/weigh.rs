@@ -164,13 +164,16 @@ impl Weighed {
             Some(1) => odd.push(Warning::OneLiar),
             Some(_) => {}
         }
+        // That one auditor is enough says it of every party already that has only one.
+        let implied = |party: &Party| self.to_split == Some(1) && party.auditors.len() == 1;
         for party in &self.jurisdictions {
             let Some(name) = party.name.clone() else {
                 continue;
             };
             if party.more_to_forge == Some(0) {
                 odd.push(Warning::JurisdictionForges(name.clone()));
-            } else if party.more_to_split == Some(0) && self.to_split != Some(0) {
+            } else if party.more_to_split == Some(0) && self.to_split != Some(0) && !implied(party)
+            {
                 odd.push(Warning::JurisdictionSplits(name.clone()));
             }
             if !party.dispensable {
@@ -183,7 +186,8 @@ impl Weighed {
             };
             if party.more_to_forge == Some(0) {
                 odd.push(Warning::OrganisationForges(name));
-            } else if party.more_to_split == Some(0) && self.to_split != Some(0) {
+            } else if party.more_to_split == Some(0) && self.to_split != Some(0) && !implied(party)
+            {
                 odd.push(Warning::OrganisationSplits(name));
             }
         }

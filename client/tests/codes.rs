@@ -203,3 +203,41 @@ fn a_code_of_a_version_that_the_log_hides_is_refuted() {
     assert_eq!(exit, 1, "{text}");
     assert!(text.contains("proves not to exist"), "{text}");
 }
+
+#[test]
+fn what_was_compared_in_person_is_not_claimed_of_keys_that_came_after() {
+    let person = Person::new();
+    let first = person.served.log().log_next(&alice(), "phone", true);
+    let code = ContactCode::of(&origin(), &first).to_string();
+    let in_person = [
+        "contact",
+        "verify",
+        "alice@example.org",
+        "--code",
+        &code,
+        "--in-person",
+    ];
+    assert_eq!(person.run(&in_person).0, 0);
+    let (exit, text) = person.run(&["contact", "verify", "alice@example.org"]);
+    assert_eq!(exit, 0, "{text}");
+    assert!(
+        text.contains("you have checked before, in person"),
+        "{text}"
+    );
+    person.served.log().log_next(&alice(), "tablet", true);
+    assert_eq!(person.run(&["contact", "verify", "alice@example.org"]).0, 5);
+    let (exit, text) = person.run(&["contact", "accept", "alice@example.org"]);
+    assert_eq!(exit, 0, "{text}");
+    assert!(text.contains("by your word (log-verified)"), "{text}");
+    assert!(
+        text.contains("What you compared (in-person) was version 0, and every version since"),
+        "{text}"
+    );
+    assert_eq!(person.state(), "log-verified");
+    let (exit, text) = person.run(&["contact", "verify", "alice@example.org"]);
+    assert_eq!(exit, 0, "{text}");
+    assert!(
+        text.contains("who holds these keys was not checked"),
+        "{text}"
+    );
+}

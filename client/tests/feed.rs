@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod reading;
 mod tiny_log;
 
 use plainsight_client::failure::Verdict;
-use plainsight_client::http::{BaseUrl, Http, Patience};
+use plainsight_client::http::BaseUrl;
 use plainsight_client::own::{DeviceChange, OwnKeys};
 use plainsight_client::publish::publish;
 use plainsight_client::reader::Reader;
@@ -15,16 +16,8 @@ use plainsight_client::trust::TrustPolicy;
 use plainsight_client::watch::{Fed, Feed, Guard, WatchAlarm, feed, guards};
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::merkle::LeafIndex;
-use plainsight_specs::time::Timestamp;
+use reading::{http, label, now};
 use tiny_log::{GuardLie, Served, TOKEN, TinyLog, serve};
-
-fn now() -> Timestamp {
-    Timestamp::from_seconds(1_800_000_000).unwrap()
-}
-
-fn label() -> Label {
-    Label::email("me@example.org").unwrap()
-}
 
 struct Owner {
     served: Served,
@@ -40,11 +33,7 @@ impl Owner {
     /// An owner whose version 0 is published and who has looked once.
     async fn new() -> Self {
         let served = serve(TinyLog::new(now()));
-        let http = Http::new(Patience {
-            attempts: 1,
-            ..Patience::default()
-        })
-        .unwrap();
+        let http = http();
         let notes = TinyLog::watching(&served.url, 0..2);
         let trust = TrustPolicy::parse(&TinyLog::policy(&served.url), Some(&notes)).unwrap();
         let mut owner = Self {

@@ -141,6 +141,9 @@ fn own_keys(one: &Wanting) {
         0,
         &["evidence", "verify", &record.path().display().to_string()],
     );
+    let reset = [&with_token("reset")[..], &["--device", "phone", "--yes"]].concat();
+    one.run(0, &reset);
+    one.run(2, &reset);
 }
 
 fn contacts(one: &Wanting) {

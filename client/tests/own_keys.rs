@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod reading;
 mod tiny_log;
 
 use plainsight_client::failure::{Failure, Verdict};
@@ -17,16 +18,8 @@ use plainsight_client::trust::TrustPolicy;
 use plainsight_specs::head::Step;
 use plainsight_specs::keyset::Role;
 use plainsight_specs::label::{Label, Version};
-use plainsight_specs::time::Timestamp;
+use reading::{label, now, source, trust};
 use tiny_log::{Lie, Served, TOKEN, TinyLog, serve};
-
-fn now() -> Timestamp {
-    Timestamp::from_seconds(1_800_000_000).unwrap()
-}
-
-fn label() -> Label {
-    Label::email("me@example.org").unwrap()
-}
 
 struct Owner {
     served: Served,
@@ -39,13 +32,7 @@ impl Owner {
     /// An owner whose version 0 is published.
     async fn new() -> Self {
         let served = serve(TinyLog::new(now()));
-        let http = Http::new(Patience {
-            attempts: 1,
-            ..Patience::default()
-        })
-        .unwrap();
-        let source = Source::new(http, BaseUrl::parse(&served.url).unwrap());
-        let trust = TrustPolicy::parse(&TinyLog::policy(&served.url), None).unwrap();
+        let (source, trust) = (source(&served), trust(&served));
         let own = OwnKeys::create(label(), &["phone".into()], now()).unwrap();
         let mut owner = Self {
             served,

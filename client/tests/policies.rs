@@ -22,6 +22,8 @@ fn a_policy_is_drawn_and_weighed() {
         "If NO compels 1 auditor: it takes 1 more to vouch for what nobody honest has seen, it can \
          show two histories alone; it can stop nothing.",
         "If Civic Lab lies (1 auditor)",
+        "If one law rules w2, whose jurisdiction you have not noted, and compels 1 auditor:",
+        "If one organisation runs w2, whose organisation you have not noted, and lies (1 auditor):",
     ] {
         assert!(text.contains(words), "{words}\n{text}");
     }
@@ -35,6 +37,10 @@ fn a_policy_is_drawn_and_weighed() {
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("One auditor that lies is enough"), "{text}");
     assert!(text.contains("of w2 are not noted"), "{text}");
+    assert!(
+        !text.contains("can show two histories alone"),
+        "said once, of all of them: {text}"
+    );
 }
 
 #[test]

@@ -227,6 +227,14 @@ fn about_own_keys(record: &Record) {
     std::fs::rename(person.path("after"), person.path("home")).unwrap();
     person.served.log().lie = Lie::GhostAfter;
     record.once(&person, "keys rotate", &publishing("rotate"), 1);
+    record.once(&person, "keys reset", &resetting(&token), 1);
+    person.served.log().lie = Lie::None;
+    record.once(&person, "keys reset", &resetting(&token), 0);
+}
+
+fn resetting(token: &str) -> [&str; 8] {
+    let [keys, reset, device, file] = ["keys", "reset", "--device", "--token-file"];
+    [keys, reset, ME, device, "phone", "--yes", file, token]
 }
 
 fn about_watches(record: &Record) {
@@ -256,6 +264,9 @@ fn about_watches(record: &Record) {
     let watches = |dir: &str| find(&person.path(dir), "watches").unwrap();
     std::fs::copy(watches("before"), watches("home")).unwrap();
     record.once(&person, "keys watch", &watch, 3);
+    person.served.log().plant_ghosts();
+    person.served.log().publish();
+    record.once(&person, "keys reset", &resetting(&token), 0);
 }
 
 fn find(dir: &std::path::Path, name: &str) -> Option<std::path::PathBuf> {

@@ -90,18 +90,11 @@ fn greeting(network: &Network) -> String {
 
 /// Commands that run exactly as printed, from anywhere.
 fn commands(network: &Network, populated: &populate::Populated) -> Result<String> {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    let manifest = std::path::Path::new(manifest).canonicalize()?;
     let home = network.dir().join("home");
     // Through this very program, so that nothing more is built; `plainsight` is the same.
     let plainsight = format!(
-        "cargo run -q{} --manifest-path {} -p plainsight-lab -- plainsight --home {}",
-        if cfg!(debug_assertions) {
-            ""
-        } else {
-            " --release"
-        },
-        quote(&manifest.display().to_string()),
+        "{} plainsight --home {}",
+        this_program()?,
         quote(&home.display().to_string()),
     );
     let mut lines = vec![String::from("Commands to try, in another terminal:")];
@@ -135,17 +128,36 @@ fn commands(network: &Network, populated: &populate::Populated) -> Result<String
             &format!("release verify {file}"),
         );
     }
-    let lock = manifest.with_file_name("Cargo.lock");
-    let lock = quote(&lock.display().to_string());
+    let never = quote(&network.policy().display().to_string());
     add(
         "A file that was never logged: proved",
-        &format!("release verify {lock}"),
+        &format!("release verify {never}"),
     );
     add(
         "What the provider offers in a region",
         &format!("protection status {FEATURE} --region GB"),
     );
     Ok(lines.join("\n") + "\n")
+}
+
+/// How this program was started: by Cargo, or as the file that it is.
+fn this_program() -> Result<String> {
+    // Cargo says so to what it runs.
+    if std::env::var_os("CARGO_MANIFEST_DIR").is_none() {
+        let program = std::env::current_exe().context("where this program is")?;
+        return Ok(quote(&program.display().to_string()));
+    }
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let manifest = std::path::Path::new(manifest).canonicalize()?;
+    Ok(format!(
+        "cargo run -q{} --manifest-path {} -p plainsight-lab --",
+        if cfg!(debug_assertions) {
+            ""
+        } else {
+            " --release"
+        },
+        quote(&manifest.display().to_string()),
+    ))
 }
 
 /// Quotes a word for a shell, if it needs it.

@@ -801,3 +801,31 @@ fn a_large_batch_that_is_refused_late_leaves_the_tree_as_it_was() {
     before.insert_batch(&fresh).unwrap();
     assert_eq!(tree.root(), before.root());
 }
+
+proptest! {
+    #[test]
+    fn parts_are_merged_into_the_proof_that_the_tree_gives(
+        leaves in any_leaves(40),
+        others in prop::collection::vec(any_index(), 0..8),
+        places in prop::collection::vec((any::<prop::sample::Index>(), 0..4usize), 1..24),
+    ) {
+        let tree = tree(&leaves);
+        let mut known: Vec<IndexKey> = leaves.keys().copied().chain(others).collect();
+        known.push(at(1));
+        let mut parts: [Vec<IndexKey>; 4] = Default::default();
+        for (place, part) in &places {
+            parts[*part].push(*place.get(&known));
+        }
+        let proofs: Vec<_> = parts.iter().map(|part| tree.prove(part)).collect();
+        let given: Vec<_> = proofs.iter().zip(&parts).map(|(proof, part)| (proof, part.as_slice())).collect();
+        let all = parts.concat();
+        let merged = IndexProof::merge(&tree.root(), &given, &all).unwrap();
+        prop_assert_eq!(&merged, &tree.prove(&all));
+        // A part of another root, and an index that no part shows.
+        prop_assert!(IndexProof::merge(&value(9), &given, &all).is_err());
+        let missing = at(0x77);
+        if !all.contains(&missing) {
+            prop_assert!(IndexProof::merge(&tree.root(), &given, &[&all[..], &[missing]].concat()).is_err());
+        }
+    }
+}

@@ -233,6 +233,26 @@ pub(crate) enum KeysVerb {
         #[command(flatten)]
         token: Token,
     },
+    /// Begin anew after the home with your keys was lost: a version that no key of before signs
+    #[command(
+        long_about = "Begin anew after the home with your keys was lost: a version that no key of before \
+                      signs.\n\nIt looks up and verifies what is logged, says what will be published, \
+                      what your contacts will see and for how long, and publishes only if you answer \
+                      `reset` on standard input, or with --yes.",
+        after_help = "Example: plainsight keys reset me@example.org --device phone --device laptop"
+    )]
+    Reset {
+        /// Your own label
+        label: String,
+        /// A device, which gets a new key
+        #[arg(long, value_name = "NAME", required = true)]
+        device: Vec<String>,
+        /// Publish without asking; what will be seen is said all the same
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        token: Token,
+    },
     /// Open every version in the log since the last look, and compare with your own
     #[command(after_help = "Example: plainsight keys monitor me@example.org")]
     Monitor {
@@ -357,7 +377,7 @@ pub(crate) enum ReleaseVerb {
         #[command(flatten)]
         again: Again,
     },
-    /// Write a bundle with which a file can be verified offline
+    /// Write a bundle with which each file of a release can be verified offline
     #[command(
         after_help = "Example: plainsight release bundle serde-1.0.229.crate --out serde.bundle"
     )]

@@ -16,7 +16,7 @@ use crate::contact::codes::{self, Code};
 use crate::failure::Verdict;
 use crate::home::pins::{Anyway, Pin, PinState};
 use crate::report::{
-    CodeKind, CodeShown, ContactReport, PinForgotten, PinSet, PinsListed, PinsMoved,
+    CodeKind, CodeShown, Compared, ContactReport, PinForgotten, PinSet, PinsListed, PinsMoved,
 };
 
 pub(crate) async fn run(
@@ -126,15 +126,23 @@ fn accept(
     let label = label(typed)?;
     let session = Session::open(places)?;
     let pin = known(&session, &label)?;
+    let compared = pin.pending.as_ref().and_then(|pending| {
+        let compared = matches!(pending.before, PinState::CodeVerified | PinState::InPerson);
+        compared.then_some(Compared {
+            version: pin.key_set.version(),
+            state: pending.before,
+            signed: pending.signed,
+        })
+    });
     let pin = pin.accept(super::clock()?, anyway)?;
-    keep(&session, label, pin, output)
+    keep(&session, label, pin, compared, output)
 }
 
 fn revoke(places: &Places, typed: &str, output: &mut Output) -> Result<Verdict, Stop> {
     let label = label(typed)?;
     let session = Session::open(places)?;
     let pin = known(&session, &label)?.revoke(super::clock()?);
-    keep(&session, label, pin, output)
+    keep(&session, label, pin, None, output)
 }
 
 fn known(session: &Session, label: &Label) -> Result<Pin, Stop> {
@@ -146,12 +154,19 @@ fn known(session: &Session, label: &Label) -> Result<Pin, Stop> {
     })
 }
 
-fn keep(session: &Session, label: Label, pin: Pin, output: &mut Output) -> Result<Verdict, Stop> {
+fn keep(
+    session: &Session,
+    label: Label,
+    pin: Pin,
+    compared: Option<Compared>,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
     session.home.keep_pin(&session.origin, &label, &pin)?;
     Ok(output.report(&PinSet {
         label,
         key_set: pin.key_set,
         state: pin.state,
+        compared,
     }))
 }
 

@@ -24,12 +24,15 @@ pub(crate) async fn run(
         let session = Session::open(places)?;
         // The network is needed only if this log was never met before.
         let genesis = session.genesis().await?;
-        return Ok(output.report(&record::check(&session.trust, &genesis, &bytes)?));
+        let shown = record::check(&session.trust, &genesis, &bytes)
+            .map_err(|failure| Stop::of_file(&file, failure))?;
+        return Ok(output.report(&shown));
     }
     if refusal::is_refusal(&bytes) {
         let session = Session::open(places)?;
         let genesis = session.genesis().await?;
-        let shown = refusal::check(&session.trust, &genesis, &bytes)?;
+        let shown = refusal::check(&session.trust, &genesis, &bytes)
+            .map_err(|failure| Stop::of_file(&file, failure))?;
         return Ok(output.report(&RefusalShown(shown)));
     }
     let finding = Evidence::parse(&bytes)

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use plainsight_specs::label::Label;
+use plainsight_specs::merkle::LeafIndex;
 use plainsight_specs::out_of_band::ContactCode;
 
 use super::args::{KeysVerb, Places, Token};
 use super::contact::own_key_set;
 use super::draw::drawn;
+use super::keys_reset as reset;
+use super::keys_reset::Asked;
 use super::keys_watch as watch;
 use super::monitor::Service;
 use super::output::Output;
@@ -16,10 +19,10 @@ use super::stop::Stop;
 use crate::failure::{Failure, Verdict};
 use crate::http::BaseUrl;
 use crate::monitor::{self, Monitored, by_auditors};
-use crate::own::{DeviceChange, OwnKeys};
+use crate::own::{DeviceChange, OwnError, OwnKeys};
 use crate::publish;
 use crate::reader::Reader;
-use crate::report::{CodeKind, CodeShown, KeysPublished, KeysShown, KeysStaged};
+use crate::report::{CodeKind, CodeShown, KeysPublished, KeysShown, KeysStaged, KeysTaken};
 
 pub(crate) async fn run(
     places: &Places,
@@ -60,6 +63,18 @@ pub(crate) async fn run(
             own.rotate(&change, super::clock()?)?;
             // On disk before it is sent: what may be logged must never be unknown here.
             session.home.keep_own_keys(&session.origin, &own)?;
+            publish(&session, own, &token, output).await
+        }
+        KeysVerb::Reset {
+            label: typed,
+            device,
+            yes,
+            token,
+        } => {
+            let label = label(&typed)?;
+            let session = Session::open(places)?;
+            let asked = if yes { Asked::Before } else { Asked::Now };
+            let own = reset::stage(&session, label, &device, asked, output).await?;
             publish(&session, own, &token, output).await
         }
         KeysVerb::Monitor {
@@ -113,7 +128,7 @@ pub(crate) async fn run(
     }
 }
 
-fn own(session: &Session, label: &Label) -> Result<OwnKeys, Stop> {
+pub(super) fn own(session: &Session, label: &Label) -> Result<OwnKeys, Stop> {
     let own = session.home.own_keys(&session.origin, label)?;
     own.ok_or_else(|| {
         Stop::Usage(format!(
@@ -142,6 +157,7 @@ fn new(
 const LOOKS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Publishes the version that waits, and looks at what the log shows since.
 async fn publish(
     session: &Session,
     mut own: OwnKeys,
@@ -149,37 +165,71 @@ async fn publish(
     output: &mut Output,
 ) -> Result<Verdict, Stop> {
     let token = session.token(token.token_file.as_ref())?;
-    if own.pending().is_none() {
-        return Err(crate::own::OwnError::NothingPending.into());
-    }
-    watch::announce_all(session, &own).await?;
-    output.note("Publishing, and waiting for the auditors to cosign.");
-    let position =
-        publish::publish(&session.log_for_publishing()?, &mut own, token.as_deref()).await?;
+    let Some(waiting) = own.pending().map(|pending| pending.key_set.version()) else {
+        return Err(OwnError::NothingPending.into());
+    };
+    let reset = reset::notice(session, &own)?;
+    let position = match send(session, &mut own, token.as_deref(), output).await {
+        Ok(position) => position,
+        Err(stop) => return Err(stop.with_waiting(own.label(), waiting)),
+    };
     session.home.keep_own_keys(&session.origin, &own)?;
-    // That the log took it is its word; that it shows it, and nothing else, is checked. Another server
-    // of the log may still show an older head, for a moment.
+    let version = own.newest().map(|newest| newest.key_set.version());
+    // That the log took it is its word; that it shows it, and nothing else, is checked.
+    let monitored = match look_after(session, &mut own, position).await {
+        Ok(monitored) => monitored,
+        Err(Stop::Failure { failure, .. }) => {
+            return Ok(output.report(&KeysTaken {
+                label: own.label().clone(),
+                version,
+                position,
+                reset,
+                failure,
+            }));
+        }
+        Err(stop) => return Err(stop),
+    };
+    watch::renew(session, &own, output).await;
+    keep_records(session, &monitored)?;
+    Ok(output.report(&KeysPublished {
+        version,
+        position,
+        reset,
+        monitored,
+    }))
+}
+
+async fn send(
+    session: &Session,
+    own: &mut OwnKeys,
+    token: Option<&str>,
+    output: &Output,
+) -> Result<LeafIndex, Stop> {
+    watch::announce_all(session, own).await?;
+    output.note("Publishing, and waiting for the auditors to cosign.");
+    Ok(publish::publish(&session.log_for_publishing()?, own, token).await?)
+}
+
+/// Looks until the head covers a position. Another server of the log may still show an older head,
+/// for a moment.
+async fn look_after(
+    session: &Session,
+    own: &mut OwnKeys,
+    position: LeafIndex,
+) -> Result<Monitored, Stop> {
     let mut looks = 0;
-    let monitored = loop {
+    loop {
         let mut reader = session.reader().await?;
-        let outcome = monitor::monitor(&mut reader, &mut own).await;
-        session.home.keep_own_keys(&session.origin, &own)?;
+        let outcome = monitor::monitor(&mut reader, own).await;
+        session.home.keep_own_keys(&session.origin, own)?;
         let monitored = session.end(&reader, outcome)?;
         looks += 1;
         let is_reached = monitored.head.head.size.get() > position.get();
         if is_reached || !monitored.alarms.is_empty() || looks == LOOKS {
-            break monitored;
+            return Ok(monitored);
         }
         tokio::time::sleep(PAUSE).await;
-    };
-    watch::renew(session, &own, output).await;
-    keep_records(session, &monitored)?;
-    let version = own.newest().map(|newest| newest.key_set.version());
-    Ok(output.report(&KeysPublished {
-        version,
-        position,
-        monitored,
-    }))
+    }
 }
 
 /// Looks at every label of one's own, or at one.

@@ -83,7 +83,9 @@ pub(crate) async fn feed(
 pub(crate) async fn announce_all(session: &Session, own: &OwnKeys) -> Result<(), Stop> {
     let label = own.label();
     let mut watches = session.home.watches(&session.origin, label)?;
-    let Some(pending) = own.pending().filter(|_| !watches.is_empty()) else {
+    // Watches that are left over from keys that are lost are about no version of these.
+    let is_watched = !watches.is_empty() && own.newest().is_some();
+    let Some(pending) = own.pending().filter(|_| is_watched) else {
         return Ok(());
     };
     let guards = guards(&session.trust, &http()?)?;
@@ -116,6 +118,29 @@ pub(crate) fn may_rotate(session: &Session, own: &OwnKeys) -> Result<(), Stop> {
             own.label().display()
         ))),
     }
+}
+
+/// Lets the watches of before a reset go: they are from a version that the reset does not follow.
+pub(crate) async fn let_go(session: &Session, own: &OwnKeys, output: &Output) -> Result<(), Stop> {
+    let label = own.label();
+    let watches = session.home.watches(&session.origin, label)?;
+    if !watches.is_empty() {
+        output.note(&format!(
+            "The auditors that watched do not watch for what comes after a reset: run `plainsight keys \
+             watch {}` once it is published.",
+            label.display()
+        ));
+    }
+    let guards = guards(&session.trust, &http()?)?;
+    session.home.keep_watches(&session.origin, label, &[])?;
+    session.home.keep_feeds(&session.origin, label, &[])?;
+    for old in &watches {
+        if let Some(guard) = guards.iter().find(|guard| guard.name == old.auditor) {
+            // One that cannot be let go expires by itself.
+            let _gone = watch::cancel(guard, old).await;
+        }
+    }
+    Ok(())
 }
 
 /// Registers anew after a rotation, if there were watches. What does not work is said, and is no

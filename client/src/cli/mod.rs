@@ -6,6 +6,7 @@ mod contact;
 mod draw;
 mod evidence;
 mod keys;
+mod keys_reset;
 mod keys_watch;
 mod log;
 mod monitor;

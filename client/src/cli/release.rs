@@ -50,12 +50,14 @@ pub(crate) async fn run(
             explain,
         } => {
             let question = question(&file)?;
-            let bundle = read_named(&bundle, MAX_BUNDLE)?;
+            let path = bundle;
+            let bundle = read_named(&path, MAX_BUNDLE)?;
             let session = Session::open(places)?;
             // The network is needed only if this log was never met before.
             let genesis = session.genesis().await?;
             let now = super::clock()?;
-            let found = release::verify_bundle(&session.trust, &genesis, now, question, &bundle)?;
+            let found = release::verify_bundle(&session.trust, &genesis, now, question, &bundle)
+                .map_err(|failure| Stop::of_file(&path, failure))?;
             report(&session, &file.file, found, explain, output)
         }
         ReleaseVerb::Bundle { file, out } => {

@@ -1,14 +1,15 @@
 //! Why a command ended without a result, and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plainsight_specs::Blame;
 use plainsight_specs::evidence::EvidenceError;
+use plainsight_specs::label::{Label, Version};
 use plainsight_specs::out_of_band::CodeError;
 use serde_json::{Value, json};
 
 use super::output::with_member;
-use crate::failure::{Failure, Verdict};
+use crate::failure::{Failure, Refusal, Verdict};
 use crate::home::HomeError;
 use crate::home::pins::AcceptError;
 use crate::home::policies::PolicyChange;
@@ -38,6 +39,8 @@ pub(crate) enum Stop {
     Own(OwnError),
     /// An evidence file that proves nothing.
     Evidence(EvidenceError),
+    /// A file that was named is not what it should be, whoever made it.
+    BadFile { path: PathBuf, failure: Failure },
     /// Neither told nor configured.
     NotConfigured {
         missing: &'static str,
@@ -51,12 +54,45 @@ pub(crate) enum Stop {
     File { path: PathBuf, reason: String },
     /// Anything else that was asked wrongly.
     Usage(String),
+    /// A version of one's own was not published, and waits.
+    Unpublished {
+        stop: Box<Stop>,
+        label: Label,
+        version: Version,
+    },
 }
 
 impl Stop {
+    /// Why a file was refused that nobody sent: what does not parse in it is nobody's answer.
+    pub(crate) fn of_file(path: &Path, failure: Failure) -> Self {
+        if failure.blame() == Blame::Malformed {
+            let path = path.into();
+            return Self::BadFile { path, failure };
+        }
+        failure.into()
+    }
+
+    /// The same, said of a version that waits to be published.
+    pub(crate) fn with_waiting(self, label: &Label, version: Version) -> Self {
+        Self::Unpublished {
+            stop: Box::new(self),
+            label: label.clone(),
+            version,
+        }
+    }
+
+    /// Whether the place of the version that was to be published is taken.
+    fn is_taken(&self) -> bool {
+        let Self::Failure { failure, .. } = self else {
+            return false;
+        };
+        matches!(failure, Failure::Publish(error) if error.code == "exists")
+    }
+
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
-            Self::Failure { failure, .. } => failure.verdict(),
+            Self::Unpublished { stop, .. } => stop.verdict(),
+            Self::Failure { failure, .. } | Self::BadFile { failure, .. } => failure.verdict(),
             Self::Evidence(error) => match error.blame() {
                 Blame::Malformed => Verdict::Undecided,
                 _ => Verdict::Refuted,
@@ -71,6 +107,12 @@ impl Stop {
     fn words(&self) -> (String, Blame, String) {
         let misuse = |text: String, next: &str| (text, Blame::Misuse, next.into());
         match self {
+            Self::Unpublished { stop, .. } => stop.words(),
+            Self::BadFile { path, failure } => (
+                format!("{}: {failure}", path.display()),
+                failure.blame(),
+                file_step(failure).into(),
+            ),
             Self::Failure { failure, .. } => (
                 failure.to_string(),
                 failure.blame(),
@@ -145,6 +187,22 @@ impl Stop {
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
+        if let Self::Unpublished {
+            stop,
+            label,
+            version,
+        } = self
+        {
+            let mut lines = stop.lines();
+            if !stop.is_taken() {
+                lines.push(format!(
+                    "Version {version} is made and waits in this home; to publish it: plainsight keys \
+                     publish {}",
+                    label.display()
+                ));
+            }
+            return lines;
+        }
         if let Self::Failure { failure, kept } = self {
             let mut lines = failure.lines();
             lines.extend(
@@ -161,6 +219,9 @@ impl Stop {
         match self {
             Self::NotConfigured { .. } => {}
             Self::Evidence(_) => lines.push("Blame: whoever made the file.".into()),
+            Self::BadFile { .. } => {
+                lines.push("Blame: whoever made or copied the file.".into());
+            }
             _ => lines.push(format!("Blame: {}.", blame_words(blame))),
         }
         lines.push(next);
@@ -168,6 +229,9 @@ impl Stop {
     }
 
     pub(crate) fn json(&self) -> Value {
+        if let Self::Unpublished { stop, version, .. } = self {
+            return with_member(stop.json(), "waiting", json!(version.get()));
+        }
         if let Self::Failure { failure, kept } = self {
             let kept = kept.as_ref().map(|path| path.display().to_string());
             return with_member(failure.json(), "kept", json!(kept));
@@ -190,15 +254,25 @@ impl Stop {
     }
 }
 
+fn file_step(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Refused { why, .. } if matches!(**why, Refusal::Bundle(_)) => failure.next_step(),
+        _ => "Check that it is the right file, and all of it.",
+    }
+}
+
 fn own_step(error: &OwnError) -> &'static str {
     match error {
         OwnError::StillPending(_) => "Run `plainsight keys publish` first.",
+        OwnError::NotLost(_) => {
+            "Nothing is lost: run `plainsight keys monitor`, and `plainsight keys rotate` for new keys."
+        }
         OwnError::NothingPending => "Run `plainsight keys rotate` to make a new version.",
         OwnError::NoDevice(_) | OwnError::DeviceTwice(_) => {
             "See the devices with `plainsight keys show`."
         }
         OwnError::NoIdentity => {
-            "Restore the home from a backup; without that secret a new version is a reset."
+            "Restore the home from a backup; without that secret `plainsight keys reset` begins anew."
         }
         OwnError::KeySet(_) => {
             "Choose device names of letters, digits, dots, dashes and underscores."

@@ -26,6 +26,8 @@ struct Kept {
     secrets: Vec<KeptSecret>,
     checked: Option<u32>,
     #[serde(default)]
+    began: Option<u32>,
+    #[serde(default)]
     indexes: BTreeMap<u32, String>,
 }
 
@@ -120,6 +122,7 @@ impl Kept {
                 })
                 .collect(),
             checked: own.checked().map(Version::get),
+            began: own.began().map(Version::get),
             indexes: own
                 .indexes()
                 .iter()
@@ -168,6 +171,7 @@ impl Kept {
         });
         let indexes = indexes.collect::<Option<_>>()?;
         let own = OwnKeys::restore(label.clone(), published, pending, secrets, checked);
+        let own = own.with_began(self.began.map(Version::new));
         Some(own.with_indexes(indexes))
     }
 }

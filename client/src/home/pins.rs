@@ -63,8 +63,7 @@ pub struct Pin {
 pub struct PendingPin {
     /// The key set.
     pub key_set: KeySet,
-    /// Whether every version since the pinned one was signed by the one before: then it is worth
-    /// as much as the pinned one, once accepted.
+    /// Whether every version since the pinned one was signed by the one before.
     pub signed: bool,
     /// Until when a reset on the way is unconfirmed.
     pub unconfirmed_until: Option<Timestamp>,
@@ -192,11 +191,9 @@ impl Pin {
         if let (Some(until), Anyway::No) = (unconfirmed, anyway) {
             return Err(AcceptError::Unconfirmed(until));
         }
-        let state = match pending.before {
-            before @ (PinState::CodeVerified | PinState::InPerson) if pending.signed => before,
-            _ => PinState::LogVerified,
-        };
-        Ok(Self::vouched(pending.key_set, state, now))
+        // What was compared were the keys of before. That those signed these is told, and is no
+        // comparison.
+        Ok(Self::vouched(pending.key_set, PinState::LogVerified, now))
     }
 
     /// Relies on no keys of this contact any more.

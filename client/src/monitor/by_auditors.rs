@@ -64,9 +64,9 @@ pub async fn look(
     let mut alarms = Vec::new();
     let mut confirmed = 0;
     for ((version, _), value) in known.iter().zip(found) {
-        let is_own = Some(*version) <= newest;
         match value {
-            Some(_) if is_own => confirmed += 1,
+            Some(_) if own.is_before(*version) => {}
+            Some(_) if Some(*version) <= newest => confirmed += 1,
             Some(entry) => alarms.push(Alarm::Appeared {
                 version: *version,
                 entry,
@@ -80,7 +80,10 @@ pub async fn look(
         head,
         from: newest.unwrap_or(Version::FIRST),
         latest: newest,
+        newest,
         confirmed,
+        began: own.began(),
+        before: Vec::new(),
         waiting: own.pending().map(|pending| pending.key_set.version()),
         alarms,
         records: Vec::new(),

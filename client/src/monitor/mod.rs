@@ -2,6 +2,8 @@
 //! look, opened with its proofs and compared with what one published oneself. Being offline for
 //! years loses nothing, since the log cannot take a version back.
 //!
+//! A home that began by a reset does not judge what was logged before it.
+//!
 //! When the log does not answer, [`by_auditors`] asks those who hold its index too. What an alarm
 //! rests on is kept as a [`record`].
 
@@ -32,8 +34,14 @@ pub struct Monitored {
     pub from: Version,
     /// The latest version in the log.
     pub latest: Option<Version>,
+    /// The newest version that was published from this home.
+    pub newest: Option<Version>,
     /// How many versions are one's own.
     pub confirmed: usize,
+    /// The reset with which this home began, if it did.
+    pub began: Option<Version>,
+    /// What was logged before that, among what was looked at, and is not of this home.
+    pub before: Vec<LoggedVersion>,
     /// Whether a version waits that the log does not show yet.
     pub waiting: Option<Version>,
     /// What must not be there, or must not be missing.
@@ -111,6 +119,7 @@ pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monit
     let mut look = Look {
         own,
         confirmed: 0,
+        before: Vec::new(),
         alarms: Vec::new(),
         records: Vec::new(),
     };
@@ -120,9 +129,14 @@ pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monit
         let head = reader.accept(history.head());
         let before = look.alarms.len();
         look.own.note_indexes(history.rungs());
-        for version in history.holes() {
-            look.alarms.push(Alarm::Hole { version: *version });
-        }
+        let holes = history.holes().iter();
+        let holes: Vec<Version> = holes
+            .copied()
+            .filter(|hole| !look.own.is_before(*hole))
+            .collect();
+        let is_dense = holes.is_empty();
+        look.alarms
+            .extend(holes.into_iter().map(|version| Alarm::Hole { version }));
         for listed in history.versions() {
             look.compare(reader, &history.head().tree_head(), listed)
                 .await;
@@ -133,7 +147,7 @@ pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monit
         }
         let listed = history.versions().last().map(|listed| listed.version);
         let more = listed.filter(|listed| Some(*listed) < history.latest());
-        if let (Some(after), true) = (more.and_then(Version::next), history.holes().is_empty()) {
+        if let (Some(after), true) = (more.and_then(Version::next), is_dense) {
             next = after;
             continue;
         }
@@ -144,7 +158,10 @@ pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monit
             head,
             from,
             latest: history.latest(),
+            newest: look.own.newest().map(|newest| newest.key_set.version()),
             confirmed: look.confirmed,
+            began: look.own.began(),
+            before: look.before,
             waiting,
             alarms: look.alarms,
             records: look.records,
@@ -156,6 +173,7 @@ pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monit
 struct Look<'o> {
     own: &'o mut OwnKeys,
     confirmed: usize,
+    before: Vec<LoggedVersion>,
     alarms: Vec<Alarm>,
     records: Vec<Record>,
 }
@@ -163,6 +181,10 @@ struct Look<'o> {
 impl Look<'_> {
     async fn compare(&mut self, reader: &Reader<'_>, head: &TreeHead, listed: &LoggedVersion) {
         let (version, position) = (listed.version, listed.position);
+        if self.own.is_before(version) {
+            self.before.push(listed.clone());
+            return;
+        }
         let Some(key_set) = &listed.key_set else {
             let no_later_than_ms = logged::no_later_than(reader.log(), head, position).await;
             self.alarms.push(Alarm::Withheld {

@@ -1,11 +1,11 @@
 //! `contact verify` and `contact accept`.
 
 use plainsight_specs::keyset::{KeyRecord, KeySet, Role};
-use plainsight_specs::label::Label;
+use plainsight_specs::label::{Label, Version};
 use serde_json::{Value, json};
 
 use super::{Report, head_json, log_line, silent_line, time_of_ms, voucher_words};
-use crate::contact::codes::Compared;
+use crate::contact::codes::Compared as CodeCompared;
 use crate::contact::{Change, Contact, ContactKeys, Reset, Standing};
 use crate::failure::Verdict;
 use crate::home::pins::PinState;
@@ -20,7 +20,7 @@ pub struct ContactReport {
     /// What the log shows.
     pub contact: Contact,
     /// What a code said that the person compared.
-    pub compared: Option<Compared>,
+    pub compared: Option<CodeCompared>,
     /// What the pin is worth now.
     pub state: Option<PinState>,
 }
@@ -65,7 +65,7 @@ impl ContactReport {
 
 struct View<'c> {
     contact: &'c Contact,
-    compared: Option<&'c Compared>,
+    compared: Option<&'c CodeCompared>,
     state: Option<PinState>,
 }
 
@@ -80,7 +80,17 @@ impl<'c> View<'c> {
 
     /// Whether the person vouches for these very keys.
     fn vouched(&self) -> bool {
-        self.compared.is_some_and(Compared::holds)
+        self.compared.is_some_and(CodeCompared::holds)
+    }
+
+    /// How the person has compared these very keys once, if they did.
+    fn compared_before(&self) -> Option<PinState> {
+        let is_same = self.contact.standing == Standing::Unchanged;
+        let by_hand =
+            |state: &PinState| matches!(state, PinState::CodeVerified | PinState::InPerson);
+        self.state
+            .filter(by_hand)
+            .filter(|_| is_same && self.compared.is_none())
     }
 
     fn verdict(&self) -> Verdict {
@@ -157,10 +167,13 @@ impl<'c> View<'c> {
             (Standing::New, Verdict::Undecided) => ", not pinned",
             _ => "",
         };
-        let holder = if self.vouched() {
-            "who holds these keys, you have checked by the code"
-        } else {
-            "who holds these keys was not checked"
+        let holder = match (self.vouched(), self.compared_before()) {
+            (true, _) => "who holds these keys, you have checked by the code",
+            (_, Some(PinState::InPerson)) => {
+                "who holds these keys, you have checked before, in person"
+            }
+            (_, Some(_)) => "who holds these keys, you have checked before, by a code",
+            _ => "who holds these keys was not checked",
         };
         format!(
             "{start}, logged no later than {logged} (proved), by the word of {}{pinned}; {holder}.",
@@ -208,7 +221,8 @@ impl<'c> View<'c> {
     fn not_checked(&self) -> Vec<&'static str> {
         let holder =
             "who holds these keys (compare a code with the person, not through the provider)";
-        let holder = (!self.vouched()).then_some(holder);
+        let checked = self.vouched() || self.compared_before().is_some();
+        let holder = (!checked).then_some(holder);
         let rest = [EARLIER_VERSIONS, OWN_NOTES];
         holder.into_iter().chain(rest).collect()
     }
@@ -302,13 +316,13 @@ fn reset_json(reset: &Reset) -> Value {
     })
 }
 
-fn compared_words(compared: &Compared) -> String {
+fn compared_words(compared: &CodeCompared) -> String {
     match compared {
-        Compared::Matches => "The code matches.".into(),
-        Compared::MatchesBySignatures { version } => format!(
+        CodeCompared::Matches => "The code matches.".into(),
+        CodeCompared::MatchesBySignatures { version } => format!(
             "The code matches version {version}, and every version since is signed by the one before."
         ),
-        Compared::ResetSince {
+        CodeCompared::ResetSince {
             version,
             reset,
             reason,
@@ -316,20 +330,20 @@ fn compared_words(compared: &Compared) -> String {
             "The code matches version {version}, but version {reset} is a reset ({reason}): the \
              code says nothing about the keys since."
         ),
-        Compared::LaterThanLatest { version } => {
+        CodeCompared::LaterThanLatest { version } => {
             format!("The code is of version {version}, which the log proves not to exist.")
         }
-        Compared::Differs => "The code does not match.".into(),
+        CodeCompared::Differs => "The code does not match.".into(),
     }
 }
 
-fn compared_json(compared: &Compared) -> Value {
+fn compared_json(compared: &CodeCompared) -> Value {
     let (kind, version) = match compared {
-        Compared::Matches => ("matches", None),
-        Compared::MatchesBySignatures { version } => ("matches-by-signatures", Some(version)),
-        Compared::ResetSince { version, .. } => ("reset-since", Some(version)),
-        Compared::LaterThanLatest { version } => ("later-than-latest", Some(version)),
-        Compared::Differs => ("differs", None),
+        CodeCompared::Matches => ("matches", None),
+        CodeCompared::MatchesBySignatures { version } => ("matches-by-signatures", Some(version)),
+        CodeCompared::ResetSince { version, .. } => ("reset-since", Some(version)),
+        CodeCompared::LaterThanLatest { version } => ("later-than-latest", Some(version)),
+        CodeCompared::Differs => ("differs", None),
     };
     json!({ "kind": kind, "version": version.map(|version| version.get()) })
 }
@@ -381,6 +395,40 @@ pub struct PinSet {
     pub key_set: KeySet,
     /// What it is worth.
     pub state: PinState,
+    /// What was compared before the change that was accepted.
+    pub compared: Option<Compared>,
+}
+
+/// A comparison of keys that have changed since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compared {
+    /// Which version was compared.
+    pub version: Version,
+    /// How.
+    pub state: PinState,
+    /// Whether every version since is signed by the one before.
+    pub signed: bool,
+}
+
+impl Compared {
+    fn line(self, label: &Label) -> String {
+        let Self {
+            version,
+            state,
+            signed,
+        } = self;
+        let since = if signed {
+            ", and every version since is signed by the one before"
+        } else {
+            ""
+        };
+        format!(
+            "What you compared ({}) was version {version}{since}; these keys you have not compared: plainsight \
+             contact verify {} --code CODE",
+            state.as_str(),
+            label.display()
+        )
+    }
 }
 
 impl Report for PinSet {
@@ -403,6 +451,7 @@ impl Report for PinSet {
                     "ACCEPTED: version {version} of {label} is pinned now, by your word ({}).",
                     state.as_str()
                 )];
+                lines.extend(self.compared.map(|compared| compared.line(label)));
                 lines.extend(readers_line(&self.key_set));
                 lines
             }
@@ -416,6 +465,11 @@ impl Report for PinSet {
             "version": self.key_set.version().get(),
             "key_set": self.key_set.hash().to_hex(),
             "pin": self.state.as_str(),
+            "compared": self.compared.map(|compared| json!({
+                "version": compared.version.get(),
+                "pin": compared.state.as_str(),
+                "signed": compared.signed,
+            })),
         })
     }
 }

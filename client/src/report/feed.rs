@@ -52,8 +52,13 @@ impl Report for FeedReport {
         lines.extend(fed.alarms.iter().map(words));
         for feed in &fed.feeds {
             lines.push(format!(
-                "{}: read up to size {}, by buckets of {} hex digits that others share.",
-                feed.auditor, feed.through, fed.digits
+                "{}: read up to size {}, by buckets of {} that others share.",
+                feed.auditor,
+                feed.through,
+                match fed.digits {
+                    1 => "1 hex digit".into(),
+                    many => format!("{many} hex digits"),
+                }
             ));
         }
         lines.extend(next_step(&fed.alarms).map(str::to_owned));

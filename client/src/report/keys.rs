@@ -1,15 +1,14 @@
-//! `keys new`, `publish`, `rotate`, `monitor`, `history` and `show`.
+//! `keys new`, `publish`, `rotate`, `history` and `show`.
 
-use plainsight_specs::keyset::Continuity;
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::merkle::LeafIndex;
 use serde_json::{Value, json};
 
 use super::contact::{key_words, keys_json};
-use super::{Report, head_json, head_lines, not_checked_line, time_of_ms};
-use crate::failure::Verdict;
-use crate::monitor::record::RecordShown;
-use crate::monitor::{Alarm, Monitored};
+use super::reset::ResetNotice;
+use super::{Report, not_checked_line};
+use crate::failure::{Failure, Verdict};
+use crate::monitor::Monitored;
 use crate::own::OwnKeys;
 
 /// A key set that was made and not yet published.
@@ -57,6 +56,8 @@ pub struct KeysPublished {
     pub version: Option<Version>,
     /// Where it stands.
     pub position: LeafIndex,
+    /// What to say if it is a reset.
+    pub reset: Option<ResetNotice>,
     /// The look after it.
     pub monitored: Monitored,
 }
@@ -92,6 +93,9 @@ impl Report for KeysPublished {
                     .into();
         }
         lines.insert(1, taken);
+        if let Some(reset) = &self.reset {
+            lines.insert(2, reset.line());
+        }
         lines
     }
 
@@ -101,246 +105,69 @@ impl Report for KeysPublished {
             members.insert("verdict".into(), json!(self.verdict().as_str()));
             members.insert("published".into(), json!(self.version.map(Version::get)));
             members.insert("position".into(), json!(self.position.get()));
+            let reset = self.reset.as_ref().map(ResetNotice::json);
+            members.insert("reset".into(), json!(reset));
         }
         json
     }
 }
 
-impl Report for Monitored {
+/// A key set that the log says it has taken, while what it shows since could not be verified.
+#[derive(Debug)]
+pub struct KeysTaken {
+    /// Whose.
+    pub label: Label,
+    /// Which version.
+    pub version: Option<Version>,
+    /// Where the log says that it stands.
+    pub position: LeafIndex,
+    /// What to say if it is a reset.
+    pub reset: Option<ResetNotice>,
+    /// Why nothing was verified.
+    pub failure: Failure,
+}
+
+impl KeysTaken {
+    const NOT_CHECKED: [&str; 2] = [
+        "whether the log shows it, and nothing else (`plainsight keys monitor` can tell)",
+        "whether anybody but the log vouches for it",
+    ];
+}
+
+impl Report for KeysTaken {
     fn verdict(&self) -> Verdict {
-        if self.alarms.is_empty() {
-            Verdict::Verified
-        } else {
-            Verdict::Refuted
+        match self.failure.verdict() {
+            // What was asked has happened; what cannot be had is its proof.
+            Verdict::Usage | Verdict::Verified => Verdict::Undecided,
+            verdict => verdict,
         }
     }
 
     fn lines(&self) -> Vec<String> {
-        let label = &self.label;
-        let mut lines = Vec::new();
-        if self.alarms.is_empty() {
-            lines.push(match self.latest {
-                None => format!("VERIFIED: the log has no key set of {label}."),
-                Some(latest) if !self.auditors.is_empty() => format!(
-                    "VERIFIED: nothing was logged for {label} after version {latest}, which is your \
-                     own. The log itself does not answer; {} proved it from its copy of the index.",
-                    self.auditors.join(" and ")
-                ),
-                Some(latest) => format!(
-                    "VERIFIED: every version of {label} from {} to {latest} is your own ({} opened).",
-                    self.from, self.confirmed
-                ),
-            });
-        } else {
-            lines.push(format!(
-                "ALARM: the log shows {} that must not be for {label}.",
-                match self.alarms.len() {
-                    1 => "something".into(),
-                    many => format!("{many} things"),
-                }
-            ));
-            lines.extend(self.alarms.iter().map(alarm_words));
-            lines.extend(self.records.iter().map(|record| {
-                format!(
-                    "How to prove it: evidence/{}.json in your home; whoever has this log in their \
-                     policy can check it with `plainsight evidence verify FILE`.",
-                    record.id.to_hex()
-                )
-            }));
-            lines.push(
-                "Warn your contacts in another way; rotate with `plainsight keys rotate` once the \
-                 provider has explained itself in public. The log itself is the proof: anybody who \
-                 may look you up sees the same."
-                    .into(),
-            );
-        }
-        if let Some(waiting) = self.waiting {
-            lines.push(format!("Version {waiting} waits to be published."));
-        }
-        lines.extend(head_lines(&self.head));
-        lines.push(not_checked_line(&NOT_CHECKED));
-        lines
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "verdict": self.verdict().as_str(),
-            "label": self.label.display(),
-            "from": self.from.get(),
-            "latest": self.latest.map(Version::get),
-            "confirmed": self.confirmed,
-            "waiting": self.waiting.map(Version::get),
-            "auditors": self.auditors,
-            "records": self.records.iter().map(|record| record.id.to_hex()).collect::<Vec<_>>(),
-            "alarms": self.alarms.iter().map(alarm_json).collect::<Value>(),
-            "head": head_json(&self.head),
-            "not_checked": NOT_CHECKED,
-        })
-    }
-}
-
-const NOT_CHECKED: [&str; 1] =
-    ["whether contacts are served this same head (auditors compare heads; contacts keep theirs)"];
-
-fn when(position: LeafIndex, no_later_than_ms: Option<u64>) -> String {
-    let time = match no_later_than_ms {
-        Some(ms) => format!("proved no later than {}", time_of_ms(ms)),
-        None => "at a time that the log does not prove".into(),
-    };
-    format!("logged at position {position}, {time}")
-}
-
-fn alarm_words(alarm: &Alarm) -> String {
-    match alarm {
-        Alarm::Ghost {
-            version,
-            position,
-            no_later_than_ms,
-            strangers,
-            signed_by_own_key,
-        } => {
-            let keys = if strangers.is_empty() {
-                "no foreign key, but other content".into()
-            } else {
-                format!("foreign keys {}", key_words(strangers))
-            };
-            let signed = if *signed_by_own_key {
-                " It is signed by your own identity key: that secret has leaked."
-            } else {
-                ""
-            };
-            let when = when(*position, *no_later_than_ms);
-            format!("Ghost: version {version} is not yours: {keys}; {when}.{signed}")
-        }
-        Alarm::Withheld {
-            version,
-            position,
-            no_later_than_ms,
-        } => {
-            let when = when(*position, *no_later_than_ms);
-            format!("Withheld: the log does not open version {version}; {when}.")
-        }
-        Alarm::Hole { version } => {
-            format!("Hole: the log does not list version {version} though a later one exists.")
-        }
-        Alarm::Appeared { version, .. } => format!(
-            "Ghost: version {version} was logged, which is not yours; what is in it cannot be had \
-             while the log does not answer."
-        ),
-        Alarm::Missing { version, position } => format!(
-            "Missing: the log no longer shows your version {version}, which it took at position {position}."
-        ),
-    }
-}
-
-fn alarm_json(alarm: &Alarm) -> Value {
-    let version = alarm.version().get();
-    let when = |ms: &Option<u64>| ms.map(time_of_ms);
-    match alarm {
-        Alarm::Ghost {
-            position,
-            no_later_than_ms,
-            strangers,
-            signed_by_own_key,
-            ..
-        } => json!({
-            "kind": "ghost",
-            "version": version,
-            "position": position.get(),
-            "logged_no_later_than": when(no_later_than_ms),
-            "keys": keys_json(strangers),
-            "signed_by_own_key": signed_by_own_key,
-        }),
-        Alarm::Withheld {
-            position,
-            no_later_than_ms,
-            ..
-        } => json!({
-            "kind": "withheld",
-            "version": version,
-            "position": position.get(),
-            "logged_no_later_than": when(no_later_than_ms),
-        }),
-        Alarm::Hole { .. } => json!({ "kind": "hole", "version": version }),
-        Alarm::Appeared { entry, .. } => json!({
-            "kind": "appeared",
-            "version": version,
-            "entry": entry.to_hex(),
-        }),
-        Alarm::Missing { position, .. } => {
-            json!({ "kind": "missing", "version": version, "position": position.get() })
-        }
-    }
-}
-
-impl Report for RecordShown {
-    fn verdict(&self) -> Verdict {
-        Verdict::Verified
-    }
-
-    fn lines(&self) -> Vec<String> {
-        let label = &self.label;
-        let versions = self.history.versions();
-        let mut lines = vec![format!(
-            "PROVED: under your policy, the log committed to {} of {label}.",
-            match versions {
-                [one] => format!("version {} of the keys", one.version),
-                many => format!("these {} versions of the keys", many.len()),
-            }
-        )];
-        let mut before = None;
-        for listed in versions {
-            let version = listed.version;
-            let Some(key_set) = &listed.key_set else {
-                lines.push(format!(
-                    "Version {version} at position {}: logged, and not opened.",
-                    listed.position
-                ));
-                before = None;
-                continue;
-            };
-            let signed = match (key_set.continuity(before), before) {
-                (Continuity::Signed, _) => ", signed by the version before",
-                (Continuity::Reset(_), Some(_)) => ", NOT signed by the version before",
-                _ => "",
-            };
-            lines.push(format!(
-                "Version {version} at position {}{signed}: {}.",
-                listed.position,
-                key_words(key_set.keys())
-            ));
-            before = Some(key_set);
-        }
-        lines.extend(head_lines(&self.head));
-        lines.push(
-            "It does not show whose keys these are: only the owner can say which versions are not \
-             theirs. A log that publishes a key set breaks no rule of the log."
-                .into(),
+        let version = self.version.map_or_else(
+            || "the key set".into(),
+            |version| format!("version {version}"),
         );
-        lines.push(format!("Record {}.", self.id.to_hex()));
+        let mut lines = vec![format!(
+            "PUBLISHED, NOT VERIFIED: the log says that it took {version} of {} at position {}; what it \
+             shows since could not be verified.",
+            self.label, self.position
+        )];
+        lines.extend(self.reset.as_ref().map(ResetNotice::line));
+        lines.extend(self.failure.lines());
+        lines.push(not_checked_line(&Self::NOT_CHECKED));
         lines
     }
 
     fn json(&self) -> Value {
-        let versions: Value = self
-            .history
-            .versions()
-            .iter()
-            .map(|listed| {
-                json!({
-                    "version": listed.version.get(),
-                    "position": listed.position.get(),
-                    "key_set": listed.key_set.as_ref().map(|key_set| key_set.hash().to_hex()),
-                    "keys": listed.key_set.as_ref().map(|key_set| keys_json(key_set.keys())),
-                })
-            })
-            .collect();
         json!({
             "verdict": self.verdict().as_str(),
-            "record": self.id.to_hex(),
             "label": self.label.display(),
-            "versions": versions,
-            "head": head_json(&self.head),
+            "published": self.version.map(Version::get),
+            "position": self.position.get(),
+            "reset": self.reset.as_ref().map(ResetNotice::json),
+            "not_verified": self.failure.json(),
+            "not_checked": Self::NOT_CHECKED,
         })
     }
 }
@@ -361,6 +188,12 @@ impl Report for KeysShown<'_> {
 
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![title(self.own.label())];
+        if let Some(began) = self.own.began() {
+            lines.push(format!(
+                "This home began with version {began}, a reset: versions before it that this home did \
+                 not make are not listed."
+            ));
+        }
         let versions = self.own.versions();
         let skipped = if self.all {
             0
@@ -419,6 +252,7 @@ impl Report for KeysShown<'_> {
             "versions": versions,
             "pending": self.own.pending().map(|pending| pending.key_set.version().get()),
             "checked": self.own.checked().map(Version::get),
+            "began": self.own.began().map(Version::get),
         })
     }
 }
@@ -456,12 +290,16 @@ mod tests {
         KeysPublished {
             version: Some(Version::FIRST),
             position: LeafIndex::new(position).unwrap(),
+            reset: None,
             monitored: Monitored {
                 label: Label::email("anna@example.org").unwrap(),
                 head,
                 from: Version::FIRST,
                 latest: None,
+                newest: None,
                 confirmed: 0,
+                began: None,
+                before: Vec::new(),
                 waiting: None,
                 alarms: Vec::new(),
                 records: Vec::new(),

@@ -12,10 +12,20 @@ impl Report for LogStatus {
     }
 
     fn lines(&self) -> Vec<String> {
+        let extends = match self.since {
+            None => "the first head of this log that this home sees".into(),
+            Some(since) => format!("the head extends the one seen last, of size {since}, and"),
+        };
         let mut lines = vec![format!(
-            "VERIFIED: the head extends the one seen last and ends at an epoch over {} indexes.",
+            "VERIFIED: {extends} ends at an epoch over {} indexes.",
             self.index_size
         )];
+        if self.since.is_none() {
+            lines.push(
+                "Not checked: that it extends an earlier one, since none is remembered here."
+                    .into(),
+            );
+        }
         lines.extend(head_lines(&self.head));
         let age = self
             .head
@@ -37,6 +47,7 @@ impl Report for LogStatus {
     fn json(&self) -> Value {
         json!({
             "verdict": self.verdict().as_str(),
+            "since": self.since.map(plainsight_specs::merkle::TreeSize::get),
             "index_size": self.index_size,
             "heartbeat_s": self.heartbeat_s,
             "head": head_json(&self.head),

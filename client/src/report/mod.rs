@@ -7,23 +7,26 @@ mod evidence;
 mod feed;
 mod keys;
 mod log;
+mod monitor;
 mod pins;
 mod policy;
 mod protection;
 mod release;
+mod reset;
 mod streams;
 mod watch;
 
 pub use codes::{CodeKind, CodeShown};
-pub use contact::{ContactReport, PinSet};
+pub use contact::{Compared, ContactReport, PinSet};
 pub use evidence::Proved;
 pub use feed::FeedReport;
-pub use keys::{KeysPublished, KeysShown, KeysStaged};
+pub use keys::{KeysPublished, KeysShown, KeysStaged, KeysTaken};
 pub use pins::{PinForgotten, PinsListed, PinsMoved};
 pub use policy::{PolicyAccepted, PolicyChecked, PolicyShown, Supposition};
 pub(crate) use policy::{change_json, change_lines};
 pub use protection::{RefusalKept, RefusalShown};
 pub use release::FileReport;
+pub use reset::{ResetNotice, ResetPlan};
 pub use streams::StreamReport;
 
 use plainsight_specs::time::Timestamp;

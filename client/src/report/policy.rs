@@ -82,10 +82,10 @@ impl Report for PolicyShown {
             lines.extend(suppose.map(|(word, party)| what_if(*word, party)));
         }
         if !weighed.warnings.is_empty() {
-            lines.push(format!(
-                "There are {} warnings: plainsight policy check",
-                weighed.warnings.len()
-            ));
+            lines.push(match weighed.warnings.len() {
+                1 => "There is 1 warning: plainsight policy check".into(),
+                many => format!("There are {many} warnings: plainsight policy check"),
+            });
         }
         lines
     }
@@ -309,10 +309,17 @@ fn party_name(party: &Party) -> String {
 }
 
 fn what_if(supposition: Supposition, party: &Party) -> String {
-    let name = party_name(party);
-    let supposed = match supposition {
-        Supposition::Compelled => format!("If {name} compels {}", auditors(party.auditors.len())),
-        Supposition::Lies => format!("If {name} lies ({})", auditors(party.auditors.len())),
+    let count = auditors(party.auditors.len());
+    let unnoted = party.auditors.join(", ");
+    let supposed = match (supposition, party.name.as_deref().map(plain)) {
+        (Supposition::Compelled, Some(name)) => format!("If {name} compels {count}"),
+        (Supposition::Lies, Some(name)) => format!("If {name} lies ({count})"),
+        (Supposition::Compelled, None) => format!(
+            "If one law rules {unnoted}, whose jurisdiction you have not noted, and compels {count}"
+        ),
+        (Supposition::Lies, None) => format!(
+            "If one organisation runs {unnoted}, whose organisation you have not noted, and lies ({count})"
+        ),
     };
     let forge = match party.more_to_forge {
         None => "nothing can be accepted anyway".into(),
@@ -346,9 +353,11 @@ fn warning_words(warning: &Warning) -> String {
              two histories can be shown without a single liar."
                 .into()
         }
-        Warning::OneLiar => "One auditor that lies is enough to show you another history than \
-             others see."
-            .into(),
+        Warning::OneLiar => {
+            "One auditor that lies is enough, whichever it is, to show you another history than others \
+             see: ask for more of them, or for more auditors, such as 3 of 4."
+                .into()
+        }
         Warning::JurisdictionForges(law) => {
             format!(
                 "{} can meet the quorum alone: one order is enough.",

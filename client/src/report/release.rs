@@ -10,7 +10,7 @@ use super::{Report, head_json, head_lines, not_checked_line, plain};
 use crate::failure::Verdict;
 use crate::home::streams::StreamStanding;
 use crate::rebuilds::{Rebuilds, RebuildsUnmet};
-use crate::release::{FileFound, FileState, LoggedFile, Unmet};
+use crate::release::{AskedVersion, FileFound, FileState, LoggedFile, Unmet};
 
 const NOT_CHECKED_OF_NONE: [&str; 1] =
     ["whether it is in the log of another provider (each publishes in its own)"];
@@ -74,8 +74,14 @@ impl Report for FileReport {
             FileState::Logged(_) if self.strange_stream().is_some() => Verdict::PinChanged,
             FileState::Logged(logged) if !logged.unmet.is_empty() => Verdict::PolicyNotMet,
             FileState::Logged(_) => Verdict::Verified,
-            FileState::Yanked { .. } | FileState::OtherFile { .. } => Verdict::Refuted,
-            FileState::Absent => Verdict::NotFound,
+            FileState::Absent
+            | FileState::OtherRelease {
+                asked: AskedVersion::Absent,
+                ..
+            } => Verdict::NotFound,
+            FileState::Yanked { .. }
+            | FileState::OtherFile { .. }
+            | FileState::OtherRelease { .. } => Verdict::Refuted,
         }
     }
 
@@ -103,6 +109,11 @@ impl Report for FileReport {
                 ),
                 "Do not install it. Keep the file: it may be a build that was made for you.".into(),
             ],
+            FileState::OtherRelease {
+                release,
+                asked,
+                yanked,
+            } => self.other_lines(&path, release, *asked, *yanked),
             FileState::Absent => vec![
                 format!(
                     "NOT LOGGED: {path} is proved not to be in {}.",
@@ -112,7 +123,12 @@ impl Report for FileReport {
                     )
                 ),
                 "Do not install it. Keep the file: it may be a build that was made for you.".into(),
-            ],
+            ]
+            .into_iter()
+            .chain(self.asked().then(|| {
+                "Is that the stream you meant? Without --stream it is looked for in all of them.".into()
+            }))
+            .collect(),
         };
         lines.push(format!(
             "SHA-256 {}, {} bytes.",
@@ -133,6 +149,7 @@ impl Report for FileReport {
             FileState::Logged(logged) => ("logged", Some(&logged.release)),
             FileState::Yanked { release, .. } => ("yanked", Some(release.as_ref())),
             FileState::OtherFile { release } => ("other-file", Some(release.as_ref())),
+            FileState::OtherRelease { release, .. } => ("other-release", Some(release.as_ref())),
             FileState::Absent => ("absent", None),
         };
         let stream = match &self.standing {
@@ -214,7 +231,16 @@ impl FileReport {
         let (at_version, yank) = match &found.state {
             FileState::Logged(_) => ("holds a release that lists the file", "absent"),
             FileState::Yanked { .. } => ("holds a release that lists the file", "PRESENT"),
-            FileState::OtherFile { .. } => ("holds a release that does NOT list the file", "-"),
+            FileState::OtherFile { .. }
+            | FileState::OtherRelease {
+                asked: AskedVersion::OtherFiles,
+                ..
+            } => ("holds a release that does NOT list the file", "-"),
+            FileState::OtherRelease {
+                asked: AskedVersion::NotShown,
+                ..
+            } => ("is not shown for the release that was asked for", "-"),
+            FileState::OtherRelease { .. } => ("holds NOTHING for the version asked for", "-"),
             FileState::Absent => ("holds NOTHING for the file", "-"),
         };
         checks.push(format!(
@@ -261,6 +287,51 @@ impl FileReport {
         numbered
             .map(|(number, check)| format!("{number}. {check}"))
             .collect()
+    }
+
+    /// A file of another release than the one asked for: no more than that is said of it.
+    fn other_lines(
+        &self,
+        path: &str,
+        release: &Release,
+        asked: AskedVersion,
+        yanked: bool,
+    ) -> Vec<String> {
+        let question = &self.found.question;
+        let product = question.product.as_ref().unwrap_or(&release.product);
+        let wanted = match &question.version {
+            Some(version) => format!("version {version} of {}", product_words(product)),
+            None => format!("a release of {}", product_words(product)),
+        };
+        let words = release_words(release);
+        let first = match asked {
+            AskedVersion::Absent => format!(
+                "NOT FOUND: {wanted} is proved not to be in the log. {path} is byte for byte {words}, which is."
+            ),
+            AskedVersion::OtherFiles => format!(
+                "REFUTED: {path} is not {wanted}, which the log has with other files. It is byte for byte \
+                 {words}."
+            ),
+            AskedVersion::NotShown => {
+                format!("REFUTED: {path} is not {wanted}. It is byte for byte {words}.")
+            }
+        };
+        let next = if yanked {
+            "Do not install it: that release was taken back.".to_owned()
+        } else if self.found.offline {
+            "Do not install it as what you asked for. If that release is the one you want, ask for it."
+                .to_owned()
+        } else {
+            format!(
+                "Do not install it as what you asked for. If that release is the one you want: --stream {}@{} \
+                 --channel {} --arch {}",
+                release.product.purl,
+                release.version,
+                release.product.channel,
+                release.product.arch
+            )
+        };
+        vec![first, next]
     }
 
     fn logged_lines(&self, path: &str, logged: &LoggedFile) -> Vec<String> {

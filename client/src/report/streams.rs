@@ -112,9 +112,12 @@ fn alert(statement: &Statement) -> Option<String> {
 fn words(statement: &Statement) -> String {
     let what = match statement.body() {
         Body::Release(release) => format!(
-            "version {}, {} files, for {}{}, published {}",
+            "version {}, {}, for {}{}, published {}",
             release.version,
-            release.artifacts.len(),
+            match release.artifacts.len() {
+                1 => "1 file".into(),
+                many => format!("{many} files"),
+            },
             release.audience,
             if release.emergency { ", emergency" } else { "" },
             release.published

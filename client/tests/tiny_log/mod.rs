@@ -67,6 +67,8 @@ pub(crate) enum Lie {
     SizeAhead,
     /// Takes a key set, and logs one of its own right after it.
     GhostAfter,
+    /// Publishes a new head after each answer about a stream: no lie, but never at rest.
+    Restless,
 }
 
 /// One version of a label, as the log holds it.

@@ -2,6 +2,7 @@
 
 mod error;
 mod key;
+mod merge;
 pub mod node;
 mod page;
 mod proof;
