@@ -49,7 +49,10 @@ class Line {
   }
 }
 
-/** The newest thing that happened, below the header. */
+/** The tones, the gravest first. */
+const GRAVITY = ["bad", "warn", "unknown", "quiet", "good"];
+
+/** The newest thing that happened, below the header. What is grave stays until something as grave comes, or it is followed. */
 function newsLine(live) {
   const news = make("p", { id: "news", class: "news", role: "status", hidden: true });
   live.closest("header").after(news);
@@ -57,7 +60,11 @@ function newsLine(live) {
     if (event.kind === "head" || event.kind === "cosignature" || event.kind === "reset") return;
     const path = typeof event.path === "string" && event.path.startsWith("/") && !event.path.startsWith("//") ? event.path : "/";
     const time = typeof event.time === "string" ? event.time.slice(11, 19) : "";
-    news.className = `news ${["good", "warn", "bad", "unknown", "quiet"].includes(event.tone) ? event.tone : "quiet"}`;
+    const tone = GRAVITY.includes(event.tone) ? event.tone : "quiet";
+    const isLesser = GRAVITY.indexOf(tone) > GRAVITY.indexOf(news.dataset.tone ?? "good");
+    if (isLesser && ["bad", "warn"].includes(news.dataset.tone)) return;
+    news.dataset.tone = tone;
+    news.className = `news ${tone}`;
     news.replaceChildren(make("span", { class: "meta" }, `${time} UTC`), " ", make("a", { href: path }, String(event.text)));
     news.hidden = false;
   };
@@ -120,7 +127,9 @@ class Page {
   take(fresh) {
     const main = document.getElementById("main");
     const y = scrollY;
-    if (!this.isStatic) {
+    document.title = fresh.title;
+    // The answer to a form is not what the address gives to others.
+    if (!this.isStatic && !main.querySelector("[data-answer]")) {
       const { parts, changed } = swap(main, this.parts, fresh.getElementById("main"));
       this.parts = parts;
       if (changed.length > 0) this.enhance();

@@ -9,6 +9,7 @@ import { verifyRungs } from "../verify/rungs.js";
 import { parseFeed, verifyWatchNote } from "../verify/watch.js";
 import { Answered, ask } from "./ask.js";
 import { badge, facts, make } from "./dom.js";
+import { historyView, lookBack } from "./history.js";
 import { base, contextOf, genesisOf, keyring } from "./keyring.js";
 import { lookUpLabel } from "./lookup.js";
 import { applyBuckets, bucketsOf, isSame, loadPeople, parsePeople, printPeople, savePeople, MAX_PEOPLE } from "./people.js";
@@ -22,6 +23,8 @@ const MAX_PAGES = 16;
 
 let people = [];
 let trouble = new Map();
+/** What the log answered about those whose keys changed, by person and hits. */
+const histories = new Map();
 
 /** Makes the page work. */
 export async function start(main) {
@@ -60,6 +63,7 @@ export async function start(main) {
     isRunning = true;
     await check(ring);
     draw();
+    if (await lookBackAtAll(ring)) draw();
     isRunning = false;
   };
   document.addEventListener("plainsight:event", (event) => {
@@ -124,6 +128,23 @@ async function check(ring) {
   savePeople(people);
 }
 
+/** Asks what changed of those whose keys did, once for each change; whether there is anything new. */
+async function lookBackAtAll(ring) {
+  let isNew = false;
+  for (const person of people.filter((each) => each.hits.length > 0 && !isAnswered(historyOf(each)))) {
+    const log = ring.logs.find((each) => each.origin === person.origin);
+    if (log === undefined) continue;
+    histories.set(nameOf(person), await lookBack(log, person, ring.policy));
+    isNew = true;
+  }
+  return isNew;
+}
+
+const nameOf = ({ label, origin, version, hits }) => JSON.stringify([label, origin, version, hits.length]);
+const historyOf = (person) => histories.get(nameOf(person));
+/** A log that was silent is asked again with the next news. */
+const isAnswered = (history) => history !== undefined && history.verdict !== "silent";
+
 async function readBucket({ logs, auditor }, { origin, prefix, since }) {
   const log = logs.find((each) => each.origin === origin);
   must(log !== undefined, "list", "This auditor does not follow that log.");
@@ -153,6 +174,7 @@ function drawPeople(list, { onRenew, onRemove }) {
 }
 
 function stateOf(person) {
+  if (historyOf(person)?.verdict === "failed") return ["bad", "The log's account does not hold"];
   if (person.hits.length > 0) return person.who === "me" ? ["bad", "A version was logged for you"] : ["warn", "Their keys changed"];
   if (trouble.has(person.origin)) return ["unknown", "Not checked"];
   return ["good", "No change"];
@@ -162,10 +184,13 @@ function card(person, onRenew, onRemove) {
   const [tone, word] = stateOf(person);
   const hits = person.hits.map((hit) => make("p", {}, `Version ${hit.version} was logged as entry ${hit.position}.`));
   const unexpected = person.hits.some((hit) => hit.version > person.version + 1);
+  const history = historyOf(person);
   const next =
     person.hits.length === 0
       ? null
-      : person.who === "me"
+      : history?.verdict === "failed"
+        ? "Use none of these keys. Tell the person over another way than this provider, and give the log's answer to an auditor."
+        : person.who === "me"
         ? "If you did not change your keys, somebody holds a key in your name: run `plainsight keys monitor` and tell your contacts."
         : "Look them up again, and compare a safety number with them before you write.";
   const ahead = unexpected ? make("p", {}, "A version that is not the next was logged: it was planted ahead of its turn.") : null;
@@ -176,6 +201,7 @@ function card(person, onRenew, onRemove) {
     make("p", { class: "state" }, badge(tone, word)),
     ...hits,
     ahead,
+    history ? historyView(history) : null,
     next ? make("p", { class: "next" }, make("b", {}, "What to do: "), next) : null,
     trouble.has(person.origin) ? make("p", { class: "note" }, trouble.get(person.origin)) : null,
     facts([
