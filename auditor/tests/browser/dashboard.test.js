@@ -230,6 +230,12 @@ test("the dashboard", async (t) => {
     await shot(page, "me-changed");
     await page.reload();
     await state(one, "warn");
+    // To be typed in again takes no warning away.
+    await page.locator("[name=log]").selectOption(honest.origin);
+    await page.locator("[name=label]").fill(one);
+    await page.locator("#me-form button").click();
+    await page.locator("#result [role=alert]").waitFor();
+    await state(one, "warn");
     await page.context().close();
     clean();
   });
@@ -340,6 +346,8 @@ test("the dashboard", async (t) => {
     }
     await home.locator("#news").waitFor();
     assert.equal(await home.evaluate(() => globalThis.isSame), true);
+    assert.match(await home.title(), /logs broke their promise/);
+    assert.equal(await home.locator("#news.bad").count(), 1);
     await axe(home, "the first page under attack");
     await shot(home, "attack-home");
     clean();
@@ -369,6 +377,23 @@ test("the dashboard", async (t) => {
     }
     await axe(page, "the page of evidence");
     await shot(page, "evidence");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("nothing of a convicted log looks well", async () => {
+    const page = await browser.open();
+    await page.goto(at("/releases"));
+    const table = page.locator("section.banner:has-text('second-build') + table");
+    assert.equal(await table.locator(".badge.good").count(), 0);
+    assert.equal(await table.locator(".badge.bad").count(), 1);
+    await page.goto(at("/lookup"));
+    await page.locator("[name=log]").selectOption("log.liar.example/second-build");
+    await page.locator("[name=label]").fill("nobody@mail.example");
+    await page.locator("#lookup-form button").click();
+    await page.locator("#result [data-verdict]").waitFor();
+    assert.equal(await verdict(page), "failed");
+    assert.match(await page.locator("#result").innerText(), /second, different build/);
     await page.context().close();
     clean();
   });
@@ -403,6 +428,8 @@ test("the dashboard", async (t) => {
     line.cut();
     await home.locator('#live[data-state="reconnecting"]').waitFor();
     await home.locator('#live[data-state="stale"]').waitFor();
+    assert.match(await home.locator(".stale").innerText(), /has not answered since/);
+    await axe(home, "a page that is stale");
     await shot(home, "stale");
     line.mend();
     await home.locator('#live[data-state="live"]').waitFor({ timeout: 2 * PATIENCE });

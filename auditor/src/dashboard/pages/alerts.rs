@@ -31,6 +31,9 @@ pub(super) struct AlertLine {
     pub(super) badge: Badge,
     /// What happened.
     pub(super) text: String,
+    /// What kind of fact.
+    #[serde(skip)]
+    pub(super) kind: String,
     /// The log; absent if it is about this auditor.
     pub(super) log: Option<String>,
     /// Its page.
@@ -51,6 +54,7 @@ impl AlertLine {
         Self {
             badge: Badge::new(severity_tone(severity), severity_word(severity)),
             text: capital(&alert.text),
+            kind: alert.code.clone(),
             log: alert.origin.clone(),
             path: super::alert_path(&alert.id),
             raised: When::new(alert.time, now),

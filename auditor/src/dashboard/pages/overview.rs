@@ -283,7 +283,12 @@ fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) -> Headline
     };
     let first = |tone: Tone| alerts.iter().find(|alert| alert.badge.tone == tone);
     let (proven, declared) = (first(Tone::Bad), first(Tone::Warn));
-    let also = declared.map(|alert| Also {
+    // What a provider takes away goes before what somebody found out about a build.
+    let declared_first = alerts
+        .iter()
+        .filter(|alert| alert.badge.tone == Tone::Warn)
+        .min_by_key(|alert| !alert.kind.starts_with("protection-"));
+    let also = declared_first.map(|alert| Also {
         text: alert.text.clone(),
         path: alert.path.clone(),
     });

@@ -38,7 +38,9 @@ function told(result, person, answer) {
   const { verdict } = result;
   if (verdict === "verified") {
     const sentences = result.facts.versions.slice(1).map((each, i) => change(each, result.facts.versions[i]));
-    if (sentences.length === 0) sentences.push("By the head that it shows, there is no newer version than the one on this list.");
+    if (sentences.length === 0) {
+      return { verdict: "silent", title: "The log does not show it yet", sentences: ["Auditors have vouched for a new version that the log's own answer does not have. It is asked again; if it stays so, ask another auditor."], answer };
+    }
     return { verdict, title: "What the log says changed", sentences, answer };
   }
   const wrong = result.steps.find((step) => step.result !== "ok");

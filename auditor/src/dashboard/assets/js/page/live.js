@@ -21,6 +21,8 @@ class Line {
     this.brokenAt = null;
     this.isKnown = false;
     element.replaceChildren(this.word, " ", this.clock);
+    this.notice = make("p", { class: "news warn stale", role: "alert", hidden: true });
+    element.closest("header").after(this.notice);
     setInterval(() => this.draw(), 1000);
   }
 
@@ -42,6 +44,13 @@ class Line {
     this.clock.textContent = isStale ? `for ${span((Date.now() - this.alive) / 1000)}` : "";
     if (this.element.dataset.state === shown) return;
     this.element.dataset.state = shown;
+    // Nothing on the page may look well of which nothing is known any more.
+    document.body.dataset.line = shown;
+    this.notice.hidden = shown !== "stale";
+    if (shown === "stale") {
+      const since = new Date(this.alive).toISOString().slice(11, 19);
+      this.notice.replaceChildren(icon("warn"), ` Not known: this auditor has not answered since ${since} UTC. What stands below is what it said then.`);
+    }
     const words = { live: "Live", reconnecting: "Reconnecting…", stale: "Stale: this auditor does not answer" };
     const tones = { live: "good", reconnecting: "unknown", stale: "warn" };
     this.word.replaceChildren(icon(tones[shown]), ` ${words[shown]}`);

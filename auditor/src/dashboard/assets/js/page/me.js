@@ -21,6 +21,10 @@ export const isStatic = true;
 /** How many answers are read for one bucket at once; the rest waits for the next check. */
 const MAX_PAGES = 16;
 
+/** How soon a log is asked again that does not yet show what changed, in milliseconds; each time later. */
+const FIRST_PAUSE = 1000;
+const MAX_PAUSE = 60_000;
+
 let people = [];
 let trouble = new Map();
 /** What the log answered about those whose keys changed, by person and hits. */
@@ -45,7 +49,7 @@ export async function start(main) {
     draw();
     list.focus();
   };
-  const renew = (person) => add(ring, person, output, draw);
+  const renew = (person) => add(ring, { ...person, isRenewal: true }, output, draw);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button");
@@ -58,6 +62,8 @@ export async function start(main) {
   form.hidden = false;
   main.querySelector("#me-file").hidden = false;
   let isRunning = false;
+  let again = null;
+  let pause = FIRST_PAUSE;
   const checkAll = async () => {
     if (isRunning || people.length === 0) return;
     isRunning = true;
@@ -65,6 +71,11 @@ export async function start(main) {
     draw();
     if (await lookBackAtAll(ring)) draw();
     isRunning = false;
+    // A log may show later what the auditors have vouched for already.
+    clearTimeout(again);
+    const isOwed = people.some((each) => each.hits.length > 0 && !isAnswered(historyOf(each)));
+    pause = isOwed ? Math.min(pause * 2, MAX_PAUSE) : FIRST_PAUSE;
+    if (isOwed) again = setTimeout(checkAll, pause);
   };
   document.addEventListener("plainsight:event", (event) => {
     if (["head", "cosignature", "reset"].includes(event.detail.kind)) checkAll();
@@ -73,11 +84,14 @@ export async function start(main) {
 }
 
 /** Looks somebody up at the log, and takes the places to watch from it. */
-async function add(ring, { label: typed, origin, who }, output, draw) {
+async function add(ring, { label: typed, origin, who, isRenewal = false }, output, draw) {
   output.replaceChildren(make("p", { class: "empty" }, "Asking the log, and checking its answer in this page…"));
   try {
     must(people.length < MAX_PEOPLE, "list", `A list has at most ${MAX_PEOPLE} people.`);
     const label = labelOf(typed);
+    const known = people.find((each) => isSame(each, { label: describeLabel(label), origin }));
+    // Only who says to have compared takes a warning away.
+    must(isRenewal || !known || known.hits.length === 0, "list", `${describeLabel(label)} is on the list already, and the keys have changed since. Compare a safety number, then take the new version there.`);
     const log = ring.logs.find((each) => each.origin === origin);
     const result = await lookUpLabel(log, label, ring.policy);
     if (result.verdict !== "verified") {
@@ -212,7 +226,7 @@ function card(person, onRenew, onRemove) {
     make(
       "p",
       { class: "pages" },
-      make("a", { href: `/lookup#q=${encodeURIComponent(person.label)}` }, "Look up"),
+      make("a", { href: `/lookup#q=${encodeURIComponent(person.label)}&log=${encodeURIComponent(person.origin)}` }, "Look up"),
       make("button", { type: "button", class: "quiet", onclick: () => onRenew(person) }, person.hits.length > 0 ? "I have compared: take the new version" : "Ask the log again"),
       make("button", { type: "button", class: "quiet", onclick: () => onRemove(person) }, "Remove"),
     ),
