@@ -100,7 +100,7 @@ async fn who_listens_to_no_rebuilder_says_so() {
     assert_eq!(said["badge"]["tone"], "quiet");
     assert!(
         stage
-            .text(path)
+            .text(&path)
             .await
             .contains("listens to nobody who builds releases again")
     );

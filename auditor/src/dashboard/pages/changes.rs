@@ -133,13 +133,13 @@ pub(super) fn describe(entry: &Entry) -> Option<(Badge, String)> {
                     "{} {}, from {}",
                     protection.feature,
                     place(protection.place.as_str()),
-                    utc(&protection.effective)
+                    utc(protection.effective)
                 ),
             )
         }
         Body::Canary(canary) => (
             Badge::new(Tone::Quiet, "Canary renewed"),
-            format!("{}, valid until {}", canary.name, utc(&canary.valid_until)),
+            format!("{}, valid until {}", canary.name, utc(canary.valid_until)),
         ),
         Body::PublisherKeys(keys) => (
             Badge::new(Tone::Warn, "Publisher's keys replaced"),

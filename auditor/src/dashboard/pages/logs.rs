@@ -27,7 +27,7 @@ const BREAKS: u32 = 50;
 /// All logs.
 #[derive(Debug, Template, Serialize)]
 #[template(path = "logs.html")]
-pub(in crate::dashboard) struct Logs {
+pub(in crate::dashboard) struct LogsPage {
     #[serde(rename = "page")]
     frame: Frame,
     logs: Vec<LogCard>,
@@ -36,7 +36,7 @@ pub(in crate::dashboard) struct Logs {
 }
 
 /// Draws the list.
-pub(super) async fn list(site: Site, asked: Asked) -> Result<Logs, PageError> {
+pub(super) async fn list(site: Site, asked: Asked) -> Result<LogsPage, PageError> {
     let form = LogForm::empty(&site);
     with(site, asked, form).await
 }
@@ -46,9 +46,9 @@ pub(in crate::dashboard) async fn with(
     site: Site,
     asked: Asked,
     form: LogForm,
-) -> Result<Logs, PageError> {
+) -> Result<LogsPage, PageError> {
     let now = clock::now_s();
-    Ok(Logs {
+    Ok(LogsPage {
         form,
         frame: frame(&site, &asked, "Logs", Nav::Logs).await?,
         logs: cards(&site, now),

@@ -8,6 +8,7 @@ mod entries;
 pub(super) mod error;
 mod evidence;
 mod growth;
+mod headline;
 mod heads;
 mod inspect;
 mod log_form;

@@ -256,7 +256,7 @@ fn of_feature(
         let Protection {
             effective, state, ..
         } = &newest.protection;
-        sentence = format!("{sentence} From {} on it will be {state}.", utc(effective));
+        sentence = format!("{sentence} From {} on it will be {state}.", utc(*effective));
     }
     let end = heard.iter().map(effective).max()?.max(now).max(first + 1);
     let at = |time: u64| time.saturating_sub(first).saturating_mul(WIDTH) / (end - first);

@@ -37,7 +37,7 @@ impl Serialize for When {
 }
 
 /// A time within a sentence.
-pub(crate) fn utc(time: &Timestamp) -> String {
+pub(crate) fn utc(time: Timestamp) -> String {
     time.to_string().replace('T', " ").replace('Z', " UTC")
 }
 
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(when.utc, "2026-11-24 04:37:38 UTC");
         assert_eq!(when.relative, "3 minutes ago");
         let time = Timestamp::from_seconds(1_795_495_058).unwrap();
-        assert_eq!(utc(&time), when.utc);
+        assert_eq!(utc(time), when.utc);
         assert_eq!(ago(100, 100), "just now");
         assert_eq!(ago(100 + 86_400, 100), "in 1 day");
         let html = when.render().unwrap();
