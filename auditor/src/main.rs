@@ -195,7 +195,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Verb::AddLog { folder, vkey, url } => verbs::add_log(&folder.dir, vkey, url)?,
         Verb::InitWitness { folder, name } => verbs::init_witness(&folder.dir, &name)?,
         Verb::AddPeer { folder, vkey, url } => verbs::add_peer(&folder.dir, vkey, url)?,
-        Verb::Serve { folder } => verbs::serve(folder.config()?, progress).await?,
+        Verb::Serve { folder } => verbs::serve(|| folder.config(), progress).await?,
         Verb::Check { folder } => verbs::check(&folder.config()?, &progress).await?,
         Verb::Doctor { folder } => return verbs::doctor(&folder.config()?).await,
         Verb::Config(ConfigVerb::Check { folder }) => verbs::config_check(&folder.config()?)?,

@@ -75,9 +75,17 @@ pub struct Node {
     readers: Store,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    dashboard: Arc<Dashboard>,
 }
 
 impl Node {
+    /// Counts up when the operator has changed the configuration in the dashboard. Whoever listens
+    /// promises to start the node again by what is written there then; if nobody does, the operator is
+    /// told to.
+    pub fn again(&self) -> watch::Receiver<u64> {
+        self.dashboard.again()
+    }
+
     /// Opens everything and begins to follow, to cosign and to answer.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Self::start_with(config, Clock::system(), Progress::default(), Disk::system()).await
@@ -156,7 +164,7 @@ impl Node {
         let dashboard = Dashboard::new(&config, hub)?;
         let site = Site {
             rebuilds: tasks.rebuild(&config, &shared, followed),
-            dashboard,
+            dashboard: dashboard.clone(),
             serve: config.dashboard.serve,
             watches,
             desks: Arc::new(desks),
@@ -187,6 +195,7 @@ impl Node {
             readers,
             stop,
             tasks: tasks.list,
+            dashboard,
         })
     }
 

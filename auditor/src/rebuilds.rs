@@ -14,7 +14,9 @@ use std::time::Duration;
 use plainsight_client::http::Http;
 use plainsight_specs::ed25519::PublicKey;
 use plainsight_specs::hash::{Hash, sha256};
-use plainsight_specs::rebuild::{MAX_LISTED, RebuildError, RebuildList, UnverifiedRebuild};
+use plainsight_specs::rebuild::{
+    MAX_LISTED, RebuildClaim, RebuildError, RebuildList, UnverifiedRebuild,
+};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -54,6 +56,15 @@ pub struct Rebuilds {
     store: Store,
     rebuilders: Arc<Vec<Rebuilder>>,
     clock: Clock,
+}
+
+/// A result by somebody whom the operator has listed.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedResult {
+    /// Who it is called here.
+    pub(crate) by: String,
+    /// What it found.
+    pub(crate) claim: RebuildClaim,
 }
 
 /// What the exchange with others needs.
@@ -122,6 +133,27 @@ impl Rebuilds {
             next: None,
             results,
         })
+    }
+
+    /// What each listed rebuilder found about any of these files, with its name here.
+    pub(crate) async fn found(&self, files: &[Hash]) -> Result<Vec<NamedResult>, StoreError> {
+        if files.is_empty() || self.rebuilders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let placed = self.store.rebuilds_of_any(files).await?;
+        let named = placed.iter().filter_map(|placed| {
+            let by = self.name_of(&placed.rebuilder)?.to_owned();
+            // It was verified before it was kept.
+            let parsed = UnverifiedRebuild::parse(&placed.body).ok()?;
+            let claim = parsed.claim().clone();
+            Some(NamedResult { by, claim })
+        });
+        Ok(named.collect())
+    }
+
+    /// How many rebuilders are listened to.
+    pub(crate) fn listened_to(&self) -> usize {
+        self.rebuilders.len()
     }
 
     /// The results from behind a place on.

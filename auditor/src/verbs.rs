@@ -70,22 +70,60 @@ fn followed(logs: usize) -> String {
     }
 }
 
-pub(crate) async fn serve(config: Config, progress: Progress) -> anyhow::Result<()> {
-    if config.logs.is_empty() {
-        tracing::warn!("no log is followed; `add-log` adds one");
+/// Runs the auditor until it is told to end, again whenever its configuration was changed in the
+/// dashboard.
+pub(crate) async fn serve(
+    load: impl Fn() -> anyhow::Result<Config>,
+    progress: Progress,
+) -> anyhow::Result<()> {
+    let mut config = load()?;
+    let ended = ended();
+    tokio::pin!(ended);
+    loop {
+        if config.logs.is_empty() {
+            tracing::warn!("no log is followed; `add-log` adds one");
+        }
+        let (clock, progress) = (Clock::system(), progress.clone());
+        let node = Node::start_with(config, clock, progress, Disk::system()).await?;
+        println!(
+            "{} listens at http://{}",
+            node.verifier_key.name(),
+            node.local_addr
+        );
+        if let Some(admin) = node.admin_addr {
+            println!("metrics at http://{admin}/metrics");
+        }
+        let mut again = node.again();
+        config = loop {
+            tokio::select! {
+                result = &mut ended => {
+                    result?;
+                    node.shutdown().await;
+                    return Ok(());
+                }
+                Ok(()) = again.changed() => match load() {
+                    Ok(config) => break config,
+                    Err(error) => tracing::error!(
+                        error = format!("{error:#}"),
+                        "the changed configuration cannot be used; going on with the old one"
+                    ),
+                },
+            }
+        };
+        tracing::info!("the configuration was changed in the dashboard: starting again");
+        // Where the system had chosen a port, readers find the same one.
+        config.listen = kept(config.listen, node.local_addr);
+        let wanted = config.operations.admin_listen;
+        if let (Some(wanted), Some(was)) = (wanted, node.admin_addr) {
+            config.operations.admin_listen = Some(kept(wanted, was));
+        }
+        node.shutdown().await;
     }
-    let node = Node::start_with(config, Clock::system(), progress, Disk::system()).await?;
-    println!(
-        "{} listens at http://{}",
-        node.verifier_key.name(),
-        node.local_addr
-    );
-    if let Some(admin) = node.admin_addr {
-        println!("metrics at http://{admin}/metrics");
-    }
-    ended().await?;
-    node.shutdown().await;
-    Ok(())
+}
+
+/// Where to listen again.
+fn kept(wanted: std::net::SocketAddr, was: std::net::SocketAddr) -> std::net::SocketAddr {
+    if wanted.port() == 0 { was } else { wanted }
 }
 
 /// Waits for whatever ends a service: Ctrl-C, or SIGTERM where there is one.

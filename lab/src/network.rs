@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use plainsight_auditor::config::Rebuilder;
 use plainsight_auditor::peers::Peer;
 use plainsight_auditor::{Config, Identity, LogConfig, Node};
 use plainsight_client::http::BaseUrl;
@@ -113,16 +114,27 @@ pub async fn start_auditor(
 ) -> Result<RunningAuditor> {
     plainsight_auditor::init(dir, &Identity::from(auditor))?;
     let logs = std::slice::from_ref(log);
-    run_auditor(dir, auditor, listen, logs, Vec::new()).await
+    run_auditor(dir, auditor, listen, logs, |_| {}).await
 }
 
 /// Starts an auditor that was made in `dir`.
+/// What the auditors of a stage know beside the log.
+#[derive(Debug, Default)]
+pub struct Staged {
+    /// Logs that they follow too.
+    pub also: Vec<LogConfig>,
+    /// What their operators are known by in the dashboard, if they can do anything there.
+    pub token: Option<String>,
+    /// Whose results of rebuilds they carry.
+    pub rebuilders: Vec<Rebuilder>,
+}
+
 async fn run_auditor(
     dir: &Path,
     auditor: Auditor,
     listen: SocketAddr,
     logs: &[LogConfig],
-    peers: Vec<Peer>,
+    change: impl FnOnce(&mut Config),
 ) -> Result<RunningAuditor> {
     for log in logs {
         plainsight_auditor::add_log(dir, log)?;
@@ -130,10 +142,7 @@ async fn run_auditor(
     let mut config = Config::load(dir)?;
     config.listen = listen;
     config.poll_interval_ms = 500;
-    if !peers.is_empty() {
-        config.peers = peers;
-        config.operations.watch.bucket_feed = true;
-    }
+    change(&mut config);
     let node = Node::start(config.clone()).await?;
     let url = base_url(node.local_addr)?;
     Ok(RunningAuditor {
@@ -262,13 +271,13 @@ impl Network {
         Self::start_with(dir, port_base, None).await
     }
 
-    /// Like [`Self::start`] at free ports, with auditors that compare themselves with each other and
-    /// follow these logs too.
-    pub async fn start_staged(dir: &Path, also: &[LogConfig]) -> Result<Self> {
-        Self::start_with(dir, 0, Some(also)).await
+    /// Like [`Self::start`], with auditors that compare themselves with each other, show the readers'
+    /// policy, and know what `staged` says.
+    pub async fn start_staged(dir: &Path, port_base: u16, staged: &Staged) -> Result<Self> {
+        Self::start_with(dir, port_base, Some(staged)).await
     }
 
-    async fn start_with(dir: &Path, port_base: u16, staged: Option<&[LogConfig]>) -> Result<Self> {
+    async fn start_with(dir: &Path, port_base: u16, staged: Option<&Staged>) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
         let dir = dir.canonicalize()?;
         let log_dir = dir.join("log");
@@ -288,7 +297,7 @@ impl Network {
         let follow = LogConfig::new(&vkey, log_url.to_string());
         let nodes = match staged {
             None => start_auditors(&dir, port_base, &follow).await?,
-            Some(also) => start_peers(&dir, &follow, also).await?,
+            Some(staged) => start_peers(&dir, port_base, &follow, staged).await?,
         };
         let policy = dir.join("policy");
         write_policy(&policy, &vkey, &log_url, &nodes)?;
@@ -417,16 +426,44 @@ async fn start_auditors(
 /// Auditors that compare themselves with each other, and follow other logs too.
 async fn start_peers(
     dir: &Path,
+    port_base: u16,
     follow: &LogConfig,
-    also: &[LogConfig],
+    staged: &Staged,
 ) -> Result<Vec<RunningAuditor>> {
+    let mut members = Vec::new();
     let mut made = Vec::new();
-    for auditor in AUDITORS {
+    for (offset, auditor) in (1..).zip(AUDITORS) {
+        let at = match listen(port_base, offset)? {
+            address if address.port() == 0 => free_address()?,
+            address => address,
+        };
         let auditor_dir = dir.join("auditors").join(auditor.name);
         let key = plainsight_auditor::init(&auditor_dir, &Identity::from(auditor))?;
-        made.push((auditor_dir, auditor, free_address()?, key));
+        let watch = Config::load(&auditor_dir)?.watch_signer()?.verifier_key();
+        members.push(Member {
+            auditor,
+            url: base_url(at)?,
+            vkey: key.to_string(),
+            watch_key: Some(watch.to_string()),
+        });
+        made.push((auditor_dir, auditor, at, key));
     }
-    let logs: Vec<_> = std::iter::once(follow).chain(also).cloned().collect();
+    let logs: Vec<_> = std::iter::once(follow)
+        .chain(&staged.also)
+        .cloned()
+        .collect();
+    let shown = dir.join("auditors").join("policy");
+    write_policy_of(
+        &shown,
+        &follow.vkey,
+        &BaseUrl::parse(&follow.url)?,
+        &members,
+    )?;
+    let mut policy = std::fs::read_to_string(&shown)?;
+    for log in &staged.also {
+        policy = format!("log {} {}\n{policy}", log.vkey, log.url);
+    }
+    std::fs::write(&shown, policy)?;
     let mut nodes = Vec::new();
     for (auditor_dir, auditor, listen, _) in &made {
         let others = made.iter().filter(|(_, _, at, _)| at != listen);
@@ -438,7 +475,20 @@ async fn start_peers(
                 })
             })
             .collect::<Result<_>>()?;
-        nodes.push(run_auditor(auditor_dir, *auditor, *listen, &logs, peers).await?);
+        let token = Path::new("admin.token");
+        if let Some(text) = &staged.token {
+            let file = auditor_dir.join(token);
+            plainsight_auditor::config::write_secret(&file, text.as_bytes())?;
+        }
+        let change = |config: &mut Config| {
+            config.peers = peers;
+            config.rebuilders.clone_from(&staged.rebuilders);
+            config.dashboard.policy = Some(shown.clone());
+            config.dashboard.token_file = staged.token.as_ref().map(|_| token.into());
+            config.operations.watch.bucket_feed = true;
+        };
+        let started = run_auditor(auditor_dir, *auditor, *listen, &logs, change).await;
+        nodes.push(started.with_context(|| format!("starting {} at {listen}", auditor.name))?);
     }
     Ok(nodes)
 }

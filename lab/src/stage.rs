@@ -1,45 +1,48 @@
-//! `plainsight-lab stage`: what the dashboard's end-to-end tests play on. An honest log, five logs that
-//! lie when told to, and three auditors that follow all of them and compare themselves with each
-//! other.
+//! `plainsight-lab stage`: what the dashboard's end-to-end tests play on. An honest log, six logs that
+//! lie when told to (`lies`), one that nobody follows yet, somebody who builds releases again, and three
+//! auditors that follow the rest and compare themselves with each other.
 //!
 //! It prints one line of JSON when all stands, reads one word a line from standard input, and prints
 //! one line of JSON when that is done; it ends with its input. What each lie should come to is the
 //! `story`'s matter.
 
+mod lies;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use plainsight_auditor::LogConfig;
-use plainsight_client::http::{Http, Patience};
-use plainsight_client::status::submit;
+use plainsight_auditor::config::Rebuilder;
+use plainsight_client::http::{Http, Patience, Post};
+use plainsight_specs::ed25519::SecretKey;
 use plainsight_specs::hash::{Hash, sha256};
-use plainsight_specs::label::{Label, Version};
 use plainsight_specs::publish::{PublishItem, Wait};
+use plainsight_specs::rebuild::{Outcome, RebuildClaim};
 use plainsight_specs::statement::{
     Artifact, Audience, Body, Canary, Name, Place, ProtectionState, Region, Release,
     ReleaseVersion, Seq,
 };
 use serde_json::{Value, json};
 
-use crate::accounts::{self, Account};
+use crate::accounts::Account;
 use crate::clock;
 use crate::crates::product;
-use crate::liar::{Liar, Opened, Script, Served};
-use crate::network::{AUDITORS, Network};
+use crate::liar::{Liar, Served};
+use crate::network::{Network, Staged};
 use crate::populate::protection;
-use crate::provider::{Publisher, random, sign};
+use crate::provider::{Publisher, sign};
+
+use lies::LIARS;
 
 /// Up to which number accounts have keys at the honest log.
 const PEOPLE: usize = 32;
-/// The logs that lie, by the word that makes them.
-const LIARS: [&str; 5] = [
-    "second-build",
-    "wrong-root",
-    "rewrite",
-    "split-view",
-    "never-logged",
-];
+/// A log that no auditor follows from the start.
+const NEWCOMER: &str = "log.newcomer.example";
+/// By what the operators of the auditors are known.
+const TOKEN: &str = "the token of the stage";
+/// The one who builds releases again.
+const REBUILDER: [u8; 32] = [7; 32];
 /// Whose keys a lying log holds.
 const VICTIM: &str = "mallory@mail.example";
 
@@ -55,7 +58,7 @@ pub struct StageArgs {
 pub async fn run(args: StageArgs) -> Result<()> {
     let StageArgs { dir } = args;
     let mut stage = Stage::set(&dir).await?;
-    println!("{}", stage.description()?);
+    println!("{}", stage.description().await?);
     while let Some(line) = tokio::task::spawn_blocking(next_line).await?? {
         let done = stage.play(line.trim()).await;
         println!(
@@ -80,6 +83,7 @@ type Last = Option<(Seq, Hash)>;
 struct Stage {
     network: Network,
     liars: Vec<(&'static str, Served)>,
+    newcomer: Served,
     /// What people type to find them, and who they are.
     people: Vec<(String, Account)>,
     releases: Last,
@@ -98,7 +102,18 @@ impl Stage {
             also.push(LogConfig::new(&vkey, served.url()?.to_string()));
             liars.push((name, served));
         }
-        let network = Network::start_staged(dir, &also).await?;
+        let staged = Staged {
+            also,
+            token: Some(TOKEN.into()),
+            rebuilders: vec![Rebuilder {
+                name: "rebuilder.example".into(),
+                key: SecretKey::from_seed(&REBUILDER).public(),
+            }],
+        };
+        let network = Network::start_staged(dir, 0, &staged).await?;
+        let newcomer = Served::start(Liar::new(NEWCOMER)?).await?;
+        newcomer.liar().await.push_epoch()?;
+        newcomer.publish_alone().await?;
         network.write_home(&network.dir().join("home"))?;
         let files = network.dir().join("files");
         std::fs::create_dir_all(&files)?;
@@ -113,6 +128,7 @@ impl Stage {
         let mut stage = Self {
             network,
             liars,
+            newcomer,
             people,
             releases: None,
             protections: None,
@@ -125,7 +141,7 @@ impl Stage {
         Ok(stage)
     }
 
-    fn description(&self) -> Result<Value> {
+    async fn description(&self) -> Result<Value> {
         let auditors = self.network.auditors().iter();
         let auditors: Vec<_> = auditors
             .map(|running| json!({ "name": running.auditor.name, "url": running.url.to_string() }))
@@ -143,6 +159,11 @@ impl Stage {
             "files": self.files,
             "people": self.people.iter().map(|(text, _)| text).collect::<Vec<_>>(),
             "victim": VICTIM,
+            "newcomer": {
+                "vkey": self.newcomer.liar().await.vkey()?.to_string(),
+                "url": self.newcomer.url()?.to_string(),
+            },
+            "token": TOKEN,
         }))
     }
 
@@ -199,40 +220,51 @@ impl Stage {
         Ok(())
     }
 
-    /// The honest beginning of a log that will lie.
-    async fn begin(&self, name: &str, served: &Served) -> Result<()> {
-        let auditors = self.network.auditors().iter();
-        {
-            let mut liar = served.liar().await;
-            liar.auditors = auditors.map(|running| running.url.clone()).collect();
-            if name == "second-build" {
-                liar.push_statement(build("1.0.0", b"the build that everybody has")?)?;
-            } else {
-                push_victim(&mut liar)?;
-            }
-            liar.push_epoch()?;
-        }
-        for answer in served.publish().await? {
-            ensure!(
-                answer.status == 200,
-                "an honest head was refused: {answer:?}"
-            );
-        }
-        Ok(())
-    }
-
     async fn play(&mut self, words: &str) -> Result<()> {
         match words.split_whitespace().collect::<Vec<_>>().as_slice() {
             ["release", version] => self.release(version).await,
             ["withdraw"] => self.protect(ProtectionState::Withdrawn).await,
             ["rotate", label] => self.rotate(label).await,
+            ["rebuild", version, outcome] => self.rebuild(version, outcome).await,
             [lie] => {
                 let found = self.liars.iter().find(|(name, _)| name == lie);
                 let (name, served) = found.context("no such lie")?;
                 self.tell(name, served).await
             }
-            _ => bail!("release VERSION, withdraw, rotate LABEL, or a lie: {LIARS:?}"),
+            _ => bail!(
+                "release VERSION, withdraw, rotate LABEL, rebuild VERSION same|other, or a lie: {LIARS:?}"
+            ),
         }
+    }
+
+    /// Somebody builds a release again, and tells every auditor what came out.
+    async fn rebuild(&self, version: &str, outcome: &str) -> Result<()> {
+        let file = std::fs::read(self.files.join(format!("messenger-{version}")))?;
+        let claim = RebuildClaim {
+            file: sha256(&file),
+            outcome: match outcome {
+                "same" => Outcome::Match,
+                "other" => Outcome::Mismatch {
+                    built: sha256(b"what the source gives"),
+                },
+                _ => bail!("same or other"),
+            },
+            time: clock::now()?,
+            references: Vec::new(),
+        };
+        let body = claim.sign(&[&SecretKey::from_seed(&REBUILDER)]);
+        let http = Http::new(Patience::default())?;
+        for running in self.network.auditors() {
+            let post = Post {
+                url: &running.url.join("v1/rebuilds"),
+                body: &body,
+                content_type: "application/json",
+                bearer: None,
+                limit: 1 << 16,
+            };
+            http.ask(post).await?;
+        }
+        Ok(())
     }
 
     /// A new version of somebody's keys, by whoever may publish it.
@@ -243,64 +275,6 @@ impl Stage {
         let item = account.next(clock::now()?)?;
         self.publish_keys(vec![item]).await
     }
-
-    async fn tell(&self, lie: &str, served: &Served) -> Result<()> {
-        let mut liar = served.liar().await;
-        match lie {
-            "second-build" => {
-                liar.push_statement(build("1.0.0", b"the build for one person")?)?;
-                liar.push_epoch()?;
-            }
-            "wrong-root" => {
-                let root = sha256(b"an index with something else in it");
-                liar.push_wrong_epoch(|epoch| epoch.index_root = root)?;
-            }
-            "rewrite" => {
-                let mut twin = liar.rewound(1)?;
-                push_victim(&mut twin)?;
-                twin.push_epoch()?;
-                twin.push_epoch()?;
-                *liar = twin;
-            }
-            "never-logged" => {
-                let label = Label::email(VICTIM)?;
-                let opened = liar.opened(&label, Version::FIRST).cloned();
-                let shown = Opened {
-                    opening: random()?,
-                    key_set: accounts::first_key_set(&label)?,
-                    ..opened.context("the victim has no keys")?
-                };
-                liar.script = Script::never_logged(label, shown);
-                return Ok(());
-            }
-            _ => {
-                // The same keys, the same size, another key for the same person.
-                let mut twin = liar.rewound(1)?;
-                push_victim(&mut twin)?;
-                twin.push_epoch()?;
-                let note = twin.sign()?.to_bytes();
-                drop(liar);
-                return self.submit(&note).await;
-            }
-        }
-        drop(liar);
-        let answers = served.publish().await?;
-        let is_refused = answers.iter().all(|answer| answer.status != 200);
-        ensure!(is_refused, "an auditor cosigned a lie: {answers:?}");
-        Ok(())
-    }
-
-    /// A reader hands a head that he was shown to every auditor.
-    async fn submit(&self, note: &[u8]) -> Result<()> {
-        let http = Http::new(Patience::default())?;
-        for running in self.network.auditors() {
-            submit(&http, &running.url, note)
-                .await
-                .map_err(|failure| anyhow::anyhow!("{failure}"))?;
-        }
-        ensure!(self.network.auditors().len() == AUDITORS.len());
-        Ok(())
-    }
 }
 
 fn next(last: Last) -> Result<Seq> {
@@ -308,12 +282,6 @@ fn next(last: Last) -> Result<Seq> {
         None => Ok(Seq::ZERO),
         Some((seq, _)) => seq.next().context("the stream is full"),
     }
-}
-
-fn push_victim(liar: &mut Liar) -> Result<()> {
-    let label = Label::email(VICTIM)?;
-    liar.push_key_set(&label, Version::FIRST, accounts::first_key_set(&label)?)?;
-    Ok(())
 }
 
 fn build(version: &str, file: &[u8]) -> Result<Body> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use crate::network::Network;
+use crate::network::{Network, Staged};
 use crate::populate::{self, FEATURE};
 
 /// What `up` can be told.
@@ -32,7 +32,7 @@ pub async fn run(args: UpArgs) -> Result<()> {
             dir.display()
         );
     }
-    let network = Network::start(&dir, args.port_base)
+    let network = Network::start_staged(&dir, args.port_base, &Staged::default())
         .await
         .context("the network did not start; is another one running? Try --port-base 0")?;
     let home = network.dir().join("home");

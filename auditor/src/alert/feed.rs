@@ -21,19 +21,23 @@ pub fn atom(sender: &Sender, alerts: &[KeptAlert], now: u64) -> String {
         time(newest),
         escape(&sender.organisation),
     );
-    if let Some(url) = &sender.url {
-        let url = escape(url.trim_end_matches('/'));
+    let url = sender.url.as_deref();
+    let url = url.map(|url| escape(url.trim_end_matches('/')));
+    if let Some(url) = &url {
         // Writing to a String cannot fail.
-        let _ = writeln!(feed, "<link rel=\"self\" href=\"{url}/alerts.atom\"/>");
+        let _ = writeln!(
+            feed,
+            "<link rel=\"self\" href=\"{url}/alerts.atom\"/>\n<link href=\"{url}/alerts\"/>"
+        );
     }
     for alert in alerts {
-        entry(&mut feed, &name, alert);
+        entry(&mut feed, &name, url.as_deref(), alert);
     }
     feed.push_str("</feed>\n");
     feed
 }
 
-fn entry(feed: &mut String, name: &str, alert: &KeptAlert) {
+fn entry(feed: &mut String, name: &str, url: Option<&str>, alert: &KeptAlert) {
     let severity = Severity::parse(&alert.severity).unwrap_or(Severity::Own);
     let words = words(severity, &alert.code);
     let about = alert.origin.as_deref().unwrap_or("this auditor");
@@ -47,14 +51,20 @@ fn entry(feed: &mut String, name: &str, alert: &KeptAlert) {
     if let Some(when) = alert.resolved {
         let _ = writeln!(content, "Ended {}.", time(when));
     }
+    // Where the auditor does not know its own address, none can be told.
+    let link = url.map_or_else(String::new, |url| {
+        format!("<link href=\"{url}/alerts/{}\"/>\n", escape(&alert.id))
+    });
     let _ = write!(
         feed,
-        "<entry>\n<id>urn:plainsight:alert:{name}:{}</id>\n<title>{}: {}</title>\n\
+        "<entry>\n<id>urn:plainsight:alert:{name}:{}</id>\n<title>{}: {}: {}</title>\n{}\
          <published>{}</published>\n<updated>{}</updated>\n<category term=\"{}\"/>\n\
          <content type=\"text\">{}</content>\n</entry>\n",
         escape(&alert.id),
         escape(&alert.severity),
+        escape(about),
         escape(&alert.text),
+        link,
         time(alert.time),
         time(updated(alert)),
         escape(&alert.severity),

@@ -1,4 +1,4 @@
-//! What the operator may do here: acknowledge, with a token that is typed into the form and kept
+//! What the operator may do here: acknowledge, and add a log ([`super::adding`]), with a token that is typed into the form and kept
 //! nowhere. There is no session and no cookie, so that no other site can act in the operator's name;
 //! requests that come from another site are refused all the same.
 
@@ -109,7 +109,13 @@ impl FrontDesk {
         })
     }
 
-    fn admit(&self, token: &str, address: Option<IpAddr>, now: u64) -> Result<(), Refusal> {
+    /// Lets the operator pass, and nobody who guesses for long.
+    pub(super) fn admit(
+        &self,
+        token: &str,
+        address: Option<IpAddr>,
+        now: u64,
+    ) -> Result<(), Refusal> {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         if now.saturating_sub(wrong.since) > WINDOW_S {
             *wrong = Wrong {
@@ -132,7 +138,7 @@ impl FrontDesk {
 }
 
 /// Whether a browser says that this very site sent the form. Programs use the command line.
-fn is_own(headers: &HeaderMap) -> bool {
+pub(super) fn is_own(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     match (text("sec-fetch-site"), text("origin"), text("host")) {
         (Some(site), _, _) => site == "same-origin",
@@ -148,28 +154,35 @@ fn is_own(headers: &HeaderMap) -> bool {
     }
 }
 
-struct Given {
-    token: Zeroizing<String>,
-    reason: String,
+/// What a form holds.
+pub(super) struct Fields {
+    url: Url,
 }
 
-impl Given {
-    fn read(body: &[u8]) -> Option<Self> {
+impl Fields {
+    /// Of the body of a request.
+    pub(super) fn read(body: &[u8]) -> Result<Self, Refusal> {
         let text = std::str::from_utf8(body)
             .ok()
-            .filter(|text| text.len() <= MAX_FORM)?;
+            .filter(|text| text.len() <= MAX_FORM)
+            .ok_or(Refusal::Form)?;
         // The parser of addresses is the parser of forms.
-        let url = Url::parse(&format!("http://form/?{text}")).ok()?;
-        let member = |name| {
-            let mut pairs = url.query_pairs();
-            pairs
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.into_owned())
-        };
-        Some(Self {
-            token: Zeroizing::new(member("token")?),
-            reason: member("reason")?,
-        })
+        let url = Url::parse(&format!("http://form/?{text}")).map_err(|_| Refusal::Form)?;
+        Ok(Self { url })
+    }
+
+    /// The field of this name.
+    pub(super) fn text(&self, name: &str) -> Result<String, Refusal> {
+        let mut pairs = self.url.query_pairs();
+        let found = pairs.find(|(key, _)| key == name);
+        found
+            .map(|(_, value)| value.into_owned())
+            .ok_or(Refusal::Form)
+    }
+
+    /// The token, which is wiped when it was compared.
+    pub(super) fn token(&self) -> Result<Zeroizing<String>, Refusal> {
+        self.text("token").map(Zeroizing::new)
     }
 }
 
@@ -203,16 +216,15 @@ async fn acknowledged(
     if !is_own(headers) {
         return Err(Refusal::OtherSite.into());
     }
-    let given = Given::read(body).ok_or(Refusal::Form)?;
-    desk.admit(&given.token, address, clock::now_s())?;
+    let fields = Fields::read(body)?;
+    let (token, reason) = (fields.token()?, fields.text("reason")?);
+    desk.admit(&token, address, clock::now_s())?;
     let alert = site.store.alert(id).await?;
     let alert =
         alert.ok_or_else(|| PageError::not_found("This auditor knows of no such alert."))?;
     let done = match (pages::found_break(&alert), &alert.origin) {
-        (Some(found), Some(origin)) => {
-            record_break(&site.store, origin, found, &given.reason).await
-        }
-        _ => record_alert(&site.store, id, &given.reason).await,
+        (Some(found), Some(origin)) => record_break(&site.store, origin, found, &reason).await,
+        _ => record_alert(&site.store, id, &reason).await,
     };
     match done {
         Ok(()) => {

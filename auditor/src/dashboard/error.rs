@@ -46,7 +46,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Off => StatusCode::NOT_FOUND,
             Self::OtherSite | Self::Token => StatusCode::FORBIDDEN,

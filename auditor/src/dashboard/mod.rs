@@ -6,6 +6,7 @@
 //! answers carry a policy that lets a browser load nothing but what this program holds. Out of
 //! scope: what a browser checks for itself, which is in `assets/js`.
 
+mod adding;
 mod admin;
 mod asked;
 mod assets;
@@ -16,6 +17,7 @@ mod headers;
 mod pages;
 mod view;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use askama::Template;
@@ -26,6 +28,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use plainsight_client::trust::TrustPolicy;
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::clock;
 use crate::config::{Config, ConfigError};
@@ -51,6 +54,12 @@ pub(crate) struct Dashboard {
     desk: Option<admin::FrontDesk>,
     /// What the evidence files turned out to be.
     findings: pages::Findings,
+    /// The auditor's folder, whose configuration a log is added to.
+    dir: PathBuf,
+    /// Held while the configuration is written.
+    writing: tokio::sync::Mutex<()>,
+    /// Counts up when the configuration was changed here.
+    again: watch::Sender<u64>,
 }
 
 impl Dashboard {
@@ -65,7 +74,15 @@ impl Dashboard {
                 None => None,
             },
             findings: pages::Findings::default(),
+            dir: config.dir.clone(),
+            writing: tokio::sync::Mutex::default(),
+            again: watch::Sender::new(0),
         }))
+    }
+
+    /// Counts up when the configuration was changed here, for whoever can start the node again.
+    pub(crate) fn again(&self) -> watch::Receiver<u64> {
+        self.again.subscribe()
     }
 }
 
@@ -84,7 +101,8 @@ pub(crate) fn routes() -> Router<Site> {
     let router = Router::new()
         .route("/assets/{digest}/{*name}", get(assets::asset))
         .route("/v1/events", get(events::stream))
-        .route("/alerts/{id}/acknowledge", post(admin::acknowledge));
+        .route("/alerts/{id}/acknowledge", post(admin::acknowledge))
+        .route("/logs", post(adding::add_log));
     pages::add(router)
 }
 

@@ -4,8 +4,8 @@
 use plainsight_specs::ed25519::PublicKey;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::rebuild::{Outcome, RebuildClaim, UnverifiedRebuild};
-use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{QueryBuilder, Row as _};
 
 use super::{Store, StoreError, from_db, hash, to_db};
 
@@ -103,6 +103,18 @@ impl Store {
             .bind(file.as_bytes().as_slice())
             .fetch_all(&self.pool)
             .await?;
+        rows.iter().map(placed).collect()
+    }
+
+    /// The results about any of these files, which are at most as many as a page shows.
+    pub async fn rebuilds_of_any(&self, files: &[Hash]) -> Result<Vec<PlacedResult>, StoreError> {
+        let mut query = QueryBuilder::new("SELECT * FROM rebuilds WHERE file IN (");
+        let mut wanted = query.separated(", ");
+        for file in files {
+            wanted.push_bind(file.as_bytes().to_vec());
+        }
+        query.push(") ORDER BY place");
+        let rows = query.build().fetch_all(&self.pool).await?;
         rows.iter().map(placed).collect()
     }
 

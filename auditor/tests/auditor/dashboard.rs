@@ -14,20 +14,20 @@ use crate::support::{Auditor, Site, busy, epoch, folder};
 use crate::tiny_log::{self, ORIGIN, PROTECTIONS, RELEASES, TinyLog, release};
 
 /// A running auditor with a log of which there is something to see.
-struct Stage {
-    auditor: Auditor,
-    site: Site,
-    log: TinyLog,
+pub(crate) struct Stage {
+    pub auditor: Auditor,
+    pub site: Site,
+    pub log: TinyLog,
     web: Client,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Stage {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::with(|_| {}).await
     }
 
-    async fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let (dir, site) = (tempfile::tempdir().unwrap(), Site::open().await);
         let mut log = busy();
         let mut narrow = release("1.2.0", &[b"three"]);
@@ -50,8 +50,13 @@ impl Stage {
             site,
             log,
             web: Client::new(),
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// The auditor's folder.
+    pub(crate) fn folder(&self) -> std::path::PathBuf {
+        self.dir.path().to_owned()
     }
 
     async fn get(&self, path: &str) -> Response {
@@ -59,18 +64,18 @@ impl Stage {
         self.web.get(url).send().await.unwrap()
     }
 
-    async fn text(&self, path: &str) -> String {
+    pub(crate) async fn text(&self, path: &str) -> String {
         let answer = self.get(path).await;
         assert_eq!(answer.status(), 200, "{path}");
         answer.text().await.unwrap()
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub(crate) async fn json(&self, path: &str) -> Value {
         serde_json::from_str(&self.text(path).await).unwrap()
     }
 
     /// Waits until a page says what is wanted.
-    async fn wait(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn wait(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut page = Value::Null;
         for _ in 0..600 {
             page = self.json(path).await;
@@ -301,7 +306,16 @@ async fn acknowledge(
     fields: &[(&str, &str)],
     headers: &[(&'static str, &str)],
 ) -> (u16, String) {
-    let path = format!("alerts/{id}/acknowledge");
+    let url = stage.auditor.base.join(&format!("alerts/{id}/acknowledge"));
+    send_form(&url, fields, headers).await
+}
+
+/// Sends a form as a browser would.
+pub(crate) async fn send_form(
+    url: &str,
+    fields: &[(&str, &str)],
+    headers: &[(&'static str, &str)],
+) -> (u16, String) {
     let mut body = String::new();
     for (name, value) in fields {
         body.extend([name, "="]);
@@ -312,9 +326,8 @@ async fn acknowledge(
         }
         body.push('&');
     }
-    let mut request = stage
-        .web
-        .post(stage.auditor.base.join(&path))
+    let mut request = Client::new()
+        .post(url)
         .header("content-type", "application/x-www-form-urlencoded");
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on has failed, and a log has both a size and a site"
 )]
 
+mod adding;
 mod alerts;
 mod dashboard;
 mod decisions;
@@ -22,6 +23,7 @@ mod panics;
 mod peers;
 mod plain;
 mod rebuilds;
+mod rebuilt;
 mod support;
 #[path = "../../../specs/tests/tiny_log/mod.rs"]
 mod tiny_log;

@@ -222,9 +222,108 @@ test("the dashboard", async (t) => {
     await state(one, "warn");
     await state(other, "good");
     await axe(page, "the list");
+    // What changed is asked of the log, and checked here.
+    const history = page.locator(`[data-label="${one}"] [data-history]`);
+    await history.waitFor();
+    assert.equal(await history.getAttribute("data-history"), "verified", await history.innerText());
+    assert.match(await history.innerText(), /Version 1, new: .*device-0/);
     await shot(page, "me-changed");
     await page.reload();
     await state(one, "warn");
+    // To be typed in again takes no warning away.
+    await page.locator("[name=log]").selectOption(honest.origin);
+    await page.locator("[name=label]").fill(one);
+    await page.locator("#me-form button").click();
+    await page.locator("#result [role=alert]").waitFor();
+    await state(one, "warn");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("what rebuilders found is said in words", async () => {
+    const page = await browser.open({ viewport: { width: 320, height: 800 }, colorScheme: "dark" });
+    const { logs: listed } = await (await fetch(at("/releases.json"))).json();
+    const { path: address } = listed.find((each) => each.origin === honest.origin).streams[0];
+    const card = page.locator(".card").first();
+    for (const [outcome, words] of [
+      [null, /Not rebuilt/],
+      ["same", /rebuilder\.example built it from the published source and got the same file/],
+      ["other", /got other bytes/],
+    ]) {
+      if (outcome) await stage.play(`rebuild 1.0.0 ${outcome}`);
+      await page.goto(at(address));
+      assert.match(await card.innerText(), words);
+    }
+    await page.locator('#live[data-state="live"]').waitFor();
+    await axe(page, "a stream with rebuilds, dark");
+    await fits(page, "a stream with rebuilds");
+    await shot(page, "rebuilds-320-dark");
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await axe(page, "a stream with rebuilds, light");
+    await shot(page, "rebuilds-1280-light");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("the operator adds a log by the form", async () => {
+    const page = await browser.open({ viewport: { width: 320, height: 800 }, colorScheme: "dark" });
+    const fill = async (vkey, url, token) => {
+      await page.locator("[name=vkey]").fill(vkey);
+      await page.locator("[name=url]").fill(url);
+      await page.locator("[name=token]").fill(token);
+      await page.locator("#add button").click();
+      await page.waitForLoadState();
+    };
+    const { vkey, url } = place.newcomer;
+    await page.goto(at("/logs"));
+    await page.locator("#add summary").click();
+    await fill("nonsense", url, place.token);
+    await page.locator("#vkey-wrong").waitFor();
+    assert.match(await page.locator("#vkey-wrong").innerText(), /This is no verifier key/);
+    assert.equal(await page.locator("[name=url]").inputValue(), url);
+    assert.equal(await page.locator("[name=token]").inputValue(), "");
+    await axe(page, "a form with something wrong, dark");
+    await fits(page, "a form with something wrong");
+    await shot(page, "add-log-wrong-320-dark");
+    await fill(vkey, place.log, place.token);
+    assert.match(await page.locator("#url-wrong").innerText(), /The log there is called/);
+    await fill(vkey, url, "a guess of the token");
+    assert.match(await page.locator("#token-wrong").innerText(), /not the operator/);
+    await fill(vkey, url, place.token);
+    await page.locator("#added").waitFor();
+    assert.match(await page.locator("#added").innerText(), /log\.newcomer\.example is added/);
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await axe(page, "a log was added, light");
+    await shot(page, "add-log-done-1280-light");
+    await page.context().close();
+    // The browser itself complains about the answers to what was wrong.
+    const others = browser.complaints().filter((each) => !/status of (422|403)/.test(each));
+    assert.deepEqual(others, []);
+  });
+
+  await t.test("a decoy is named on the list, live", async () => {
+    const page = await browser.open({ viewport: { width: 320, height: 800 } });
+    await page.goto(at("/me"));
+    await page.locator("[name=log]").selectOption("log.liar.example/decoy");
+    await page.locator("[name=label]").fill(place.victim);
+    await page.locator("[name=who]").selectOption("me");
+    await page.locator("#me-form button").click();
+    const card = page.locator(`[data-label="${place.victim}"]`);
+    await card.and(page.locator('[data-state="good"]')).waitFor();
+    await stage.play("decoy");
+    await card.locator('[data-history="failed"]').waitFor();
+    const said = await card.innerText();
+    assert.equal(await card.getAttribute("data-state"), "bad");
+    for (const words of [/shows a decoy as the history of/, /version 1 is not the one that the index holds/, /What to do/]) assert.match(said, words);
+    await axe(page, "a decoy, light");
+    await fits(page, "a decoy");
+    await shot(page, "me-decoy-320-light");
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await axe(page, "a decoy, dark");
+    await shot(page, "me-decoy-1280-dark");
     await page.context().close();
     clean();
   });
@@ -247,6 +346,8 @@ test("the dashboard", async (t) => {
     }
     await home.locator("#news").waitFor();
     assert.equal(await home.evaluate(() => globalThis.isSame), true);
+    assert.match(await home.title(), /logs broke their promise/);
+    assert.equal(await home.locator("#news.bad").count(), 1);
     await axe(home, "the first page under attack");
     await shot(home, "attack-home");
     clean();
@@ -276,6 +377,23 @@ test("the dashboard", async (t) => {
     }
     await axe(page, "the page of evidence");
     await shot(page, "evidence");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("nothing of a convicted log looks well", async () => {
+    const page = await browser.open();
+    await page.goto(at("/releases"));
+    const table = page.locator("section.banner:has-text('second-build') + table");
+    assert.equal(await table.locator(".badge.good").count(), 0);
+    assert.equal(await table.locator(".badge.bad").count(), 1);
+    await page.goto(at("/lookup"));
+    await page.locator("[name=log]").selectOption("log.liar.example/second-build");
+    await page.locator("[name=label]").fill("nobody@mail.example");
+    await page.locator("#lookup-form button").click();
+    await page.locator("#result [data-verdict]").waitFor();
+    assert.equal(await verdict(page), "failed");
+    assert.match(await page.locator("#result").innerText(), /second, different build/);
     await page.context().close();
     clean();
   });
@@ -310,6 +428,8 @@ test("the dashboard", async (t) => {
     line.cut();
     await home.locator('#live[data-state="reconnecting"]').waitFor();
     await home.locator('#live[data-state="stale"]').waitFor();
+    assert.match(await home.locator(".stale").innerText(), /has not answered since/);
+    await axe(home, "a page that is stale");
     await shot(home, "stale");
     line.mend();
     await home.locator('#live[data-state="live"]').waitFor({ timeout: 2 * PATIENCE });

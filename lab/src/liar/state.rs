@@ -271,6 +271,22 @@ impl Liar {
         )
     }
 
+    /// Logs a key set where nobody will look.
+    pub fn push_aside(
+        &mut self,
+        label: &Label,
+        version: Version,
+        key_set: Vec<u8>,
+    ) -> Result<Opened> {
+        let opened = Opened {
+            position: self.next(),
+            opening: random()?,
+            key_set,
+        };
+        let elsewhere = IndexKey::private(Hash::from_bytes(random()?));
+        self.push_at(elsewhere, label, version, opened)
+    }
+
     fn push_opened(&mut self, label: &Label, version: Version, opened: Opened) -> Result<Opened> {
         let index = self.index_of(label, version);
         let opened = self.push_at(index, label, version, opened)?;

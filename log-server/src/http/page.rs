@@ -92,7 +92,8 @@ fn html(facts: &Facts) -> String {
         (_, 0) => "Nothing is published yet.".to_owned(),
         (None, size) => format!("{size} entries are published."),
         (Some(time), size) => format!(
-            "{size} entries are published. The newest checkpoint is of <time datetime=\"{time}\">{time}</time>."
+            "{size} entries are published. The newest checkpoint is of <time datetime=\"{time}\">{}</time>.",
+            time.replace('T', " ").replace('Z', " UTC")
         ),
     };
     format!(
@@ -106,7 +107,7 @@ fn html(facts: &Facts) -> String {
 </head>
 <body>
 <main>
-<h1>{origin}</h1>
+<h1>{title}</h1>
 <p>This is a transparency log. Every key of every user, every software release and every statement
 about what is protected that this provider makes is an entry here, in order. Entries are added and
 never changed or taken out. You do not have to believe that: it can be checked, and the tools that
@@ -139,6 +140,8 @@ who holds a key, nor that a device does what was published for it.</p>
 </body>
 </html>
 "#,
+        // Where a narrow window may break the line.
+        title = origin.replace('/', "/<wbr>"),
         vrf_key = escaped(&facts.vrf_key),
         auditors = auditors(&facts.auditors),
     )

@@ -9,6 +9,8 @@ use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
 use super::super::view::{Badge, Frame, Nav, Prose, Tone, When};
+use super::headline::CAREFUL;
+use super::overview::subject;
 use super::words::{capital, severity_tone, severity_word};
 use crate::alert::{RULE_BROKEN, Severity, words};
 use crate::audit::Break;
@@ -30,6 +32,9 @@ pub(super) struct AlertLine {
     pub(super) badge: Badge,
     /// What happened.
     pub(super) text: String,
+    /// What kind of fact.
+    #[serde(skip)]
+    pub(super) kind: String,
     /// The log; absent if it is about this auditor.
     pub(super) log: Option<String>,
     /// Its page.
@@ -50,6 +55,7 @@ impl AlertLine {
         Self {
             badge: Badge::new(severity_tone(severity), severity_word(severity)),
             text: capital(&alert.text),
+            kind: alert.code.clone(),
             log: alert.origin.clone(),
             path: super::alert_path(&alert.id),
             raised: When::new(alert.time, now),
@@ -147,6 +153,10 @@ pub(super) struct AlertPage {
     proven: Prose,
     /// What is not.
     not_proven: Prose,
+    /// What people do who use the log, if it broke a rule.
+    people: Option<&'static str>,
+    /// What the entry is about, where that can be said.
+    concerns: Option<String>,
     /// What to do next.
     next: Prose,
     /// How often it ended and came back soon.
@@ -178,11 +188,12 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<AlertPage, PageError
     let sentences = words(severity, &alert.code);
     let desk = alert.origin.as_deref().and_then(|origin| site.desk(origin));
     let found = found_break(&alert);
-    let (mut evidence, mut entry) = (None, None);
+    let (mut evidence, mut entry, mut concerns) = (None, None, None);
     if let (Some(desk), Some(found)) = (desk, &found) {
         let kept = site.store.kept_break(desk.id, found).await?;
         evidence = kept.and_then(|kept| kept.evidence);
         if !found.is_about_head() {
+            concerns = subject(&site, desk, found.at).await?;
             entry = Some(super::entry_path(desk, found.at));
         }
     }
@@ -205,6 +216,8 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<AlertPage, PageError
         code: alert.code.clone(),
         proven: Prose::new(sentences.proven),
         not_proven: Prose::new(sentences.not_proven),
+        people: found.is_some().then_some(CAREFUL),
+        concerns,
         next: Prose::new(sentences.next),
         again: alert.again,
         log_path: desk.map(super::log_path),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
-use super::super::view::{Badge, Digest, Frame, Nav, grouped};
+use super::super::view::{Badge, Digest, Frame, Nav, Tone, grouped};
 use super::words::{head_tone, head_word};
 use crate::http::Site;
 use crate::peers::PeerView;
@@ -64,13 +64,20 @@ pub(super) async fn draw(site: Site, asked: Asked) -> Result<Auditors, PageError
     };
     let mut auditors = vec![own];
     for desk in site.desks.values() {
-        let peers = desk.status.borrow().peers.clone();
+        let (peers, open) = {
+            let status = desk.status.borrow();
+            (status.peers.clone(), status.open)
+        };
         for view in &peers {
             let vkey = view.peer.key.to_string();
             let of_log = OfLog {
                 log: desk.log.origin.to_string(),
                 path: super::cell_path(desk, &view.peer),
-                badge: Badge::new(head_tone(view.verdict), head_word(view.verdict)),
+                badge: match (head_tone(view.verdict), open) {
+                    // That it fits says nothing good of a log that broke a rule.
+                    (Tone::Good, Some(_)) => Badge::new(Tone::Quiet, "Log broke a rule"),
+                    (tone, _) => Badge::new(tone, head_word(view.verdict)),
+                },
                 size: view.shown.as_ref().map(|shown| shown.head.size.get()),
             };
             let mut known = auditors.iter_mut();

@@ -5,7 +5,7 @@ use plainsight_specs::statement::{Audience, Body, ProtectionState};
 use serde::Serialize;
 
 use super::super::error::PageError;
-use super::super::view::{Badge, Tone, When};
+use super::super::view::{Badge, Tone, When, utc};
 use crate::desk::Handle;
 use crate::http::Site;
 use crate::store::MarkedEntry;
@@ -133,13 +133,13 @@ pub(super) fn describe(entry: &Entry) -> Option<(Badge, String)> {
                     "{} {}, from {}",
                     protection.feature,
                     place(protection.place.as_str()),
-                    protection.effective
+                    utc(protection.effective)
                 ),
             )
         }
         Body::Canary(canary) => (
             Badge::new(Tone::Quiet, "Canary renewed"),
-            format!("{}, valid until {}", canary.name, canary.valid_until),
+            format!("{}, valid until {}", canary.name, utc(canary.valid_until)),
         ),
         Body::PublisherKeys(keys) => (
             Badge::new(Tone::Warn, "Publisher's keys replaced"),

@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
-use super::super::view::{Badge, Digest, Frame, Nav, When, grouped};
+use super::super::view::{Badge, Digest, Frame, Nav, Tone, When, grouped};
 use super::logs::{HeadView, found};
-use super::words::{capital, head_meaning, head_tone, head_word};
+use super::words::{LogVerdict, capital, head_meaning, head_tone, head_word, verdict_of};
 use crate::clock;
 use crate::desk::{Handle, Status};
 use crate::http::Site;
@@ -36,6 +36,8 @@ pub(super) struct LogHeads {
     own: u64,
     /// All of it in a word.
     agreement: Badge,
+    /// The page of the log's break, if it broke a rule.
+    broke: Option<LogVerdict>,
     /// What each other auditor shows.
     rows: Vec<Row>,
     /// What readers were shown and nobody could explain yet.
@@ -90,6 +92,7 @@ pub(super) async fn list(site: Site, asked: Asked) -> Result<Heads, PageError> {
             path: super::log_path(desk),
             own: status.mirrored.size.get(),
             agreement: super::overview::agreement(&status),
+            broke: Some(verdict_of(&status)).filter(|verdict| verdict.tone == Tone::Bad),
             rows: rows(desk, &status, now),
             readers: readers
                 .map(|shown| Row {
@@ -104,6 +107,7 @@ pub(super) async fn list(site: Site, asked: Asked) -> Result<Heads, PageError> {
             origin: status.origin,
         });
     }
+    logs.sort_by_key(|log| log.broke.is_none());
     Ok(Heads { frame, logs })
 }
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
-use super::super::view::{Digest, Frame, Nav};
+use super::super::view::{Digest, Frame, Nav, Tone};
+use super::words::verdict_of;
 use crate::http::Site;
 
 /// What a browser verifies with. It is this node's word.
@@ -33,6 +34,8 @@ struct LogKeys {
     hash: String,
     url: String,
     vkeys: Vec<String>,
+    /// What is wrong with it, if it broke a rule.
+    broke: Option<String>,
 }
 
 impl LogKeys {
@@ -66,6 +69,9 @@ impl Keyring {
             hash: desk.log.origin.origin_hash(),
             url: desk.log.url.to_string(),
             vkeys: desk.log.keys.iter().map(ToString::to_string).collect(),
+            broke: Some(verdict_of(&desk.status.borrow()))
+                .filter(|verdict| verdict.tone == Tone::Bad)
+                .map(|verdict| verdict.sentence),
         });
         let logs: Vec<_> = logs.collect();
         let configured = site.dashboard.trust.as_ref();
@@ -206,6 +212,7 @@ mod tests {
             hash: String::new(),
             url: "https://log.example/".into(),
             vkeys: vec![vkey("log.example", 1, Algorithm::Ed25519)],
+            broke: None,
         }];
         let own = vkey("a.example", 2, Algorithm::CosignatureV1);
         let peers = [3, 4].map(|seed| vkey("b.example", seed, Algorithm::CosignatureV1));

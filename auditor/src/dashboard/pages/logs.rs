@@ -12,9 +12,10 @@ use super::super::error::PageError;
 use super::super::frame;
 use super::super::view::{Badge, Digest, Frame, Nav, Tone, When, counted, grouped, span};
 use super::growth::Growth;
-use super::overview::{LogCard, card};
+use super::log_form::{Field, LogForm};
+use super::overview::{LogCard, card, cards, subject};
 use crate::clock;
-use crate::desk::Handle;
+use crate::desk::{Handle, Verdict};
 use crate::http::Site;
 use crate::store::KeptBreak;
 
@@ -26,18 +27,31 @@ const BREAKS: u32 = 50;
 /// All logs.
 #[derive(Debug, Template, Serialize)]
 #[template(path = "logs.html")]
-pub(super) struct Logs {
+pub(in crate::dashboard) struct LogsPage {
     #[serde(rename = "page")]
     frame: Frame,
     logs: Vec<LogCard>,
+    #[serde(skip)]
+    form: LogForm,
 }
 
 /// Draws the list.
-pub(super) async fn list(site: Site, asked: Asked) -> Result<Logs, PageError> {
+pub(super) async fn list(site: Site, asked: Asked) -> Result<LogsPage, PageError> {
+    let form = LogForm::empty(&site);
+    with(site, asked, form).await
+}
+
+/// Draws it with a form that somebody has sent.
+pub(in crate::dashboard) async fn with(
+    site: Site,
+    asked: Asked,
+    form: LogForm,
+) -> Result<LogsPage, PageError> {
     let now = clock::now_s();
-    Ok(Logs {
+    Ok(LogsPage {
+        form,
         frame: frame(&site, &asked, "Logs", Nav::Logs).await?,
-        logs: site.desks.values().map(|desk| card(desk, now)).collect(),
+        logs: cards(&site, now),
     })
 }
 
@@ -80,6 +94,8 @@ pub(super) struct Progress {
     pub(super) verified: u64,
     /// What is cosigned.
     pub(super) cosigned: u64,
+    /// Whether this auditor has stopped, so that nothing of it will be.
+    pub(super) has_stopped: bool,
 }
 
 impl Progress {
@@ -92,6 +108,10 @@ impl Progress {
     pub(super) fn words(&self) -> String {
         match self.backlog() {
             0 => "Nothing waits.".into(),
+            some if self.has_stopped => format!(
+                "{} not vouched for: this auditor has stopped.",
+                counted(some, "entry is", "entries are")
+            ),
             some => format!(
                 "{} to be checked.",
                 counted(some, "entry waits", "entries wait")
@@ -187,6 +207,8 @@ pub(super) struct BreakView {
     pub(super) seen: When,
     /// The page of the evidence.
     pub(super) evidence: Option<String>,
+    /// What the entry is about, where that can be said.
+    pub(super) concerns: Option<String>,
     /// Why there is none.
     pub(super) unproven: Option<String>,
     /// Why the operator goes on.
@@ -205,6 +227,7 @@ impl BreakView {
             is_about_head: kept.found.is_about_head(),
             seen: When::new(kept.seen, now),
             evidence: kept.evidence.as_deref().map(super::evidence_path),
+            concerns: None,
             unproven: kept.unproven.clone(),
             reason: kept.reason.clone(),
             can_be_acknowledged: kept.found.can_be_acknowledged(),
@@ -253,7 +276,11 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<LogPage, PageError> 
     let row = site.store.log(&desk.log.origin, &desk.log.keys).await?;
     let status = desk.status.borrow().clone();
     let held = row.frontier.size().get();
-    let breaks = site.store.breaks(desk.id, BREAKS).await?;
+    let kept = site.store.breaks(desk.id, BREAKS).await?;
+    let mut breaks: Vec<BreakView> = kept.iter().map(|kept| BreakView::of(kept, now)).collect();
+    for broken in breaks.iter_mut().filter(|broken| !broken.is_about_head) {
+        broken.concerns = subject(&site, desk, broken.at).await?;
+    }
     let cosigned = site.store.cosigned(desk.id, HEADS).await?;
     let growth = Growth::of(&site.store, desk.id, held, now).await?;
     let signed = row.signed_note.as_deref();
@@ -270,10 +297,11 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<LogPage, PageError> 
             published: status.seen.get().max(held).max(status.signed.size.get()),
             verified: held,
             cosigned: status.signed.size.get(),
+            has_stopped: status.verdict == Verdict::Stopped,
         },
         head: signed.and_then(|note| HeadView::of(note, row.signed_time, now)),
         terms: terms(&site, desk).await?,
-        breaks: breaks.iter().map(|kept| BreakView::of(kept, now)).collect(),
+        breaks,
         growth,
         history: cosigned
             .iter()

@@ -8,12 +8,15 @@ mod entries;
 pub(super) mod error;
 mod evidence;
 mod growth;
+mod headline;
 mod heads;
 mod inspect;
+mod log_form;
 mod logs;
 mod overview;
 mod protections;
 mod quorum;
+mod rebuilt;
 mod releases;
 mod status;
 mod words;
@@ -27,6 +30,8 @@ use crate::peers::Peer;
 
 pub(super) use alerts::found_break;
 pub(super) use evidence::Findings;
+pub(super) use log_form::{Added, Field, LogForm, Wrong};
+pub(super) use logs::with as logs_with;
 pub(super) use words::{head_tone, severity_tone, verdict_of};
 
 /// All pages.

@@ -1,6 +1,7 @@
 //! `/`: is all well, did anything change, is the silence real.
 
 use askama::Template;
+use plainsight_specs::entry::Entry;
 use serde::Serialize;
 
 use super::super::asked::Asked;
@@ -9,6 +10,7 @@ use super::super::frame;
 use super::super::view::{Badge, Frame, Nav, Tone, When, counted};
 use super::alerts::AlertLine;
 use super::changes::{self, Change};
+use super::headline::{Headline, headline};
 use super::words::{LogVerdict, verdict_of};
 use crate::clock;
 use crate::desk::{Handle, Status};
@@ -40,19 +42,6 @@ pub(super) struct Overview {
     health: Health,
 }
 
-/// The answer to "is all well".
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Headline {
-    /// How to take it.
-    pub(super) tone: Tone,
-    /// In a few words.
-    pub(super) title: String,
-    /// In one sentence.
-    pub(super) sentence: String,
-    /// The page that says what is proven and what to do.
-    pub(super) link: Option<String>,
-}
-
 /// A log, in short.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct LogCard {
@@ -70,6 +59,8 @@ pub(super) struct LogCard {
     pub(super) checked: Option<When>,
     /// Whether other auditors see the same.
     pub(super) agreement: Badge,
+    /// What the entry is about that broke a rule, where that can be said.
+    pub(super) concerns: Option<String>,
 }
 
 /// How this auditor does.
@@ -113,23 +104,48 @@ fn gigabytes(bytes: u64) -> f64 {
 
 /// Draws it.
 pub(super) async fn draw(site: Site, asked: Asked) -> Result<Overview, PageError> {
-    let frame = frame(&site, &asked, "Overview", Nav::Overview).await?;
+    let mut frame = frame(&site, &asked, "Overview", Nav::Overview).await?;
     let now = clock::now_s();
-    let logs: Vec<LogCard> = site.desks.values().map(|desk| card(desk, now)).collect();
+    let mut logs = cards(&site, now);
+    for card in &mut logs {
+        if let Some(desk) = site.desk(&card.origin) {
+            card.concerns = concerns(&site, desk).await?;
+        }
+    }
     let open = site.store.open_alert_list(ALERTS).await?;
     let alerts: Vec<AlertLine> = open.iter().map(|alert| AlertLine::of(alert, now)).collect();
     let health = Health::of(&site);
     let further_alerts = frame.open_alerts.saturating_sub(alerts.len() as u64);
     let changes = changes::chosen(changes::of_all(&site, now).await?, CHANGES);
+    let verdict = headline(&logs, &alerts, &health);
+    if verdict.tone >= Tone::Warn {
+        // Whoever has the page in the background sees only this.
+        frame.title.clone_from(&verdict.title);
+    }
     Ok(Overview {
-        verdict: headline(&logs, &alerts, &health),
         frame,
+        verdict,
         logs,
         alerts,
         further_alerts,
         changes,
         health,
     })
+}
+
+impl LogCard {
+    /// What it concerns, as a sentence that follows others.
+    pub(super) fn about(&self) -> String {
+        let concerns = self.concerns.as_ref();
+        concerns.map_or_else(String::new, |about| format!(" It concerns {about}."))
+    }
+}
+
+/// All logs, what is wrong with one before what is right with others.
+pub(super) fn cards(site: &Site, now: u64) -> Vec<LogCard> {
+    let mut cards: Vec<LogCard> = site.desks.values().map(|desk| card(desk, now)).collect();
+    cards.sort_by_key(|card| std::cmp::Reverse(card.verdict.tone));
+    cards
 }
 
 /// A log in short.
@@ -142,8 +158,31 @@ pub(super) fn card(desk: &Handle, now: u64) -> LogCard {
         newest: status.epoch_ms.map(|ms| When::new(ms / 1000, now)),
         checked: status.checked.map(|time| When::new(time, now)),
         agreement: agreement(&status),
+        concerns: None,
         origin: status.origin,
     }
+}
+
+/// What the entry is about for which a log is no longer vouched for.
+pub(super) async fn concerns(site: &Site, desk: &Handle) -> Result<Option<String>, PageError> {
+    let open = desk.status.borrow().open;
+    match open.filter(|open| !open.is_about_head()) {
+        Some(open) => subject(site, desk, open.at).await,
+        None => Ok(None),
+    }
+}
+
+/// What the statement at a position is about.
+pub(super) async fn subject(
+    site: &Site,
+    desk: &Handle,
+    position: u64,
+) -> Result<Option<String>, PageError> {
+    let bodies = site.store.entries(desk.id, position..position + 1).await?;
+    let entry = bodies.first().and_then(|body| Entry::parse(body).ok());
+    Ok(entry
+        .and_then(|entry| changes::describe(&entry))
+        .map(|(_, text)| text))
 }
 
 /// Whether the other auditors see the same.
@@ -158,6 +197,9 @@ pub(super) fn agreement(status: &Status) -> Badge {
         return Badge::new(Tone::Quiet, "No other auditor is compared with");
     }
     let others = counted(all, "other auditor", "other auditors");
+    if status.open.is_some() && of(&[HeadVerdict::Conflict]) == 0 {
+        return of_a_convict(status, all);
+    }
     match of(&[HeadVerdict::Conflict]) {
         0 if fit == all => Badge::new(Tone::Good, format!("Same history at {others}")),
         0 => Badge::new(Tone::Unknown, format!("Same history at {fit} of {others}")),
@@ -165,91 +207,25 @@ pub(super) fn agreement(status: &Status) -> Badge {
     }
 }
 
-fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) -> Headline {
-    let worst = logs.iter().map(|log| log.verdict.tone).max();
-    let told = |tone, title: &str, sentence: String| Headline {
-        tone,
-        title: title.into(),
-        sentence,
-        link: alerts
-            .first()
-            .filter(|alert| tone == Tone::Bad && alert.badge.tone == tone)
-            .map(|alert| alert.path.clone()),
-    };
-    let named = |tone: Tone| {
-        let found = logs.iter().filter(|log| log.verdict.tone == tone);
-        found
-            .map(|log| log.origin.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let proven = alerts.iter().find(|alert| alert.badge.tone == Tone::Bad);
-    match worst {
-        None => told(
+/// What the others vouch for of a log that broke a rule. That they were shown the same would
+/// sound as if all were well.
+fn of_a_convict(status: &Status, all: u64) -> Badge {
+    let heads = status.peers.iter().filter_map(|view| view.shown.as_ref());
+    let sizes: Vec<_> = heads.map(|shown| shown.head.size).collect();
+    let further = sizes.iter().filter(|size| **size > status.signed.size);
+    let (known, further) = (sizes.len() as u64, further.count() as u64);
+    match further {
+        0 if known == all => Badge::new(
             Tone::Quiet,
-            "No log is followed",
-            "This auditor vouches for nothing yet: its operator has to add a log.".into(),
+            match all {
+                1 => "The other auditor stopped there too".into(),
+                many => format!("All {many} others stopped there too"),
+            },
         ),
-        Some(Tone::Bad) => told(
-            Tone::Bad,
-            "A log broke its promise",
-            format!(
-                "What {} signed contradicts its own rules, and there is proof of it. Rely on nothing \
-                 new from it until this is explained.",
-                named(Tone::Bad)
-            ),
-        ),
-        _ if proven.is_some() => told(
-            Tone::Bad,
-            "Tampering was proven",
-            proven.map_or_else(String::new, |alert| alert.text.clone()),
-        ),
-        Some(Tone::Warn) => told(
+        0 => Badge::new(Tone::Unknown, "Not known of all others"),
+        some => Badge::new(
             Tone::Warn,
-            "Something cannot be checked",
-            format!(
-                "Of {} this auditor knows nothing new. What it verified before still stands.",
-                named(Tone::Warn)
-            ),
+            format!("{some} of {all} others vouch for more of it"),
         ),
-        _ if health.badge.tone == Tone::Warn => told(
-            Tone::Warn,
-            "This auditor needs its operator",
-            "What it verified before still stands; whether it notices what comes is not certain."
-                .into(),
-        ),
-        _ if alerts.iter().any(|alert| alert.badge.tone == Tone::Warn) => told(
-            Tone::Warn,
-            "Something changed that you may mind",
-            "No rule is broken: everything below was declared in the open. Whether it is acceptable \
-             is for people to judge."
-                .into(),
-        ),
-        Some(Tone::Unknown) => told(
-            Tone::Unknown,
-            "Still checking",
-            "Nothing wrong was found so far; not everything is checked yet.".into(),
-        ),
-        Some(_) => {
-            let checked = logs.iter().filter_map(|log| log.checked.as_ref());
-            let oldest = checked.min_by(|one, two| one.iso.cmp(&two.iso));
-            let since = oldest.map_or_else(String::new, |when| {
-                format!(
-                    " It was looked at {}, so that silence means something.",
-                    when.relative
-                )
-            });
-            told(
-                Tone::Good,
-                "All is well, as far as this auditor can see",
-                format!(
-                    "{} replayed from the first entry, with no rule broken.{since}",
-                    match logs.len() {
-                        1 => "The log is".to_owned(),
-                        many => format!("All {many} logs are"),
-                    }
-                ),
-            )
-        }
     }
 }

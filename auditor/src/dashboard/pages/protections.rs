@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
-use super::super::view::{Badge, Digest, Frame, Nav, Tone, When, counted, span};
+use super::super::view::{Badge, Digest, Frame, Nav, Tone, When, counted, span, utc};
 use super::changes::place;
 use crate::clock;
 use crate::desk::Handle;
@@ -100,6 +100,20 @@ impl CanaryView {
     }
 }
 
+impl Protections {
+    /// Whether there is a log that holds nothing about protections.
+    fn has_silent(&self) -> bool {
+        self.logs.iter().any(LogProtections::is_silent)
+    }
+}
+
+impl LogProtections {
+    /// Whether it holds nothing about protections.
+    fn is_silent(&self) -> bool {
+        self.features.is_empty() && self.canaries.is_empty()
+    }
+}
+
 struct Heard {
     position: u64,
     logged: Option<u64>,
@@ -114,6 +128,8 @@ pub(super) async fn draw(site: Site, asked: Asked) -> Result<Protections, PageEr
     for desk in site.desks.values() {
         logs.push(of_log(&site, desk, now).await?);
     }
+    // The logs that say something go before those that do not.
+    logs.sort_by_key(LogProtections::is_silent);
     Ok(Protections { frame, logs })
 }
 
@@ -226,12 +242,12 @@ fn of_feature(
     let state = shown.protection.state;
     let since = span(now.saturating_sub(effective(shown)));
     let mut sentence = match state {
-        ProtectionState::Offered => format!("Offered {place}, since {since}."),
+        ProtectionState::Offered => format!("Offered {place}, for {since} now."),
         ProtectionState::Weakened => {
-            format!("Weakened {place} since {since}: it is there and protects less than before.")
+            format!("Weakened {place} {since} ago: it is there and protects less than before.")
         }
         ProtectionState::Withdrawn => {
-            format!("Withdrawn {place} since {since}: what relied on it is no longer protected.")
+            format!("Withdrawn {place} {since} ago: what relied on it is no longer protected.")
         }
     };
     if current.is_none() {
@@ -240,7 +256,7 @@ fn of_feature(
         let Protection {
             effective, state, ..
         } = &newest.protection;
-        sentence = format!("{sentence} From {effective} on it will be {state}.");
+        sentence = format!("{sentence} From {} on it will be {state}.", utc(*effective));
     }
     let end = heard.iter().map(effective).max()?.max(now).max(first + 1);
     let at = |time: u64| time.saturating_sub(first).saturating_mul(WIDTH) / (end - first);

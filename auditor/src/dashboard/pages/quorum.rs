@@ -313,11 +313,14 @@ fn log_quorum(trust: &TrustPolicy, desk: &Handle, vouched: &BTreeMap<String, Vou
     let (badge, sentence) = match met {
         _ if is_convicted => (
             Badge::new(Tone::Bad, "Do not rely on it"),
-            format!(
-                "This log broke a rule, and this auditor has stopped. The quorum had vouched for {}; \
-                 others stop as they see the evidence.",
-                counted(seen, "entry", "entries")
-            ),
+            match seen {
+                0 => "This log broke a rule, and this auditor has stopped.".to_owned(),
+                seen => format!(
+                    "This log broke a rule, and this auditor has stopped. The quorum had vouched for \
+                     {}; others stop as they see the evidence.",
+                    counted(seen, "entry", "entries")
+                ),
+            },
         ),
         None => (
             Badge::new(Tone::Warn, "Not met"),

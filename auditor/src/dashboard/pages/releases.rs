@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use plainsight_specs::entry::Entry;
+use plainsight_specs::hash::Hash;
 use plainsight_specs::statement::{Audience, Body, Release, Stream};
 use serde::Serialize;
 
@@ -12,6 +13,9 @@ use super::super::error::PageError;
 use super::super::frame;
 use super::super::view::{Badge, Digest, Frame, Nav, Tone, When, counted, grouped, span};
 use super::logs::found;
+use super::overview::concerns;
+use super::rebuilt::{Finding, Rebuilt};
+use super::words::verdict_of;
 use crate::clock;
 use crate::desk::Handle;
 use crate::http::Site;
@@ -43,6 +47,10 @@ pub(super) struct Releases {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct LogStreams {
     origin: String,
+    /// Its page.
+    path: String,
+    /// What is wrong with it, if it broke a rule.
+    broke: Option<String>,
     streams: Vec<StreamLine>,
     /// The address of the further ones.
     further: Option<String>,
@@ -104,8 +112,15 @@ pub(super) async fn list(site: Site, mut asked: Asked) -> Result<Releases, PageE
         for row in &rows {
             streams.extend(stream_line(&site, desk, row, now).await?);
         }
+        let is_broken = desk.status.borrow().open.is_some();
+        for stream in streams.iter_mut().filter(|_| is_broken) {
+            // Whatever such a log says of its builds, nothing is well.
+            stream.badge = Badge::new(Tone::Bad, "The log broke a rule");
+        }
         logs.push(LogStreams {
             origin: desk.log.origin.to_string(),
+            path: super::log_path(desk),
+            broke: broke(&site, desk).await?,
             streams,
             further,
         });
@@ -154,6 +169,17 @@ async fn stream_line(
     }))
 }
 
+/// What is wrong with a log that broke a rule, and what it concerns.
+async fn broke(site: &Site, desk: &Handle) -> Result<Option<String>, PageError> {
+    let verdict = verdict_of(&desk.status.borrow());
+    if verdict.tone != Tone::Bad {
+        return Ok(None);
+    }
+    let concerns = concerns(site, desk).await?;
+    let concerns = concerns.map_or_else(String::new, |about| format!(" It concerns {about}."));
+    Ok(Some(format!("{}{concerns}", verdict.sentence)))
+}
+
 fn stream_path(desk: &Handle, product: &str, channel: &str, arch: &str) -> String {
     format!(
         "/releases/{}?purl={}&channel={}&arch={}",
@@ -191,6 +217,8 @@ pub(super) struct StreamPage {
     log: String,
     /// Its page.
     log_path: String,
+    /// What is wrong with the log, if it broke a rule.
+    broke: Option<String>,
     product: String,
     channel: String,
     arch: String,
@@ -212,11 +240,15 @@ pub(super) struct Version {
     position: u64,
     path: String,
     badge: Badge,
+    /// Whether its entry breaks a rule.
+    is_void: bool,
     /// Why it was taken back.
     yanked: Option<String>,
     logged: Option<When>,
     /// From when on it is old enough for the configured policy.
     ready: Option<When>,
+    /// What rebuilders say of it, in words.
+    rebuilt: Rebuilt,
     files: Vec<File>,
     /// Files that are not named here.
     further_files: usize,
@@ -227,7 +259,11 @@ pub(super) struct Version {
 pub(super) struct File {
     name: Option<String>,
     sha256: Digest,
+    #[serde(skip)]
+    digest: Hash,
     size: u64,
+    /// What each rebuilder found about it.
+    rebuilds: Vec<Finding>,
 }
 
 impl File {
@@ -285,7 +321,7 @@ pub(super) async fn one(site: Site, mut asked: Asked) -> Result<StreamPage, Page
                 let logged = site.store.logged_at(desk.id, mark.position).await?;
                 let logged = logged.map(|ms| ms / 1000);
                 let badge = if mark.void {
-                    Badge::new(Tone::Bad, "Void: breaks a rule")
+                    Badge::new(Tone::Bad, "Breaks a rule: do not install it")
                 } else {
                     audience(release)
                 };
@@ -301,6 +337,8 @@ pub(super) async fn one(site: Site, mut asked: Asked) -> Result<StreamPage, Page
                     ready: logged
                         .zip(ready)
                         .map(|(time, age)| When::new(time.saturating_add(age), now)),
+                    is_void: mark.void,
+                    rebuilt: Rebuilt::default(),
                     files: files(release),
                     further_files: release.artifacts.len().saturating_sub(FILES),
                 });
@@ -308,13 +346,19 @@ pub(super) async fn one(site: Site, mut asked: Asked) -> Result<StreamPage, Page
             _ => {}
         }
     }
+    let is_broken = desk.status.borrow().open.is_some();
     for version in &mut versions {
+        if is_broken && version.badge.tone == Tone::Good {
+            version.badge = Badge::new(Tone::Unknown, version.badge.word.clone());
+        }
         version.yanked = yanks.get(&version.name).cloned();
     }
+    rebuilt(&site, &mut versions, now).await?;
     Ok(StreamPage {
         frame,
         log: desk.log.origin.to_string(),
         log_path: super::log_path(desk),
+        broke: broke(&site, desk).await?,
         product,
         channel,
         arch,
@@ -324,13 +368,36 @@ pub(super) async fn one(site: Site, mut asked: Asked) -> Result<StreamPage, Page
     })
 }
 
+/// Says of each version what rebuilders found about its files.
+async fn rebuilt(site: &Site, versions: &mut [Version], now: u64) -> Result<(), PageError> {
+    let files = versions.iter().flat_map(|version| &version.files);
+    let digests: Vec<Hash> = files.map(|file| file.digest).collect();
+    let results = site.rebuilds.found(&digests).await?;
+    for version in versions {
+        for file in &mut version.files {
+            let about = results.iter().filter(|one| one.claim.file == file.digest);
+            file.rebuilds = about.map(|result| Finding::of(result, now)).collect();
+        }
+        let findings: Vec<&[Finding]> = version
+            .files
+            .iter()
+            .map(|file| file.rebuilds.as_slice())
+            .collect();
+        let others = version.further_files;
+        version.rebuilt = Rebuilt::of(&findings, others, site.rebuilds.listened_to());
+    }
+    Ok(())
+}
+
 fn files(release: &Release) -> Vec<File> {
     let files = release.artifacts.iter().take(FILES);
     files
         .map(|file| File {
             name: file.name.clone(),
             sha256: Digest::hash(&file.digest),
+            digest: file.digest,
             size: file.size,
+            rebuilds: Vec::new(),
         })
         .collect()
 }

@@ -10,7 +10,7 @@ pub(crate) use digest::Digest;
 pub(crate) use frame::{Frame, Nav};
 pub(crate) use prose::Prose;
 pub(crate) use tone::{Badge, Tone};
-pub(crate) use when::{When, span};
+pub(crate) use when::{When, span, utc};
 
 /// A count with thin spaces between the thousands, for people.
 pub(crate) fn grouped(number: u64) -> String {

@@ -36,6 +36,11 @@ impl Serialize for When {
     }
 }
 
+/// A time within a sentence.
+pub(crate) fn utc(time: Timestamp) -> String {
+    time.to_string().replace('T', " ").replace('Z', " UTC")
+}
+
 /// How long before or after `now` a time is.
 pub(crate) fn ago(seconds: u64, now: u64) -> String {
     if seconds > now {
@@ -72,6 +77,8 @@ mod tests {
         assert_eq!(when.iso, "2026-11-24T04:37:38Z");
         assert_eq!(when.utc, "2026-11-24 04:37:38 UTC");
         assert_eq!(when.relative, "3 minutes ago");
+        let time = Timestamp::from_seconds(1_795_495_058).unwrap();
+        assert_eq!(utc(time), when.utc);
         assert_eq!(ago(100, 100), "just now");
         assert_eq!(ago(100 + 86_400, 100), "in 1 day");
         let html = when.render().unwrap();

@@ -18,7 +18,8 @@ let known = null;
  * What this node tells: `{logs: [{origin, hash, url, vkeys}], auditor: {name, vkey, watch_vkey},
  * policy}`, the policy as text.
  */
-export async function keyring() {
+export async function keyring({ isFresh = false } = {}) {
+  if (isFresh) known = null;
   known ??= ask("/verify.json", { json: true }).catch((error) => {
     known = null;
     throw error;

@@ -21,6 +21,8 @@ class Line {
     this.brokenAt = null;
     this.isKnown = false;
     element.replaceChildren(this.word, " ", this.clock);
+    this.notice = make("p", { class: "news warn stale", role: "alert", hidden: true });
+    element.closest("header").after(this.notice);
     setInterval(() => this.draw(), 1000);
   }
 
@@ -42,6 +44,13 @@ class Line {
     this.clock.textContent = isStale ? `for ${span((Date.now() - this.alive) / 1000)}` : "";
     if (this.element.dataset.state === shown) return;
     this.element.dataset.state = shown;
+    // Nothing on the page may look well of which nothing is known any more.
+    document.body.dataset.line = shown;
+    this.notice.hidden = shown !== "stale";
+    if (shown === "stale") {
+      const since = new Date(this.alive).toISOString().slice(11, 19);
+      this.notice.replaceChildren(icon("warn"), ` Not known: this auditor has not answered since ${since} UTC. What stands below is what it said then.`);
+    }
     const words = { live: "Live", reconnecting: "Reconnecting…", stale: "Stale: this auditor does not answer" };
     const tones = { live: "good", reconnecting: "unknown", stale: "warn" };
     this.word.replaceChildren(icon(tones[shown]), ` ${words[shown]}`);
@@ -49,7 +58,10 @@ class Line {
   }
 }
 
-/** The newest thing that happened, below the header. */
+/** The tones, the gravest first. */
+const GRAVITY = ["bad", "warn", "unknown", "quiet", "good"];
+
+/** The newest thing that happened, below the header. What is grave stays until something as grave comes, or it is followed. */
 function newsLine(live) {
   const news = make("p", { id: "news", class: "news", role: "status", hidden: true });
   live.closest("header").after(news);
@@ -57,7 +69,11 @@ function newsLine(live) {
     if (event.kind === "head" || event.kind === "cosignature" || event.kind === "reset") return;
     const path = typeof event.path === "string" && event.path.startsWith("/") && !event.path.startsWith("//") ? event.path : "/";
     const time = typeof event.time === "string" ? event.time.slice(11, 19) : "";
-    news.className = `news ${["good", "warn", "bad", "unknown", "quiet"].includes(event.tone) ? event.tone : "quiet"}`;
+    const tone = GRAVITY.includes(event.tone) ? event.tone : "quiet";
+    const isLesser = GRAVITY.indexOf(tone) > GRAVITY.indexOf(news.dataset.tone ?? "good");
+    if (isLesser && ["bad", "warn"].includes(news.dataset.tone)) return;
+    news.dataset.tone = tone;
+    news.className = `news ${tone}`;
     news.replaceChildren(make("span", { class: "meta" }, `${time} UTC`), " ", make("a", { href: path }, String(event.text)));
     news.hidden = false;
   };
@@ -120,7 +136,9 @@ class Page {
   take(fresh) {
     const main = document.getElementById("main");
     const y = scrollY;
-    if (!this.isStatic) {
+    document.title = fresh.title;
+    // The answer to a form is not what the address gives to others.
+    if (!this.isStatic && !main.querySelector("[data-answer]")) {
       const { parts, changed } = swap(main, this.parts, fresh.getElementById("main"));
       this.parts = parts;
       if (changed.length > 0) this.enhance();

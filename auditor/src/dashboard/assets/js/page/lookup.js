@@ -21,16 +21,19 @@ export async function start(main) {
   const output = main.querySelector("#result");
   const { logs, policy } = await keyring();
   const choice = form.querySelector("[name=log]");
-  for (const log of logs) choice.append(make("option", { value: log.origin }, log.origin));
+  for (const log of logs) choice.append(make("option", { value: log.origin }, log.broke ? `${log.origin} (broke its promise)` : log.origin));
   // What `/me` wants looked up stands behind the #, which no request carries.
-  const wanted = new URLSearchParams(location.hash.slice(1)).get("q");
-  if (wanted) form.querySelector("[name=label]").value = wanted;
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  if (wanted.has("q")) form.querySelector("[name=label]").value = wanted.get("q");
+  if (wanted.has("log")) choice.value = wanted.get("log");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button");
     button.disabled = true;
     output.replaceChildren(make("p", { class: "empty" }, "Asking the log, and checking its answer in this page…"));
-    const log = logs.find((each) => each.origin === choice.value);
+    // Anew, since a log may have been convicted meanwhile.
+    const ring = await keyring({ isFresh: true }).catch(() => null);
+    const log = (ring?.logs ?? logs).find((each) => each.origin === choice.value);
     const typed = form.querySelector("[name=label]").value.trim();
     output.replaceChildren(await lookUp(log, typed, policy));
     addCopyButtons(output);
@@ -43,6 +46,11 @@ async function lookUp(log, typed, policy) {
   try {
     const label = labelOf(typed);
     const result = await lookUpLabel(log, label, policy);
+    if (log.broke) {
+      // However well the answer fits, nothing that such a log says is well.
+      result.steps.unshift({ step: "log", result: "failed", sentence: log.broke, name: "broke" });
+      result.verdict = "failed";
+    }
     return view(result, log, describeLabel(label));
   } catch (error) {
     return excuse(error, log, typed);

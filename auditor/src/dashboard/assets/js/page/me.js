@@ -9,6 +9,7 @@ import { verifyRungs } from "../verify/rungs.js";
 import { parseFeed, verifyWatchNote } from "../verify/watch.js";
 import { Answered, ask } from "./ask.js";
 import { badge, facts, make } from "./dom.js";
+import { historyView, lookBack } from "./history.js";
 import { base, contextOf, genesisOf, keyring } from "./keyring.js";
 import { lookUpLabel } from "./lookup.js";
 import { applyBuckets, bucketsOf, isSame, loadPeople, parsePeople, printPeople, savePeople, MAX_PEOPLE } from "./people.js";
@@ -20,8 +21,14 @@ export const isStatic = true;
 /** How many answers are read for one bucket at once; the rest waits for the next check. */
 const MAX_PAGES = 16;
 
+/** How soon a log is asked again that does not yet show what changed, in milliseconds; each time later. */
+const FIRST_PAUSE = 1000;
+const MAX_PAUSE = 60_000;
+
 let people = [];
 let trouble = new Map();
+/** What the log answered about those whose keys changed, by person and hits. */
+const histories = new Map();
 
 /** Makes the page work. */
 export async function start(main) {
@@ -42,7 +49,7 @@ export async function start(main) {
     draw();
     list.focus();
   };
-  const renew = (person) => add(ring, person, output, draw);
+  const renew = (person) => add(ring, { ...person, isRenewal: true }, output, draw);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button");
@@ -55,12 +62,20 @@ export async function start(main) {
   form.hidden = false;
   main.querySelector("#me-file").hidden = false;
   let isRunning = false;
+  let again = null;
+  let pause = FIRST_PAUSE;
   const checkAll = async () => {
     if (isRunning || people.length === 0) return;
     isRunning = true;
     await check(ring);
     draw();
+    if (await lookBackAtAll(ring)) draw();
     isRunning = false;
+    // A log may show later what the auditors have vouched for already.
+    clearTimeout(again);
+    const isOwed = people.some((each) => each.hits.length > 0 && !isAnswered(historyOf(each)));
+    pause = isOwed ? Math.min(pause * 2, MAX_PAUSE) : FIRST_PAUSE;
+    if (isOwed) again = setTimeout(checkAll, pause);
   };
   document.addEventListener("plainsight:event", (event) => {
     if (["head", "cosignature", "reset"].includes(event.detail.kind)) checkAll();
@@ -69,11 +84,14 @@ export async function start(main) {
 }
 
 /** Looks somebody up at the log, and takes the places to watch from it. */
-async function add(ring, { label: typed, origin, who }, output, draw) {
+async function add(ring, { label: typed, origin, who, isRenewal = false }, output, draw) {
   output.replaceChildren(make("p", { class: "empty" }, "Asking the log, and checking its answer in this page…"));
   try {
     must(people.length < MAX_PEOPLE, "list", `A list has at most ${MAX_PEOPLE} people.`);
     const label = labelOf(typed);
+    const known = people.find((each) => isSame(each, { label: describeLabel(label), origin }));
+    // Only who says to have compared takes a warning away.
+    must(isRenewal || !known || known.hits.length === 0, "list", `${describeLabel(label)} is on the list already, and the keys have changed since. Compare a safety number, then take the new version there.`);
     const log = ring.logs.find((each) => each.origin === origin);
     const result = await lookUpLabel(log, label, ring.policy);
     if (result.verdict !== "verified") {
@@ -124,6 +142,23 @@ async function check(ring) {
   savePeople(people);
 }
 
+/** Asks what changed of those whose keys did, once for each change; whether there is anything new. */
+async function lookBackAtAll(ring) {
+  let isNew = false;
+  for (const person of people.filter((each) => each.hits.length > 0 && !isAnswered(historyOf(each)))) {
+    const log = ring.logs.find((each) => each.origin === person.origin);
+    if (log === undefined) continue;
+    histories.set(nameOf(person), await lookBack(log, person, ring.policy));
+    isNew = true;
+  }
+  return isNew;
+}
+
+const nameOf = ({ label, origin, version, hits }) => JSON.stringify([label, origin, version, hits.length]);
+const historyOf = (person) => histories.get(nameOf(person));
+/** A log that was silent is asked again with the next news. */
+const isAnswered = (history) => history !== undefined && history.verdict !== "silent";
+
 async function readBucket({ logs, auditor }, { origin, prefix, since }) {
   const log = logs.find((each) => each.origin === origin);
   must(log !== undefined, "list", "This auditor does not follow that log.");
@@ -153,6 +188,7 @@ function drawPeople(list, { onRenew, onRemove }) {
 }
 
 function stateOf(person) {
+  if (historyOf(person)?.verdict === "failed") return ["bad", "The log's account does not hold"];
   if (person.hits.length > 0) return person.who === "me" ? ["bad", "A version was logged for you"] : ["warn", "Their keys changed"];
   if (trouble.has(person.origin)) return ["unknown", "Not checked"];
   return ["good", "No change"];
@@ -162,10 +198,13 @@ function card(person, onRenew, onRemove) {
   const [tone, word] = stateOf(person);
   const hits = person.hits.map((hit) => make("p", {}, `Version ${hit.version} was logged as entry ${hit.position}.`));
   const unexpected = person.hits.some((hit) => hit.version > person.version + 1);
+  const history = historyOf(person);
   const next =
     person.hits.length === 0
       ? null
-      : person.who === "me"
+      : history?.verdict === "failed"
+        ? "Use none of these keys. Tell the person over another way than this provider, and give the log's answer to an auditor."
+        : person.who === "me"
         ? "If you did not change your keys, somebody holds a key in your name: run `plainsight keys monitor` and tell your contacts."
         : "Look them up again, and compare a safety number with them before you write.";
   const ahead = unexpected ? make("p", {}, "A version that is not the next was logged: it was planted ahead of its turn.") : null;
@@ -176,6 +215,7 @@ function card(person, onRenew, onRemove) {
     make("p", { class: "state" }, badge(tone, word)),
     ...hits,
     ahead,
+    history ? historyView(history) : null,
     next ? make("p", { class: "next" }, make("b", {}, "What to do: "), next) : null,
     trouble.has(person.origin) ? make("p", { class: "note" }, trouble.get(person.origin)) : null,
     facts([
@@ -186,7 +226,7 @@ function card(person, onRenew, onRemove) {
     make(
       "p",
       { class: "pages" },
-      make("a", { href: `/lookup#q=${encodeURIComponent(person.label)}` }, "Look up"),
+      make("a", { href: `/lookup#q=${encodeURIComponent(person.label)}&log=${encodeURIComponent(person.origin)}` }, "Look up"),
       make("button", { type: "button", class: "quiet", onclick: () => onRenew(person) }, person.hits.length > 0 ? "I have compared: take the new version" : "Ask the log again"),
       make("button", { type: "button", class: "quiet", onclick: () => onRemove(person) }, "Remove"),
     ),

@@ -51,23 +51,25 @@ async function readPublished() {
 }
 
 function named(stream) {
-  return stream.versions.map((version) => ({ ...version, product: stream.product, channel: stream.channel, arch: stream.arch }));
+  return stream.versions.map((version) => ({ ...version, broke: stream.broke, product: stream.product, channel: stream.channel, arch: stream.arch }));
 }
 
 function view(file, hash, found, { isCut }) {
   const about = [`${file.name}, ${file.size} bytes: `, digest(hash)];
   if (found.length === 0) {
-    const limit = isCut ? " Not everything that was logged is listed here: the command line asks the log itself." : "";
-    return banner("warn", "Not among the files listed here", `If you were given it as one of these products, do not install it, and ask others for their digest.${limit}`, about);
+    if (isCut) return banner("unknown", "Not among the products shown here", "Only what this page lists was compared, which is not everything: that says nothing about the file. Search for the product's name first, and choose the file again; or let the command line ask the log: plainsight release verify FILE.", about, null, false);
+    return banner("warn", "Not among the files listed here", "If you were given it as one of these products, do not install it, and ask others for their digest.", about, null, false);
   }
-  const [version] = found;
+  const version = found.find((each) => each.is_void) ?? found[0];
   const name = `version ${version.version} of ${version.product} (${version.channel}, ${version.arch})`;
   if (version.yanked) return banner("bad", "Published, and taken back", `It is ${name}, which its publisher took back: ${version.yanked}`, about);
+  if (version.is_void) return banner("bad", "Not the build that everybody has", `It is a second build of ${name}: its entry breaks a rule. Keep the file, do not run it, and show it to somebody who can look into it. `, about);
+  if (version.broke) return banner("unknown", "Published, by a log that broke a rule", `It is byte for byte ${name}, but nothing that this log publishes is vouched for any more. `, about);
   const link = make("a", { href: version.path }, "its entry, with the proof");
   return banner("good", "Published", `It is byte for byte ${name}, as this auditor shows it. For whom it is, and `, about, link);
 }
 
-function banner(tone, title, sentence, about, link = null) {
+function banner(tone, title, sentence, about, link = null, isFound = true) {
   const said = make("p", { class: "sentence" }, sentence, link, link ? ", stand below." : null);
-  return make("section", { class: `banner ${tone}`, "data-found": String(tone !== "warn") }, make("div", { class: "sign" }, icon(tone)), make("div", {}, make("h3", {}, title), said, make("p", {}, ...about)));
+  return make("section", { class: `banner ${tone}`, "data-found": String(isFound) }, make("div", { class: "sign" }, icon(tone)), make("div", {}, make("h3", {}, title), said, make("p", {}, ...about)));
 }

@@ -31,6 +31,7 @@ const NAMES = {
   inclusion: "The entries are in the log",
   judgement: "The rules",
   rule: "The rule that it names",
+  log: "The log itself",
   file: "Your file",
   leaf: "The entry",
   server: "This node says the same",

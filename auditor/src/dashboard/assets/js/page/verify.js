@@ -133,7 +133,7 @@ const CHECKS = {
     const result = await verifyEvidence(bytes);
     await compareEvidence(result, bytes);
     const { rule, origin, logKey } = result.facts;
-    const body = [facts([["Log", origin], ["Rule", rule && make("code", {}, rule)], ["Convicts the holder of", logKey && digest(logKey)], ["Address of the file", digest(toHex(sha256(bytes)))]])];
+    const body = [facts([["Log", origin], ["Rule", rule && make("code", {}, rule)], [result.verdict === "verified" ? "Convicts the holder of" : "Accuses the holder of", logKey && digest(logKey)], ["Address of the file", digest(toHex(sha256(bytes)))]])];
     return resultView(result, { title: "Proven", sentence: `Whoever holds this key broke the rule ${rule}. This can be checked by anybody, offline.`, body });
   },
 

@@ -173,7 +173,9 @@ async function checkVersions(report, { context, head, from, latest, versions, va
     must(dense, "hole", `There is a hole among the versions from ${from} on.`); // [HISTORY-3]
     let previous = null;
     for (const [i, each] of versions.entries()) {
-      const entry = keyEntry(each.entry, values[i]); // [HISTORY-1]
+      const isHeld = values[i] !== null && equal(values[i], leafHash(each.entry));
+      must(isHeld, "decoy", `The entry shown as version ${each.version} is not the one that the index holds: a decoy.`); // [HISTORY-1]
+      const entry = keyEntry(each.entry, values[i]);
       verifyInclusion({ index: each.position, size, leaf: leafHash(each.entry), proof: each.inclusion, root });
       must(each.opening !== null && each.keySet !== null, "withheld", `The keys of version ${each.version} are withheld.`);
       const commitment = commitmentOf(each.opening, label, each.version, each.keySet);
