@@ -130,9 +130,9 @@ async fn run_auditor(
     let mut config = Config::load(dir)?;
     config.listen = listen;
     config.poll_interval_ms = 500;
+    config.operations.watch.bucket_feed = true;
     if !peers.is_empty() {
         config.peers = peers;
-        config.operations.watch.bucket_feed = true;
     }
     let node = Node::start(config.clone()).await?;
     let url = base_url(node.local_addr)?;
