@@ -169,6 +169,12 @@ async fn to_owners(plainsight: &Plainsight, dir: &Path, told: &mut Told) -> Resu
     });
     let late = ["late watcher", "late feeder"];
     lie_to_owners(&theatre, told, "looks-no-further", &late, bend).await?;
+    let earlier = theatre.log.liar().await.rewound(2)?.head();
+    let bend: BendWord = Arc::new(move |word| {
+        word.end_at(earlier);
+        Ok(Voice::Own)
+    });
+    lie_to_owners(&theatre, told, "goes-back", &["watcher"], bend).await?;
     let bend: BendWord = Arc::new(|word| {
         if let Word::List(list) = word {
             list.insertions.pop();
@@ -176,6 +182,7 @@ async fn to_owners(plainsight: &Plainsight, dir: &Path, told: &mut Told) -> Resu
         Ok(Voice::Own)
     });
     lie_to_owners(&theatre, told, "leaves-somebody-out", &["feeder"], bend).await?;
+    let before = theatre.log.liar().await.clone();
     {
         let mut liar = theatre.log.liar().await;
         liar.push_key_set(&Label::email(ALICE)?, Version::new(3), ghost)?;
@@ -186,7 +193,14 @@ async fn to_owners(plainsight: &Plainsight, dir: &Path, told: &mut Told) -> Resu
         word.deny();
         Ok(Voice::Own)
     });
-    lie_to_owners(&theatre, told, "denies-a-hit", &both, bend).await?;
+    lie_to_owners(&theatre, told, "denies-a-hit", &both, bend.clone()).await?;
+    // The log shows the owner what was there before.
+    let script = Script {
+        twin: Some(Arc::new(before)),
+        ..Script::default()
+    };
+    let name = "denies-a-hit-beside-the-log";
+    lie_with(&theatre, told, name, &both, bend, script).await?;
     theatre.end().await;
     Ok(())
 }
@@ -198,10 +212,22 @@ async fn lie_to_owners(
     parties: &[&str],
     bend: BendWord,
 ) -> Result<()> {
+    lie_with(theatre, told, name, parties, bend, Script::default()).await
+}
+
+/// The same while the log lies as well.
+async fn lie_with(
+    theatre: &Theatre,
+    told: &mut Told,
+    name: &str,
+    parties: &[&str],
+    bend: BendWord,
+    script: Script,
+) -> Result<()> {
     let second = theatre.auditors.get(1).context("no second auditor")?;
     let lying = Lying::start(&second.url, &second.config, bend).await?;
     theatre.write_policy(Quorum::WithColluders, Some(lying.url.as_str()))?;
-    let noticed = theatre.lie(Script::default(), parties).await;
+    let noticed = theatre.lie(script, parties).await;
     theatre.write_policy(Quorum::WithColluders, None)?;
     told.insert(name.to_owned(), noticed.with_context(|| name.to_owned())?);
     Ok(())
