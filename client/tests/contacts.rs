@@ -184,6 +184,32 @@ async fn an_unchanged_pin_stays_and_a_seen_one_is_compared() {
     assert_eq!(changed.standing, Standing::Changed(Change::NotFromLog));
 }
 
+/// A log of the same name and keys with another past: what a quorum that lies shows to somebody who
+/// remembers no head, and has a pin.
+#[tokio::test]
+async fn a_pin_outlives_the_head_that_it_came_from() {
+    let served = log_of(2);
+    let mut other = TinyLog::new(now());
+    for n in 0..2 {
+        other.log_next(&alice(), &format!("tablet{n}"), true);
+    }
+    let other = serve(other);
+    let (first, _) = visit(&served, None, None).await.unwrap();
+    let refused = visit(&other, None, Some(&pin(&first))).await.unwrap_err();
+    assert_eq!(refused.verdict(), Verdict::Refuted);
+    assert!(
+        refused.to_string().contains("second key set"),
+        "another key set of the pinned version: {refused}"
+    );
+    let shorter = log_of(1);
+    let refused = visit(&shorter, None, Some(&pin(&first))).await.unwrap_err();
+    assert_eq!(refused.verdict(), Verdict::Refuted);
+    assert!(
+        refused.to_string().contains("version"),
+        "a version before the pinned one: {refused}"
+    );
+}
+
 #[tokio::test]
 async fn a_missing_quorum_does_not_meet_the_policy() {
     let served = log_of(1);

@@ -212,6 +212,26 @@ async fn a_hole_and_withheld_openings_are_alarms() {
 }
 
 #[tokio::test]
+async fn an_alarm_is_told_again_until_what_it_is_about_is_gone() {
+    let mut owner = Owner::new().await;
+    owner.rotate().await;
+    owner.rotate().await;
+    owner.served.log().lie = Lie::Hole;
+    // The versions after it are the owner's own, which says nothing about it.
+    for _ in 0..2 {
+        let version = Version::new(1);
+        assert_eq!(
+            owner.look().await.unwrap().alarms,
+            [Alarm::Hole { version }]
+        );
+        assert!(owner.own.checked() < Some(version));
+    }
+    owner.served.log().lie = Lie::None;
+    assert_eq!(owner.look().await.unwrap().alarms, []);
+    assert_eq!(owner.own.checked(), Some(Version::new(2)));
+}
+
+#[tokio::test]
 async fn a_version_of_ones_own_that_is_no_longer_shown_is_missing() {
     let mut owner = Owner::new().await;
     owner.rotate().await;

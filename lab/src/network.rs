@@ -117,7 +117,6 @@ pub async fn start_auditor(
     run_auditor(dir, auditor, listen, logs, |_| {}).await
 }
 
-/// Starts an auditor that was made in `dir`.
 /// What the auditors of a stage know beside the log.
 #[derive(Debug, Default)]
 pub struct Staged {
@@ -129,6 +128,7 @@ pub struct Staged {
     pub rebuilders: Vec<Rebuilder>,
 }
 
+/// Starts an auditor that was made in `dir`.
 async fn run_auditor(
     dir: &Path,
     auditor: Auditor,
@@ -142,6 +142,7 @@ async fn run_auditor(
     let mut config = Config::load(dir)?;
     config.listen = listen;
     config.poll_interval_ms = 500;
+    config.operations.watch.bucket_feed = true;
     change(&mut config);
     let node = Node::start(config.clone()).await?;
     let url = base_url(node.local_addr)?;
@@ -485,7 +486,6 @@ async fn start_peers(
             config.rebuilders.clone_from(&staged.rebuilders);
             config.dashboard.policy = Some(shown.clone());
             config.dashboard.token_file = staged.token.as_ref().map(|_| token.into());
-            config.operations.watch.bucket_feed = true;
         };
         let started = run_auditor(auditor_dir, *auditor, *listen, &logs, change).await;
         nodes.push(started.with_context(|| format!("starting {} at {listen}", auditor.name))?);

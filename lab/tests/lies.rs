@@ -14,6 +14,8 @@ use std::process::Command;
 
 use plainsight_auditor::alert;
 use plainsight_auditor::peers::HeadVerdict;
+use plainsight_client::monitor::Alarm;
+use plainsight_client::watch::WatchAlarm;
 use plainsight_lab::lies::{self, Caught, SECTIONS, Table};
 use plainsight_lab::story::Plainsight;
 use plainsight_specs::head::{HeadError, Step};
@@ -189,7 +191,7 @@ fn every_step_of_every_verification_is_needed() {
 }
 
 #[test]
-fn every_outcome_of_a_comparison_and_every_alert_is_needed() {
+fn every_outcome_of_a_comparison_every_alert_and_every_alarm_is_needed() {
     let table = Table::of_the_chapter().unwrap();
     for verdict in HeadVerdict::ALL {
         let by = format!("head {}", verdict.as_str());
@@ -203,6 +205,14 @@ fn every_outcome_of_a_comparison_and_every_alert_is_needed() {
             "no lie needs {by}"
         );
     }
+    let alarms = Alarm::KINDS.into_iter().chain(WatchAlarm::KINDS);
+    let alarms: BTreeSet<_> = alarms.map(|kind| format!("alarm {kind}")).collect();
+    let told = table.all().map(|(_, caught)| caught.by.clone());
+    let told: BTreeSet<_> = told.filter(|by| by.starts_with("alarm ")).collect();
+    assert_eq!(
+        told, alarms,
+        "an alarm that no lie needs, or that there is not"
+    );
     // An alert accuses nobody, and evidence is no alert.
     for (name, caught) in table.all() {
         let is_alert = caught.by.starts_with("alert ");

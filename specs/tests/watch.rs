@@ -231,6 +231,31 @@ fn the_first_report_is_of_the_head_that_was_proved() {
 }
 
 #[test]
+fn the_first_report_says_what_the_proof_shows() {
+    let log = log();
+    let asked = request(&log, 0);
+    let mut said = answer(&log, &asked);
+    let registered = said.registered.as_mut().unwrap();
+    let hit = plainsight_specs::watch::Hit {
+        index: asked.indexes.as_slice()[0],
+        position: plainsight_specs::merkle::LeafIndex::default(),
+        announced: false,
+    };
+    let report = Report {
+        origin: log.origin.clone(),
+        head: log.head(),
+        id: watch_id(&asked.origin, &asked.indexes, &registered.token),
+        time: now(),
+        hits: vec![hit],
+    };
+    registered.report.note = report.sign(&watch_signer()).unwrap();
+    assert!(matches!(
+        verify(&log, &asked, &said),
+        Err(WatchError::Other("state than the proof shows"))
+    ));
+}
+
+#[test]
 fn a_head_that_this_auditor_has_not_cosigned_is_refused() {
     let log = log();
     let asked = request(&log, 0);

@@ -118,6 +118,25 @@ fn an_old_size_above_the_checkpoint_is_malformed() {
 }
 
 #[test]
+fn what_was_signed_holds_even_against_the_own_mirror() {
+    // A mirror that is of another tree than what was signed: damaged, or put back.
+    let trees = Trees::new();
+    let mut state = trees.after(8);
+    let signed = state.signed;
+    let effects = step(
+        &mut state,
+        Event::Examined {
+            checkpoint: trees.signed(Which::Forked, 8),
+            own_root: trees.root(Which::Forked, 8),
+            epoch_ms: Some(NOW),
+            now_ms: NOW,
+        },
+    );
+    assert!(matches!(effects.as_slice(), [Effect::Accuse(_)]));
+    assert_eq!(state.signed, signed);
+}
+
+#[test]
 fn another_old_size_is_answered_with_the_own() {
     let trees = Trees::new();
     for old in [0, 7, 9] {

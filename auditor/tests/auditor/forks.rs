@@ -5,7 +5,7 @@ use plainsight_auditor::Config;
 use plainsight_auditor::peers::{Peer, PeerConfig};
 use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use plainsight_specs::cosignature::Cosignature;
-use plainsight_specs::evidence::Evidence;
+use plainsight_specs::evidence::{Evidence, Proof};
 use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::note::{Algorithm, KeyName, Signer};
@@ -251,22 +251,47 @@ async fn a_peers_evidence_convinces_if_it_verifies_and_nothing_less() {
     // The same without the log's second signature.
     let text = String::from_utf8(good.clone()).unwrap();
     let root = two.head().root.to_base64();
-    let bad = text
+    let unsigned = text
         .replace(&root, &sha256(b"other").to_base64())
         .into_bytes();
-    assert_ne!(bad, good);
+    assert_ne!(unsigned, good);
+    // Of a head and itself, both signed.
+    let itself = Evidence {
+        proof: Proof::Fork {
+            first: one.to_bytes(),
+            second: one.to_bytes(),
+        },
+        ..Evidence::parse(&good).unwrap()
+    };
+    // By somebody else's key, whose line was put below the log's own head.
+    let name = KeyName::parse(ORIGIN).unwrap();
+    let stranger = Signer::new(name, Algorithm::Ed25519, secret(89)).unwrap();
+    let forged = SignedCheckpoint::sign(&log.origin, two.head(), &stranger).unwrap();
+    let line = stranger.sign(one.text()).unwrap();
+    let by_a_stranger = Evidence {
+        rule: Rule::Fork,
+        log_key: stranger.verifier_key(),
+        proof: Proof::Fork {
+            first: forged.to_bytes(),
+            second: one.to_bytes_with(&[line]),
+        },
+    };
+    assert!(by_a_stranger.verify().is_ok());
+    let bad = [unsigned, itself.to_json(), by_a_stranger.to_json()];
     let show = |file: &[u8]| {
         let id = sha256(file).to_hex();
         let list = json!([{ "id": id, "origin": ORIGIN, "rule": "fork", "position": 1 }]);
         peer.put(&format!("v1/evidence/{id}"), file.to_vec());
         peer.put("v1/evidence", list.to_string().into_bytes());
     };
-    show(&bad);
-    peer.wait_read(&format!("v1/evidence/{}", sha256(&bad).to_hex()))
-        .await;
-    // A look later it was judged.
-    peer.wait_read("v1/evidence").await;
-    assert_eq!(auditor.log().await["verdict"], "ok");
+    for bad in bad {
+        show(&bad);
+        peer.wait_read(&format!("v1/evidence/{}", sha256(&bad).to_hex()))
+            .await;
+        // A look later it was judged.
+        peer.wait_read("v1/evidence").await;
+        assert_eq!(auditor.log().await["verdict"], "ok");
+    }
     show(&good);
     convicted(&auditor, Rule::Fork, log.size()).await;
     auditor.stop().await;

@@ -267,6 +267,27 @@ async fn an_old_copy_of_its_state_signs_nothing() {
     auditor.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_with_an_address_is_looked_at_before_anything_of_it_is_signed() {
+    let (dir, site) = (tempfile::tempdir().unwrap(), Site::open().await);
+    let mut log = TinyLog::new();
+    grow(&mut log, 0..3);
+    site.publish(&log);
+    site.down(true);
+    let (config, _) = folder(dir.path(), &[log_config(&log, Some(&site))]);
+    let auditor = Auditor::start(&config).await;
+    let note = log.signed().to_bytes();
+    assert_eq!(ask(&auditor, 0, &[], &note).await.0, 503);
+    site.down(false);
+    let size = log.size().get();
+    wait(&auditor, "the first head", |seen| {
+        seen["cosigned"]["size"] == size
+    })
+    .await;
+    assert_eq!(ask(&auditor, size, &[], &note).await.0, 200);
+    auditor.stop().await;
+}
+
 /// Waits for the conviction of the first log, and gives the rule that its file proves.
 async fn convicted(auditor: &Auditor) -> Rule {
     let broken = wait(auditor, "a conflict", |log| log["verdict"] == "conflict").await;

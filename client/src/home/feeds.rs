@@ -4,6 +4,7 @@ use plainsight_specs::checkpoint::Origin;
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::merkle::TreeSize;
+use plainsight_specs::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Home, HomeError, file, label_file};
@@ -17,6 +18,8 @@ struct Kept {
     rungs: Vec<(u32, String)>,
     through: u64,
     found: Vec<String>,
+    #[serde(default)]
+    grew: Option<String>,
 }
 
 impl Home {
@@ -53,6 +56,7 @@ impl Kept {
                 .collect(),
             through: feed.through.get(),
             found: feed.found.iter().map(IndexKey::to_hex).collect(),
+            grew: feed.grew.map(|grew| grew.to_string()),
         }
     }
 
@@ -67,6 +71,10 @@ impl Kept {
                 .collect::<Option<_>>()?,
             through: TreeSize::new(self.through)?,
             found: self.found.iter().map(index).collect::<Option<_>>()?,
+            grew: match &self.grew {
+                None => None,
+                Some(grew) => Some(Timestamp::parse(grew).ok()?),
+            },
         })
     }
 }
@@ -88,6 +96,7 @@ mod tests {
             rungs: vec![(Version::new(1), IndexKey::from_bytes([5; 32]))],
             through: TreeSize::new(9).unwrap(),
             found: vec![IndexKey::from_bytes([5; 32])],
+            grew: Timestamp::from_seconds(1_800_000_000),
         };
         home.keep_feeds(&origin, &label, std::slice::from_ref(&feed))
             .unwrap();

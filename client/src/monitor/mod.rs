@@ -100,6 +100,20 @@ pub enum Alarm {
 }
 
 impl Alarm {
+    /// All that [`Self::kind`] says.
+    pub const KINDS: [&'static str; 5] = ["ghost", "withheld", "hole", "appeared", "missing"];
+
+    /// In one word, as machines read it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Ghost { .. } => "ghost",
+            Self::Withheld { .. } => "withheld",
+            Self::Hole { .. } => "hole",
+            Self::Appeared { .. } => "appeared",
+            Self::Missing { .. } => "missing",
+        }
+    }
+
     /// The version it is about.
     pub fn version(&self) -> Version {
         match self {

@@ -211,7 +211,7 @@ fn alarm_json(alarm: &Alarm) -> Value {
             signed_by_own_key,
             ..
         } => json!({
-            "kind": "ghost",
+            "kind": alarm.kind(),
             "version": version,
             "position": position.get(),
             "logged_no_later_than": when(no_later_than_ms),
@@ -223,19 +223,19 @@ fn alarm_json(alarm: &Alarm) -> Value {
             no_later_than_ms,
             ..
         } => json!({
-            "kind": "withheld",
+            "kind": alarm.kind(),
             "version": version,
             "position": position.get(),
             "logged_no_later_than": when(no_later_than_ms),
         }),
-        Alarm::Hole { .. } => json!({ "kind": "hole", "version": version }),
+        Alarm::Hole { .. } => json!({ "kind": alarm.kind(), "version": version }),
         Alarm::Appeared { entry, .. } => json!({
-            "kind": "appeared",
+            "kind": alarm.kind(),
             "version": version,
             "entry": entry.to_hex(),
         }),
         Alarm::Missing { position, .. } => {
-            json!({ "kind": "missing", "version": version, "position": position.get() })
+            json!({ "kind": alarm.kind(), "version": version, "position": position.get() })
         }
     }
 }

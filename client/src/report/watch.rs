@@ -156,14 +156,16 @@ pub(super) fn words(alarm: &WatchAlarm) -> String {
 
 pub(super) fn alarm_json(alarm: &WatchAlarm) -> Value {
     match alarm {
-        WatchAlarm::Planted { version } => json!({ "kind": "planted", "version": version.get() }),
+        WatchAlarm::Planted { version } => {
+            json!({ "kind": alarm.kind(), "version": version.get() })
+        }
         WatchAlarm::Hit {
             auditor,
             version,
             position,
             announced,
         } => json!({
-            "kind": "hit",
+            "kind": alarm.kind(),
             "auditor": auditor,
             "version": version.get(),
             "position": position.get(),
@@ -174,29 +176,29 @@ pub(super) fn alarm_json(alarm: &WatchAlarm) -> Value {
             version,
             size,
         } => json!({
-            "kind": "denied", "auditor": auditor, "version": version.get(), "size": size,
+            "kind": alarm.kind(), "auditor": auditor, "version": version.get(), "size": size,
         }),
         WatchAlarm::OtherLatest { shown } => {
-            json!({ "kind": "other-latest", "shown": shown.map(Version::get) })
+            json!({ "kind": alarm.kind(), "shown": shown.map(Version::get) })
         }
         WatchAlarm::Apart { auditor, why } => {
-            json!({ "kind": "apart", "auditor": auditor, "why": plain(why) })
+            json!({ "kind": alarm.kind(), "auditor": auditor, "why": plain(why) })
         }
         WatchAlarm::Differ {
             lists,
             leaves_out,
             position,
         } => json!({
-            "kind": "differ",
+            "kind": alarm.kind(),
             "auditor": leaves_out,
             "lists": lists,
             "position": position.get(),
         }),
         WatchAlarm::Silent { auditor, why } => {
-            json!({ "kind": "silent", "auditor": auditor, "why": plain(why) })
+            json!({ "kind": alarm.kind(), "auditor": auditor, "why": plain(why) })
         }
         WatchAlarm::Still { auditor, size } => {
-            json!({ "kind": "still", "auditor": auditor, "size": size })
+            json!({ "kind": alarm.kind(), "auditor": auditor, "size": size })
         }
     }
 }

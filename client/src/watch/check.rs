@@ -4,7 +4,7 @@ use plainsight_specs::label::{Label, Version};
 use plainsight_specs::watch::{Report, TokenRequest, WatchedRungs};
 
 use super::register::{ask, extends, note};
-use super::{Guard, PATIENCE_S, Watch, WatchAlarm};
+use super::{Guard, PATIENCE_S, Watch, WatchAlarm, refuse_time};
 use crate::failure::{Failure, Verdict};
 use crate::own::OwnKeys;
 use crate::reader::Reader;
@@ -63,12 +63,7 @@ async fn one(reader: &Reader<'_>, guard: &Guard, watch: &mut Watch) -> Result<Re
         token: watch.token.clone(),
     };
     let report = ask(reader, guard, watch, "v1/watch/report", &request.to_json()).await?;
-    let age = reader.now().since(report.time);
-    if age > PATIENCE_S {
-        return Err(Failure::Question(format!(
-            "its newest report is {age} s old"
-        )));
-    }
+    refuse_time(reader, report.time)?;
     Ok(report)
 }
 

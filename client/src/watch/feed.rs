@@ -10,10 +10,11 @@ use std::collections::BTreeSet;
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::label::Version;
 use plainsight_specs::merkle::TreeSize;
+use plainsight_specs::time::Timestamp;
 use plainsight_specs::watch::{Bucket, Inserted, Insertion, WatchedRungs};
 
 use super::register::extends;
-use super::{Guard, PATIENCE_S, WatchAlarm, rungs};
+use super::{Guard, PATIENCE_S, WatchAlarm, refuse_time, rungs};
 use crate::failure::{Failure, Verdict};
 use crate::own::OwnKeys;
 use crate::reader::{HeadSeen, Reader};
@@ -38,6 +39,9 @@ pub struct Feed {
     pub through: TreeSize,
     /// What was found of it so far: this owner's own, or it would have been an alarm.
     pub found: Vec<IndexKey>,
+    /// When the lists last covered more than before; the next look begins to count where it is not
+    /// known.
+    pub grew: Option<Timestamp>,
 }
 
 /// What a look at the lists showed.
@@ -100,11 +104,15 @@ pub async fn feed(
     alarms.extend(left_out(&reads, &seen));
     alarms.extend(differ(&reads));
     alarms.extend(planted(&seen, own, from));
+    alarms.extend(stand_still(reader, &reads));
     let reached: Vec<(String, TreeSize, Vec<IndexKey>)> = reads.iter().map(Read::reached).collect();
     if alarms.iter().all(WatchAlarm::is_silence) {
         // What was found must not be is looked at again until it is explained.
         for (auditor, through, found) in reached {
             if let Some(feed) = feeds.iter_mut().find(|feed| feed.auditor == auditor) {
+                if through > feed.through || feed.grew.is_none() {
+                    feed.grew = Some(reader.now());
+                }
                 feed.through = through;
                 feed.found.extend(found);
             }
@@ -120,7 +128,7 @@ pub async fn feed(
             if alarms.iter().all(WatchAlarm::is_silence) {
                 for guard in due {
                     feeds.retain(|feed| feed.auditor != guard.name);
-                    feeds.push(begin(guard, latest, &seen));
+                    feeds.push(begin(guard, latest, &seen, reader.now()));
                 }
             }
         }
@@ -142,7 +150,7 @@ fn digits(size: TreeSize) -> usize {
     usize::try_from(finest).unwrap_or(1)
 }
 
-fn begin(guard: &Guard, latest: Version, seen: &WatchedRungs) -> Feed {
+fn begin(guard: &Guard, latest: Version, seen: &WatchedRungs, now: Timestamp) -> Feed {
     Feed {
         auditor: guard.name.clone(),
         latest,
@@ -154,6 +162,7 @@ fn begin(guard: &Guard, latest: Version, seen: &WatchedRungs) -> Feed {
         // The log has proved that none of them is there up to here.
         through: seen.head().tree_head().size,
         found: Vec::new(),
+        grew: Some(now),
     }
 }
 
@@ -186,10 +195,7 @@ async fn read(
                 return Err(silent(feed, "it answers without coming to an end"));
             }
             let answer = ask(reader, guard, &list).await.map_err(failed)?;
-            let age = reader.now().since(answer.time);
-            if age > PATIENCE_S {
-                return Err(silent(feed, &format!("its newest answer is {age} s old")));
-            }
+            refuse_time(reader, answer.time).map_err(failed)?;
             apart(reader, feed, &answer, own).await?;
             let stands = answer.through == list.through;
             list.through = answer.through;
@@ -291,6 +297,25 @@ fn hits(reads: &[Read<'_>], own: &OwnKeys) -> Vec<WatchAlarm> {
         }
     }
     alarms
+}
+
+/// Auditors whose lists cover no more though the log grows.
+fn stand_still(reader: &Reader<'_>, reads: &[Read<'_>]) -> Vec<WatchAlarm> {
+    let log = reader.memory().head.size;
+    let stands = |read: &&Read<'_>| {
+        let through = read.through();
+        let still = through <= read.feed.through && through < log;
+        let grew = read.feed.grew.filter(|_| still);
+        grew.is_some_and(|grew| reader.now().since(grew) > PATIENCE_S)
+    };
+    reads
+        .iter()
+        .filter(stands)
+        .map(|read| WatchAlarm::Still {
+            auditor: read.feed.auditor.clone(),
+            size: read.through().get(),
+        })
+        .collect()
 }
 
 /// Auditors that leave out a rung which the log proves to be there.

@@ -146,6 +146,32 @@ pub enum WatchAlarm {
 }
 
 impl WatchAlarm {
+    /// All that [`Self::kind`] says.
+    pub const KINDS: [&'static str; 8] = [
+        "planted",
+        "hit",
+        "denied",
+        "other-latest",
+        "apart",
+        "differ",
+        "silent",
+        "still",
+    ];
+
+    /// In one word, as machines read it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Planted { .. } => "planted",
+            Self::Hit { .. } => "hit",
+            Self::Denied { .. } => "denied",
+            Self::OtherLatest { .. } => "other-latest",
+            Self::Apart { .. } => "apart",
+            Self::Differ { .. } => "differ",
+            Self::Silent { .. } => "silent",
+            Self::Still { .. } => "still",
+        }
+    }
+
     /// Whether it is silence, and not something that was seen.
     pub fn is_silence(&self) -> bool {
         matches!(self, Self::Silent { .. } | Self::Still { .. })
@@ -194,6 +220,25 @@ pub async fn rungs(
         .map_err(|error| reader.refuse(error, &answer.head.checkpoint))?;
     let head = reader.accept(seen.head());
     Ok((seen, head))
+}
+
+/// Refuses what an auditor signed longer ago than the reader's patience, or in the future: a report
+/// of tomorrow would be repeated until then.
+fn refuse_time(reader: &Reader<'_>, time: Timestamp) -> Result<(), Failure> {
+    let (now, genesis) = (reader.now(), &reader.memory().genesis);
+    // SPEC(WATCH-9)
+    let (age, ahead) = (now.since(time), time.since(now));
+    if age > PATIENCE_S {
+        return Err(Failure::Question(format!(
+            "its newest report is {age} s old"
+        )));
+    }
+    if ahead > genesis.max_clock_skew_ms() / 1000 {
+        return Err(Failure::Question(format!(
+            "its newest report is dated {ahead} s ahead of this clock"
+        )));
+    }
+    Ok(())
 }
 
 impl From<WatchError> for Failure {

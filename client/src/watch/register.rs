@@ -11,7 +11,7 @@ use plainsight_specs::watch::{
     RungsRequest, TokenRequest, WatchedIndexes, WatchedRungs, watch_id,
 };
 
-use super::{Guard, Watch, WatchAlarm};
+use super::{Guard, Watch, WatchAlarm, refuse_time};
 use crate::failure::Failure;
 use crate::own::Pending;
 use crate::reader::{MAX_ANSWER, Purpose, Reader};
@@ -68,6 +68,7 @@ pub async fn register(
                 .collect(),
         )),
         Registration::Watched { token, report, .. } => {
+            refuse_time(reader, report.time)?;
             // SPEC(WATCH-5)
             let shown = latest_since(reader, label, report.head).await?;
             if shown != Some(latest) {

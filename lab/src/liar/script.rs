@@ -26,6 +26,8 @@ pub struct Script {
     pub is_silent: bool,
     /// Answers come from this other log by the same keys, to which nothing else was shown.
     pub twin: Option<Arc<Liar>>,
+    /// Look-ups are answered from this one, which goes on from what everything else is answered from.
+    pub looked_up: Option<Arc<Liar>>,
     /// What is done to the next version of a label that is published.
     pub next: Option<(Label, Version, Next)>,
 }

@@ -6,27 +6,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{Method, StatusCode, Uri};
 use plainsight_auditor::peers::{Peer, PeerConfig};
-use plainsight_auditor::{Config, Identity, LogConfig, Node};
-use plainsight_client::http::{BaseUrl, Http, Patience};
-use plainsight_client::source::Source;
+use plainsight_auditor::{Identity, LogConfig, Node};
 use plainsight_specs::ed25519::SecretKey;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::merkle::LeafIndex;
-use plainsight_specs::note::{Algorithm, KeyName, Signer, UnverifiedNote};
+use plainsight_specs::note::{Algorithm, KeyName, Signer};
 use plainsight_specs::time::Timestamp;
-use plainsight_specs::watch::{Report, ReportAnswer};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
+use super::front::{BendWord, Lying, Voice, Word};
 use super::observe::{Seen, settle};
 use super::table::Section;
-use super::theatre::{ALICE, Quorum, Theatre, cosigned};
+use super::theatre::{ALICE, Quorum, Theatre, YESTERDAY_S, cosigned};
 use super::{Caught, Told};
 use crate::clock;
 use crate::liar::{Liar, Script, Served};
@@ -34,8 +26,8 @@ use crate::network::{AUDITORS, base_url, free_address};
 use crate::provider::random;
 use crate::story::Plainsight;
 
-/// Longer ago than C2SP lets a witness lag, and than an owner is patient, in seconds.
-const YESTERDAY_S: u64 = 86_400;
+/// Entries of others, so many that each bucket of a list has some.
+const PADDING: usize = 64;
 
 pub(super) async fn tell(section: &Section, plainsight: &Plainsight, dir: &Path) -> Result<Told> {
     let mut told = Told::new();
@@ -115,150 +107,127 @@ async fn to_an_auditor(
     noticed
 }
 
-/// Changes a report on its way to the owner; `None` is no answer.
-type BendReport = Arc<dyn Fn(Report) -> Option<(Report, bool)> + Send + Sync>;
-
-/// Stands in front of an honest auditor and speaks with its keys.
-struct Lying {
-    url: BaseUrl,
-    task: JoinHandle<()>,
-}
-
-#[derive(Clone)]
-struct Front {
-    upstream: Source,
-    signer: Arc<Signer>,
-    stranger: Arc<Signer>,
-    bend: BendReport,
-}
-
-impl Lying {
-    async fn start(upstream: &BaseUrl, config: &Config, bend: BendReport) -> Result<Self> {
-        let listener = TcpListener::bind(free_address()?).await?;
-        let url = base_url(listener.local_addr()?)?;
-        let signer = config.watch_signer()?;
-        let name = signer.verifier_key().name().clone();
-        let stranger = Signer::new(name, Algorithm::Ed25519, SecretKey::from_seed(&random()?))?;
-        let front = Front {
-            upstream: Source::new(Http::new(Patience::default())?, upstream.clone()),
-            signer: Arc::new(signer),
-            stranger: Arc::new(stranger),
-            bend,
-        };
-        let router = Router::new().fallback(forward).with_state(front);
-        let task = tokio::spawn(async move {
-            // It ends with the lie, and has nobody to tell of an error.
-            let _ended = axum::serve(listener, router).await;
-        });
-        Ok(Self { url, task })
-    }
-}
-
-impl Drop for Lying {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn forward(
-    State(front): State<Front>,
-    method: Method,
-    uri: Uri,
-    body: Bytes,
-) -> Result<(StatusCode, Vec<u8>), StatusCode> {
-    let path = uri.path().trim_start_matches('/');
-    let away = |_| StatusCode::BAD_GATEWAY;
-    if method == Method::GET {
-        let bytes = front.upstream.read(path, 1 << 26).await.map_err(away)?;
-        return Ok((StatusCode::OK, bytes));
-    }
-    let answer = front.upstream.send(path, &body, None, 1 << 26).await;
-    let answer = answer.map_err(|_| StatusCode::BAD_GATEWAY)?;
-    let status = StatusCode::from_u16(answer.status).map_err(|_| StatusCode::BAD_GATEWAY)?;
-    if path != "v1/watch/report" {
-        return Ok((status, answer.body));
-    }
-    let bent = front
-        .bent(&answer.body)
-        .map_err(|_| StatusCode::BAD_GATEWAY)?;
-    Ok((status, bent))
-}
-
-impl Front {
-    fn bent(&self, body: &[u8]) -> Result<Vec<u8>> {
-        let answer = ReportAnswer::parse(body)?;
-        let note = UnverifiedNote::parse(&answer.note)?;
-        let report = Report::parse_text(note.text())?;
-        let (report, is_own) = (self.bend)(report).context("it says nothing")?;
-        let signer = if is_own { &self.signer } else { &self.stranger };
-        let note = report.sign(signer)?;
-        Ok(ReportAnswer { note, ..answer }.to_json())
-    }
-}
-
 async fn to_owners(plainsight: &Plainsight, dir: &Path, told: &mut Told) -> Result<()> {
     let theatre = Theatre::open(plainsight, dir, "watches").await?;
-    let yesterday =
-        Timestamp::from_seconds(clock::now()?.seconds() - YESTERDAY_S).context("yesterday")?;
-    let honest: [(&str, BendReport); 4] = [
-        (
-            "forges-a-heartbeat",
-            Arc::new(|report| Some((report, false))),
-        ),
+    let day = |seconds| Timestamp::from_seconds(seconds).context("another day");
+    let yesterday = day(clock::now()?.seconds() - YESTERDAY_S)?;
+    let tomorrow = day(clock::now()?.seconds() + YESTERDAY_S)?;
+    let began = theatre.log.liar().await.head();
+    let ghost = crate::story::forged(&theatre.alices().await?, &["ghost-device"])?;
+    // The reports and lists are about more than what the watches began with.
+    for _ in 0..PADDING {
+        theatre.log.liar().await.push_padding()?;
+    }
+    theatre.log.liar().await.push_epoch()?;
+    theatre.publish().await?;
+    let both = ["watcher", "feeder"];
+    let honest: [(&str, BendWord); 7] = [
+        ("forges-a-heartbeat", Arc::new(|_| Ok(Voice::Stranger))),
         (
             "repeats-yesterdays-report",
-            Arc::new(move |report| {
-                Some((
-                    Report {
-                        time: yesterday,
-                        ..report
-                    },
-                    true,
-                ))
+            Arc::new(move |word| {
+                *word.time() = yesterday;
+                Ok(Voice::Own)
             }),
         ),
-        ("does-not-answer", Arc::new(|_| None)),
+        (
+            "signs-tomorrows-report",
+            Arc::new(move |word| {
+                *word.time() = tomorrow;
+                Ok(Voice::Own)
+            }),
+        ),
+        (
+            "answers-somebody-else",
+            Arc::new(|word| {
+                word.answer_another()?;
+                Ok(Voice::Own)
+            }),
+        ),
+        (
+            "speaks-of-another-log",
+            Arc::new(|word| {
+                word.of_another_log()?;
+                Ok(Voice::Own)
+            }),
+        ),
+        ("does-not-answer", Arc::new(|_| Ok(Voice::Nobody))),
         (
             "looked-at-another-log",
-            Arc::new(|mut report| {
-                report.head.root = Hash::ZERO;
-                Some((report, true))
+            Arc::new(|word| {
+                word.head().root = Hash::ZERO;
+                Ok(Voice::Own)
             }),
         ),
     ];
-    // The reports are about more than what the watches began with.
-    theatre.log.liar().await.push_padding()?;
-    theatre.log.liar().await.push_epoch()?;
-    theatre.publish().await?;
     for (name, bend) in honest {
-        lie_about_a_watch(&theatre, told, name, bend).await?;
+        lie_to_owners(&theatre, told, name, &both, bend).await?;
     }
-    let ghost = crate::story::forged(&theatre.alices().await?, &["ghost-device"])?;
+    let bend: BendWord = Arc::new(move |word| {
+        word.end_at(began);
+        Ok(Voice::Own)
+    });
+    let late = ["late watcher", "late feeder"];
+    lie_to_owners(&theatre, told, "looks-no-further", &late, bend).await?;
+    let earlier = theatre.log.liar().await.rewound(2)?.head();
+    let bend: BendWord = Arc::new(move |word| {
+        word.end_at(earlier);
+        Ok(Voice::Own)
+    });
+    lie_to_owners(&theatre, told, "goes-back", &["watcher"], bend).await?;
+    let bend: BendWord = Arc::new(|word| {
+        if let Word::List(list) = word {
+            list.insertions.pop();
+        }
+        Ok(Voice::Own)
+    });
+    lie_to_owners(&theatre, told, "leaves-somebody-out", &["feeder"], bend).await?;
+    let before = theatre.log.liar().await.clone();
     {
         let mut liar = theatre.log.liar().await;
         liar.push_key_set(&Label::email(ALICE)?, Version::new(3), ghost)?;
         liar.push_epoch()?;
     }
     theatre.publish().await?;
-    let bend: BendReport = Arc::new(|report| {
-        let hits = Vec::new();
-        Some((Report { hits, ..report }, true))
+    let bend: BendWord = Arc::new(|word| {
+        word.deny();
+        Ok(Voice::Own)
     });
-    lie_about_a_watch(&theatre, told, "denies-a-hit", bend).await?;
+    lie_to_owners(&theatre, told, "denies-a-hit", &both, bend.clone()).await?;
+    // The log shows the owner what was there before.
+    let script = Script {
+        twin: Some(Arc::new(before)),
+        ..Script::default()
+    };
+    let name = "denies-a-hit-beside-the-log";
+    lie_with(&theatre, told, name, &both, bend, script).await?;
     theatre.end().await;
     Ok(())
 }
 
-async fn lie_about_a_watch(
+async fn lie_to_owners(
     theatre: &Theatre,
     told: &mut Told,
     name: &str,
-    bend: BendReport,
+    parties: &[&str],
+    bend: BendWord,
+) -> Result<()> {
+    lie_with(theatre, told, name, parties, bend, Script::default()).await
+}
+
+/// The same while the log lies as well.
+async fn lie_with(
+    theatre: &Theatre,
+    told: &mut Told,
+    name: &str,
+    parties: &[&str],
+    bend: BendWord,
+    script: Script,
 ) -> Result<()> {
     let second = theatre.auditors.get(1).context("no second auditor")?;
     let lying = Lying::start(&second.url, &second.config, bend).await?;
     theatre.write_policy(Quorum::WithColluders, Some(lying.url.as_str()))?;
-    let noticed = theatre.lie(Script::default(), &["watcher"]).await;
+    let noticed = theatre.lie(script, parties).await;
     theatre.write_policy(Quorum::WithColluders, None)?;
     told.insert(name.to_owned(), noticed.with_context(|| name.to_owned())?);
     Ok(())

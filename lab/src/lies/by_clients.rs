@@ -21,7 +21,7 @@ use plainsight_specs::statement::{
 };
 use serde_json::{Value, json};
 
-use super::observe::Seen;
+use super::observe::{Seen, settle};
 use super::{Caught, Told, homes};
 use crate::accounts;
 use crate::clock;
@@ -156,10 +156,12 @@ pub(super) async fn tell(plainsight: &Plainsight, dir: &Path) -> Result<Told> {
     with_keys(&lied, &mut told, &owner, &contact).await?;
     floods(&lied, &mut told).await?;
     // Whatever they tried, no auditor has anything to say about the log.
-    for running in network.auditors() {
-        let noticed = Seen::at(&running.url)?.of("auditors", ORIGIN, dir).await?;
-        ensure!(noticed.is_empty(), "{noticed:?}");
-    }
+    let seen = network.auditors().iter();
+    let seen: Vec<_> = seen
+        .map(|running| Seen::at(&running.url))
+        .collect::<Result<_>>()?;
+    let noticed = settle(&seen, ORIGIN, &BTreeSet::new(), dir).await?;
+    ensure!(noticed.is_empty(), "{noticed:?}");
     network.shutdown().await;
     Ok(told)
 }

@@ -7,6 +7,7 @@
 
 mod by_auditors;
 mod by_clients;
+mod front;
 mod homes;
 mod in_the_log;
 mod observe;

@@ -48,6 +48,9 @@ pub(super) const FILES: [(&str, &str); 4] = [
     ("special", "the build for one person"),
 ];
 
+/// Longer ago than C2SP lets a witness lag, and than an owner is patient, in seconds.
+pub(super) const YESTERDAY_S: u64 = 86_400;
+
 /// The stage, set.
 pub(super) struct Theatre {
     plainsight: Plainsight,
@@ -82,6 +85,29 @@ fn colluder(name: &str) -> Result<Signer> {
     )?)
 }
 
+/// What a home keeps of the one log.
+fn of_log(home: &Path) -> Result<PathBuf> {
+    let log = std::fs::read_dir(home.join("logs"))?.next();
+    Ok(log.context("no log was ever read")??.path())
+}
+
+/// In a home that nobody looked at since yesterday: whoever watches had last covered more then.
+fn grew_yesterday(home: &Path, kept: &str) -> Result<()> {
+    let yesterday = clock::now()?.seconds() - YESTERDAY_S;
+    let yesterday = Timestamp::from_seconds(yesterday).context("yesterday")?;
+    for file in std::fs::read_dir(of_log(home)?.join(kept))? {
+        let path = file?.path();
+        let mut lists: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(&path)?)?;
+        ensure!(!lists.is_empty(), "nobody watches");
+        for list in &mut lists {
+            ensure!(list["grew"].is_string(), "it is not known when it grew");
+            list["grew"] = yesterday.to_string().into();
+        }
+        std::fs::write(path, serde_json::to_vec(&lists)?)?;
+    }
+    Ok(())
+}
+
 /// A head under the log's signature and those of `signers`, made at `time`.
 pub(super) fn cosigned(
     signed: &SignedCheckpoint,
@@ -95,7 +121,8 @@ pub(super) fn cosigned(
     Ok(signed.to_bytes_with(&lines))
 }
 
-fn release(version: &str, file: &str) -> Result<Body> {
+/// A release of one file.
+pub(super) fn release(version: &str, file: &str) -> Result<Body> {
     Ok(Body::Release(Release {
         product: product("messenger")?,
         version: ReleaseVersion::parse(version)?,
@@ -259,8 +286,12 @@ impl Theatre {
             let ran = self.ask_in("reader-at-home", party).await?;
             Self::content(&ran)?;
         }
-        let ran = owner.run(&["--json", "keys", "watch", ALICE]).await?;
-        Self::content(&ran)?;
+        for how in [
+            &["keys", "watch", ALICE][..],
+            &["keys", "watch", ALICE, "--feed"],
+        ] {
+            Self::content(&owner.run(how).await?)?;
+        }
         let origin = self.log.liar().await.replay().origin().clone();
         let code = ContactCode::of(&origin, &self.alices().await?).to_string();
         // The stage is set once.
@@ -316,7 +347,8 @@ impl Theatre {
             "friend of carol" => vec!["contact", "verify", CAROL],
             "owner" => vec!["keys", "monitor", ALICE],
             "rotator" => vec!["keys", "rotate", ALICE, "--add-device", "watch"],
-            "watcher" => vec!["keys", "watch", ALICE],
+            "watcher" | "late watcher" | "new watcher" => vec!["keys", "watch", ALICE],
+            "feeder" | "late feeder" => vec!["keys", "watch", ALICE, "--feed"],
             "installer" | "deceived" | "victim" => vec![
                 "release",
                 "verify",
@@ -342,12 +374,21 @@ impl Theatre {
         let home = format!("{turn}");
         let kept = match party {
             "contact" | "comparer" | "friend of carol" => None,
-            "owner" | "rotator" | "watcher" => Some("alice-at-home"),
+            "owner" | "rotator" | "watcher" | "late watcher" | "new watcher" | "feeder"
+            | "late feeder" => Some("alice-at-home"),
             _ => Some("reader-at-home"),
         };
         let homes = self.dir.join("homes");
         if let Some(kept) = kept {
             copy(&homes.join(kept), &homes.join(&home))?;
+            match party {
+                "late watcher" => grew_yesterday(&homes.join(&home), "watches")?,
+                "late feeder" => grew_yesterday(&homes.join(&home), "feeds")?,
+                "new watcher" => {
+                    std::fs::remove_dir_all(of_log(&homes.join(&home))?.join("watches"))?;
+                }
+                _ => {}
+            }
             // Whoever changed the policy relies on it; without a change nothing happens.
             self.person(&home)?.run(&["policy", "accept"]).await?;
         }

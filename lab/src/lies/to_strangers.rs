@@ -71,6 +71,7 @@ pub(super) async fn tell(plainsight: &Plainsight, dir: &Path) -> Result<Told> {
             "under-another-rule",
             with(&fork, "rule", json!("extension")),
         ),
+        ("two-sizes", with(&fork, "second", text(&newer))),
         (
             "honest-growth",
             with(&growth, "root", json!(older.head().root.to_base64())),

@@ -25,6 +25,7 @@ use plainsight_specs::out_of_band::{ContactCode, SafetyNumber};
 use plainsight_specs::policy::Policy;
 use plainsight_specs::publish::{PublishAnswer, PublishRequest};
 use plainsight_specs::query::{ArtifactAnswer, StreamAnswer, StreamRequest};
+use plainsight_specs::rebuild::{RebuildList, UnverifiedRebuild};
 use plainsight_specs::rules::Rule;
 use plainsight_specs::statement::{
     Audience, Name, Place, Purl, Reason, Region, ReleaseVersion, Statement, Stream, Uri,
@@ -155,6 +156,18 @@ pub static PARSERS: LazyLock<Vec<Parser>> = LazyLock::new(|| {
             let envelope = Envelope::parse(bytes);
             assert_eq!(envelope, Envelope::parse(bytes));
             envelope.ok().map(drop)
+        }),
+        ("rebuild result", |bytes| {
+            let rebuild = UnverifiedRebuild::parse(bytes).ok()?;
+            // What it says is read from the payload alone.
+            let key = ed25519::SecretKey::from_seed(&[30; 32]);
+            let again = rebuild.claim().sign(&[&key]);
+            let again = UnverifiedRebuild::parse(&again).expect("what was printed is read");
+            assert_eq!(again.claim(), rebuild.claim());
+            Some(())
+        }),
+        ("rebuild list", |bytes| {
+            stable(bytes, RebuildList::parse, RebuildList::to_json)
         }),
     ];
     [texts, jsons, bytes, others].concat()

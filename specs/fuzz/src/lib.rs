@@ -29,19 +29,22 @@ pub mod indexes;
 pub mod json;
 pub mod log;
 pub mod looking;
+pub mod said;
 pub mod seeds;
 pub mod smoke;
 pub mod trees;
+pub mod watching;
 
 /// A target: its name, which is also its corpus's folder, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("formats", formats::run),
     ("json", json::run),
     ("trees", trees::run),
     ("indexes", indexes::run),
     ("looking", looking::run),
     ("log", log::run),
+    ("watching", watching::run),
 ];

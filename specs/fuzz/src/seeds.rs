@@ -13,12 +13,13 @@ use plainsight_specs::merkle::{LeafIndex, TreeHead, TreeSize};
 use plainsight_specs::out_of_band::{ContactCode, SafetyNumber};
 use plainsight_specs::publish::{PublishAnswer, PublishItem, PublishRequest, Wait};
 use plainsight_specs::query::StreamRequest;
+use plainsight_specs::rebuild::RebuildList;
 use plainsight_specs::rules::Replay;
 use plainsight_specs::tile::bundle_to_bytes;
 use plainsight_specs::time::Timestamp;
 use plainsight_specs::tlog_proof::TlogProof;
 use plainsight_specs::watch::{
-    Announcement, Hit, RegisterRequest, Report, ReportAnswer, RungsRequest, WatchToken,
+    Announcement, Bucket, Hit, RegisterRequest, Report, ReportAnswer, RungsRequest, WatchToken,
     WatchedIndexes,
 };
 use plainsight_specs::witness::{AddCheckpoint, cosignature_lines_to_bytes};
@@ -27,6 +28,7 @@ use serde_json::Value;
 use super::formats::PARSERS;
 use super::smoke::Random;
 use super::tiny_log::{NOW, PROTECTIONS, RELEASES, TinyLog, canary, key_set, label, release};
+use super::{said, watching};
 
 /// A seed: its file's name and its bytes.
 pub type Seed = (String, Vec<u8>);
@@ -313,6 +315,30 @@ fn formats() -> Vec<Seed> {
         ("public keys", log.vrf.public().as_bytes().to_vec()),
         ("numbers and digits", b"9223372036854775807".to_vec()),
         ("index proof", lookup.index.to_json().to_string().into()),
+        ("stream answer", said::stream(&log, "1.0.0").to_json()),
+        ("artifact answer", said::artifact(&log, b"one").to_json()),
+        ("bundle of a release", said::bundle(&log, "1.0.0").to_json()),
+        (
+            "register answer",
+            watching::registered(&log, &register).to_json(),
+        ),
+        ("rungs answer", watching::rungs(&log, &rungs).to_json()),
+        ("inserted", {
+            let (_, output) = log.vrf.prove(&alice.vrf_input(Version::new(1)));
+            let bucket = Bucket::of(&output.index_key(), 1).unwrap();
+            let list = watching::inserted(&log, &bucket, TreeSize::new(2).unwrap());
+            assert!(!list.insertions.is_empty());
+            list.text().into()
+        }),
+        ("rebuild result", said::rebuild(b"one")),
+        (
+            "rebuild list",
+            RebuildList {
+                next: Some(7),
+                results: vec![said::rebuild(b"one")],
+            }
+            .to_json(),
+        ),
     ];
     let mut seeds = Vec::new();
     for (number, (kind, bytes)) in of.into_iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -93,7 +94,8 @@ impl Site {
         let mut read = self.objects.lock().unwrap().read.subscribe();
         let before = read.borrow().get(path).copied().unwrap_or(0);
         let more = |read: &BTreeMap<String, u64>| read.get(path).copied().unwrap_or(0) > before;
-        read.wait_for(more).await.unwrap();
+        let found = tokio::time::timeout(Duration::from_secs(60), read.wait_for(more)).await;
+        assert!(found.is_ok(), "waited in vain for a read of {path}");
     }
 
     pub fn down(&self, down: bool) {

@@ -1,5 +1,9 @@
 use super::*;
+use crate::contact::{Change, Contact, ContactKeys, Standing};
 use crate::own::OwnKeys;
+use plainsight_specs::hash::Hash;
+use plainsight_specs::lookup::Logged;
+use plainsight_specs::merkle::{LeafIndex, TreeHead, TreeSize};
 
 fn now() -> Timestamp {
     Timestamp::from_seconds(1_800_000_000).unwrap()
@@ -92,5 +96,47 @@ fn an_accepted_change_was_compared_by_nobody() {
         pin.pending = Some(pending("tablet", before));
         let accepted = pin.accept(now(), Anyway::No).unwrap();
         assert_eq!(accepted.state, PinState::LogVerified);
+    }
+}
+
+#[test]
+fn what_was_revoked_is_not_brought_back_by_a_look_up() {
+    let revoked = Pin::seen(key_set("phone"), now()).revoke(now());
+    let found = key_set("phone");
+    let contact = Contact {
+        label: label(),
+        head: crate::reader::HeadSeen {
+            origin: Origin::parse("log.example").unwrap(),
+            head: TreeHead {
+                size: TreeSize::new(9).unwrap(),
+                root: Hash::ZERO,
+            },
+            fresh: now(),
+            now: now(),
+            epoch_ms: 0,
+            vouchers: Vec::new(),
+            silent: Vec::new(),
+        },
+        found: Some(ContactKeys {
+            key_set: found,
+            logged: Logged {
+                position: LeafIndex::default(),
+                no_later_than_ms: 0,
+            },
+        }),
+        standing: Standing::Unchanged,
+        reset: None,
+    };
+    for standing in [
+        Standing::New,
+        Standing::Unchanged,
+        Standing::Changed(Change::Signed),
+    ] {
+        let contact = Contact {
+            standing,
+            ..contact.clone()
+        };
+        let after = Pin::after(Some(revoked.clone()), &contact, now());
+        assert_eq!(after, Some(revoked.clone()));
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use plainsight_specs::bundle::UnverifiedBundle;
 use plainsight_specs::checkpoint::UnverifiedCheckpoint;
-use plainsight_specs::entry::Entry;
+use plainsight_specs::entry::{Entry, StatementEntry};
 use plainsight_specs::hash::sha256;
 use plainsight_specs::head::HeadBlock;
 use plainsight_specs::index::{IndexKey, IndexProof, Tree};
@@ -16,8 +16,9 @@ use plainsight_specs::tlog_proof::TlogProof;
 use super::{LONG_AGO_S, by_another_key, made_up_index, stream};
 use crate::clock;
 use crate::liar::Liar;
-use crate::lies::theatre::{FILES, Theatre, cosigned};
+use crate::lies::theatre::{FILES, Theatre, cosigned, release};
 use crate::lies::{Caught, Told, homes};
+use crate::provider::sign;
 
 /// The parts of an offline bundle, each of which a lie changes.
 #[derive(Clone)]
@@ -75,6 +76,14 @@ impl Parts {
             UnverifiedBundle::new(proof, self.head.epoch.clone(), self.entry.clone(), index);
         Ok(bundle.to_json())
     }
+}
+
+/// The file that was taken back, under a version that was not: all its look-ups hold but the first.
+fn never_logged(liar: &Liar) -> Result<Vec<u8>> {
+    let mut parts = Parts::of(liar, "1.2.0", FILES[1].1, Seq::new(3))?;
+    let signed = sign(release("1.2.0", FILES[1].1)?, None, &liar.role_key())?;
+    parts.entry = StatementEntry::from_envelope(&signed.envelope)?.to_bytes();
+    parts.to_json(parts.proof())
 }
 
 pub(super) async fn tell(theatre: &Theatre, told: &mut Told) -> Result<()> {
@@ -143,6 +152,11 @@ pub(super) async fn tell(theatre: &Theatre, told: &mut Told) -> Result<()> {
         "bundle-of-half-a-ladder",
         "1.0.0",
         parts.to_json(parts.tree.prove(&short))?,
+    ));
+    bundles.push((
+        "bundle-of-what-was-never-logged",
+        "1.1.0",
+        never_logged(&*theatre.log.liar().await)?,
     ));
     bundles.push((
         "bundle-of-what-was-taken-back",

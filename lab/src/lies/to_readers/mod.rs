@@ -6,6 +6,7 @@ mod heads;
 mod keys;
 mod publishing;
 mod statements;
+mod watching;
 
 use anyhow::{Context as _, Result};
 use plainsight_specs::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
@@ -31,6 +32,8 @@ use crate::story::Plainsight;
 const ALL: [&str; 5] = ["returning", "owner", "installer", "reader", "watcher"];
 /// Days after which nobody's patience is left.
 const LONG_AGO_S: u64 = 30 * 86_400;
+/// Further ahead than any clock may be.
+const TOMORROW_S: u64 = 86_400;
 
 fn alice() -> Result<Label> {
     Ok(Label::email(ALICE)?)
@@ -129,6 +132,7 @@ pub(super) async fn tell(plainsight: &Plainsight, dir: &std::path::Path) -> Resu
     keys::tell(&theatre, &mut told).await?;
     statements::tell(&theatre, &mut told).await?;
     bundles::tell(&theatre, &mut told).await?;
+    watching::tell(&theatre, &mut told).await?;
     publishing::tell(&theatre, &mut told).await?;
     theatre.end().await;
     publishing::planted(plainsight, dir, &mut told).await?;
