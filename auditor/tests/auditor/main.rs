@@ -21,6 +21,7 @@ mod liar;
 mod panics;
 mod peers;
 mod plain;
+mod postgres;
 mod rebuilds;
 mod support;
 #[path = "../../../specs/tests/tiny_log/mod.rs"]
