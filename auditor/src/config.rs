@@ -5,6 +5,7 @@
 //! key under one name would be a second auditor. Environment variables ([`ENVIRONMENT`]) go before
 //! the file.
 
+mod database;
 mod edit;
 mod error;
 mod keys;
@@ -27,6 +28,7 @@ use crate::dashboard::{DashboardConfig, Serve};
 use crate::http::LimitConfig;
 use crate::peers::{MAX_PEERS, Peer, PeerConfig};
 use crate::plain::{PlainConfig, PlainLog};
+use crate::store::DatabaseAddress;
 
 pub(crate) use secret::read_secret;
 
@@ -61,7 +63,7 @@ pub struct LogConfig {
     pub url: String,
 }
 
-pub use edit::{add_log, add_peer, init};
+pub use edit::{add_log, add_peer, init, init_with};
 pub use error::ConfigError;
 pub(crate) use keys::new_key;
 pub use keys::write_secret;
@@ -81,10 +83,14 @@ struct File {
     listen: SocketAddr,
     #[serde(default = "default_poll")]
     poll_interval_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    database: Option<String>,
     // An empty list would be printed as a value, to which no `[[log]]` can be added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     log: Vec<LogConfig>,
     // What follows is never written by `init`, but as comments.
+    #[serde(default, skip_serializing)]
+    database_password_file: Option<PathBuf>,
     #[serde(default, skip_serializing)]
     contact: Option<String>,
     #[serde(default, skip_serializing)]
@@ -140,6 +146,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How often each log's published checkpoint is read, in milliseconds.
     pub poll_interval_ms: u64,
+    /// Where the database is.
+    pub database: DatabaseAddress,
     /// The logs.
     pub logs: Vec<FollowedLog>,
     /// How the node is run.
@@ -263,7 +271,8 @@ impl Config {
             path: dir.join(CONFIG_FILE),
             reason: secret::without_the_line(text, &error),
         })?;
-        file.replace_by(variable)?;
+        file.replace_by(&variable)?;
+        let database = database::checked(dir, &file, &variable)?;
         keys::key_name(&file.name)?;
         let mut logs = Vec::new();
         for log in &file.log {
@@ -313,6 +322,7 @@ impl Config {
             },
             listen: file.listen,
             poll_interval_ms: file.poll_interval_ms.max(10),
+            database,
             logs,
             operations: Operations::checked(
                 sections::Sections {
@@ -337,9 +347,9 @@ impl Config {
         })
     }
 
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
-        self.dir.join("auditor.sqlite3")
+    /// Where the database is.
+    pub fn database(&self) -> DatabaseAddress {
+        self.database.clone()
     }
 
     /// The folder of evidence files.
@@ -350,7 +360,7 @@ impl Config {
 
 impl File {
     fn replace_by(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
-        let [listen, admin, url, contact, poll, free] = ENVIRONMENT;
+        let [listen, admin, url, contact, poll, free, _database] = ENVIRONMENT;
         if let Some(given) = parsed(&variable, listen)? {
             self.listen = given;
         }

@@ -4,6 +4,7 @@
 //! in bounded memory whatever the distance. Nothing that is fetched is kept before it was shown to
 //! be covered by the signed head. Out of scope: whether the head is then cosigned.
 
+use plainsight_client::http::HttpError;
 use plainsight_specs::Blame;
 use plainsight_specs::checkpoint::SignedCheckpoint;
 use plainsight_specs::evidence::Evidence;
@@ -66,6 +67,11 @@ pub enum Followed {
         /// Outage or garbage; never an accusation.
         blame: Blame,
         /// What happened.
+        reason: String,
+    },
+    /// This machine had no file left to ask with.
+    NoFiles {
+        /// The system's words.
         reason: String,
     },
     /// The head contradicts an earlier one.
@@ -352,8 +358,13 @@ pub async fn keep_conviction(
 }
 
 fn withheld(error: &FetchError) -> Followed {
-    Followed::Withheld {
-        blame: error.blame(),
-        reason: error.to_string(),
+    match error {
+        FetchError::Http(HttpError::NoFiles { reason, .. }) => Followed::NoFiles {
+            reason: reason.clone(),
+        },
+        _ => Followed::Withheld {
+            blame: error.blame(),
+            reason: error.to_string(),
+        },
     }
 }

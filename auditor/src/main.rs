@@ -51,6 +51,10 @@ enum Verb {
         /// Under which law
         #[arg(long)]
         jurisdiction: String,
+        /// A database of PostgreSQL, as postgres://user@host/database, in place of a file. Its password
+        /// goes into a file (`database_password_file`) or into PGPASSWORD
+        #[arg(long)]
+        database: Option<String>,
     },
     /// Add a log to follow
     AddLog {
@@ -184,13 +188,14 @@ async fn main() -> anyhow::Result<ExitCode> {
             name,
             organisation,
             jurisdiction,
+            database,
         } => {
             let identity = plainsight_auditor::Identity {
                 name,
                 organisation,
                 jurisdiction,
             };
-            verbs::init(&folder.dir, &identity)?;
+            verbs::init(&folder.dir, &identity, database.as_deref())?;
         }
         Verb::AddLog { folder, vkey, url } => verbs::add_log(&folder.dir, vkey, url)?,
         Verb::InitWitness { folder, name } => verbs::init_witness(&folder.dir, &name)?,

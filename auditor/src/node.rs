@@ -74,6 +74,8 @@ pub struct Node {
     /// What answers over HTTP reads by.
     readers: Store,
     stop: watch::Sender<bool>,
+    /// Whether another process has claimed the database.
+    replaced: watch::Receiver<bool>,
     tasks: Vec<JoinHandle<()>>,
     dashboard: Arc<Dashboard>,
 }
@@ -107,6 +109,8 @@ impl Node {
         let io = |what| move |source| StartError::Io { what, source };
         let shelf = Shelf::open(config.evidence()).map_err(io("the folder of evidence"))?;
         let store = Store::open(&config.database()).await?;
+        // SPEC(WIT-6): nobody else signs by what is kept here.
+        let claim = store.claim().await?;
         let names: Vec<_> = channels
             .iter()
             .map(|channel| (channel.name.clone(), channel.severities.clone()))
@@ -131,6 +135,7 @@ impl Node {
         };
         let (listener, local_addr) = bind(config.listen, "the address to listen at").await?;
         let (stop, stopped) = watch::channel(false);
+        let (replace, replaced) = watch::channel(false);
         let mut desks = BTreeMap::new();
         let mut tasks = Tasks::new(stopped.clone(), store.clone());
         for log in &config.logs {
@@ -186,6 +191,7 @@ impl Node {
             admin_addr = Some(listen_to_operator(&mut tasks, address, site.clone(), bounds).await?);
         }
         tasks.serve(listener, router(site), bounds);
+        tasks.list.push(tokio::spawn(claim.keep(stopped, replace)));
         Ok(Self {
             local_addr,
             admin_addr,
@@ -194,9 +200,19 @@ impl Node {
             store,
             readers,
             stop,
+            replaced,
             tasks: tasks.list,
             dashboard,
         })
+    }
+
+    /// Waits until another process has claimed the database, if that ever happens: this one then writes
+    /// nothing any more, and is to end.
+    pub async fn replaced(&self) {
+        let mut replaced = self.replaced.clone();
+        if replaced.wait_for(|replaced| *replaced).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Ends it: open requests are answered, what is being fetched is dropped.

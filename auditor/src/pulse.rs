@@ -21,6 +21,10 @@ use crate::store::{LogId, Store, StoreError};
 pub const LOOK: Duration = Duration::from_secs(1);
 /// The code of the alert about a full disk.
 const DISK_FULL: &str = "disk-full";
+/// The code of the alert about a database that could not be used.
+const DATABASE: &str = "database";
+/// How long the database may take for one look.
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
 /// The code of the alert about a log that gets nowhere.
 const STALLED: &str = "stalled";
 
@@ -168,6 +172,7 @@ impl Watcher {
         let mut tick = tokio::time::interval(LOOK.min(self.stall_after));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut places: BTreeMap<String, Place> = BTreeMap::new();
+        let mut outage: Option<(u64, String)> = None;
         while !*stop.borrow() {
             tokio::select! {
                 _ = stop.changed() => return,
@@ -180,8 +185,17 @@ impl Watcher {
             };
             // Unknown room is not a full disk.
             pulse.full = pulse.free.is_some_and(|free| free < self.min_free);
-            let looked = self.look(&mut places, &mut pulse).await;
-            pulse.store = looked.err().map(|error| error.to_string());
+            let looking = self.look(&mut places, &mut pulse);
+            let looked = tokio::time::timeout(LOOK_LIMIT, looking).await;
+            match looked.unwrap_or(Err(StoreError::Timeout)) {
+                Ok(()) => self.tell_of(&mut outage).await,
+                Err(error) => {
+                    let why = error.to_string();
+                    tracing::error!(%why, "the database cannot be used");
+                    outage.get_or_insert((clock::now_s(), why.clone()));
+                    pulse.store = Some(why);
+                }
+            }
             self.hold.send_if_modified(|hold| {
                 let changed = *hold != pulse.full;
                 *hold = pulse.full;
@@ -235,6 +249,32 @@ impl Watcher {
             return Err(error);
         }
         self.tell(places, pulse, now).await
+    }
+
+    /// Tells of an outage of the database once it is over: during it there is nowhere to tell, but by
+    /// health, metrics and the dead-man switch.
+    async fn tell_of(&self, outage: &mut Option<(u64, String)>) {
+        let Some((since, why)) = outage.as_ref() else {
+            return;
+        };
+        let now = clock::now_s();
+        let alert = Alert {
+            severity: Severity::Own,
+            code: DATABASE,
+            subject: String::new(),
+            text: format!(
+                "this auditor's own database could not be used for {} s, and nothing was cosigned \
+                 meanwhile: {why}",
+                now.saturating_sub(*since)
+            ),
+        };
+        let told = async {
+            self.raise(None, &alert, now).await?;
+            self.store.resolve_own(DATABASE, "", now).await
+        };
+        if told.await.is_ok() {
+            *outage = None;
+        }
     }
 
     async fn tell(

@@ -16,8 +16,8 @@ use plainsight_specs::time::Timestamp;
 /// Alerts that are listed.
 const LIST: u32 = 100;
 
-pub(crate) fn init(dir: &Path, identity: &Identity) -> anyhow::Result<()> {
-    let key = plainsight_auditor::init(dir, identity)?;
+pub(crate) fn init(dir: &Path, identity: &Identity, database: Option<&str>) -> anyhow::Result<()> {
+    let key = plainsight_auditor::config::init_with(dir, identity, database)?;
     let watch = Config::load(dir)?.watch_signer()?.verifier_key();
     // The key alone on standard output, for scripts; the rest is for the person.
     println!("{key}");
@@ -101,6 +101,10 @@ pub(crate) async fn serve(
                     node.shutdown().await;
                     return Ok(());
                 }
+                () = node.replaced() => {
+                    node.shutdown().await;
+                    bail!("another auditor has taken this database over");
+                }
                 Ok(()) = again.changed() => match load() {
                     Ok(config) => break config,
                     Err(error) => tracing::error!(
@@ -183,6 +187,7 @@ pub(crate) fn config_check(config: &Config) -> anyhow::Result<()> {
         Some(admin) => println!("metrics and health at {admin}"),
         None => println!("metrics: nowhere (admin_listen is not set)"),
     }
+    println!("database: {}", config.database());
     println!("{}", followed(config.logs.len()));
     for log in &config.logs {
         println!("  {} at {}", log.origin, log.url);

@@ -48,6 +48,14 @@ pub enum HttpError {
         /// The library's own words.
         reason: String,
     },
+    /// This machine could not open a connection: it has no file left. Nothing about the server.
+    #[error("{url} was not asked: {reason}")]
+    NoFiles {
+        /// What was to be asked for.
+        url: String,
+        /// The system's own words.
+        reason: String,
+    },
     /// The server answered with a status other than success.
     #[error("{url} answered {status}{}", said(.detail))]
     Status {
@@ -97,7 +105,9 @@ impl HttpError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Address { .. } | Self::Setup { .. } => Blame::Misuse,
-            Self::Unreachable { .. } | Self::Status { .. } => Blame::Unavailable,
+            Self::Unreachable { .. } | Self::NoFiles { .. } | Self::Status { .. } => {
+                Blame::Unavailable
+            }
             Self::TooLong { .. } | Self::Tile { .. } | Self::Coding { .. } | Self::Gzip { .. } => {
                 Blame::Malformed
             }
@@ -279,7 +289,7 @@ impl Http {
         let mut pause = self.patience.pause;
         for _ in 1..self.patience.attempts {
             match once().await {
-                Err(HttpError::Unreachable { .. }) => {
+                Err(HttpError::Unreachable { .. } | HttpError::NoFiles { .. }) => {
                     tokio::time::sleep(jittered(pause)).await;
                 }
                 Ok(answer) if is_passing(answer.status) => {

@@ -4,6 +4,7 @@
 //! A transport carries one request and gives whatever answer came. It need not retry, and it is not
 //! trusted: [`crate::http::Http`] retries, and checks the bound of an answer again.
 
+use std::error::Error;
 use std::fmt::Debug;
 use std::pin::Pin;
 
@@ -203,11 +204,13 @@ async fn first_bytes(mut response: Response, limit: usize) -> Vec<u8> {
 }
 
 fn unreachable_at(url: &str, error: &reqwest::Error) -> HttpError {
-    // The innermost cause says what happened ("connection refused"); the outer ones repeat the URL.
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    if let Some(reason) = no_files(error) {
+        return HttpError::NoFiles {
+            url: url.into(),
+            reason,
+        };
     }
+    let cause = innermost(error);
     let reason = if error.is_timeout() {
         "no answer in time".into()
     } else if error.is_body() || error.is_decode() {
@@ -218,5 +221,54 @@ fn unreachable_at(url: &str, error: &reqwest::Error) -> HttpError {
     HttpError::Unreachable {
         url: url.into(),
         reason,
+    }
+}
+
+/// The innermost cause says what happened ("connection refused"); the outer ones repeat the URL.
+fn innermost<'e>(mut error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    while let Some(inner) = error.source() {
+        error = inner;
+    }
+    error
+}
+
+/// Whether anything in the chain is the system's word that this process, or the whole machine, has no
+/// file left; in that case the words.
+fn no_files(error: &(dyn Error + 'static)) -> Option<String> {
+    /// `EMFILE` and `ENFILE`, everywhere that has them.
+    const NO_FILES: [i32; 2] = [24, 23];
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let system: Option<&std::io::Error> = error.downcast_ref();
+        if let Some(code) = system.and_then(std::io::Error::raw_os_error)
+            && cfg!(unix)
+            && NO_FILES.contains(&code)
+        {
+            return Some(plain(&error.to_string()));
+        }
+        cause = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn a_want_of_files_is_told_from_a_server_that_is_gone() {
+        for (code, none_left) in [(24, true), (23, true), (111, false), (104, false)] {
+            let error = Outer(std::io::Error::from_raw_os_error(code));
+            assert_eq!(
+                no_files(&error).is_some(),
+                none_left && cfg!(unix),
+                "{code}"
+            );
+        }
+        assert_eq!(no_files(&Outer(std::io::Error::other("x"))), None);
     }
 }

@@ -81,7 +81,7 @@ async fn every_write_fails_once_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_write_fails_once_on_postgres() {
     if let Some(cluster) = crate::support::postgres::shared() {
-        every_write_fails_once(Some(cluster.database())).await;
+        every_write_fails_once(Some(cluster.database().parse().unwrap())).await;
     }
 }
 

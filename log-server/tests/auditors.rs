@@ -257,7 +257,7 @@ async fn every_replica_shows_what_the_writer_has_signed() {
     let Some(cluster) = support::postgres::shared() else {
         return;
     };
-    let mut made = support::make_on(Some(cluster.database())).await;
+    let mut made = support::make_on(Some(cluster.database().parse().unwrap())).await;
     let auditor = FakeAuditor::start("a", 20, &made.vkey).await;
     made.set_policy(&format!(
         "log {}\n{}quorum a\n",

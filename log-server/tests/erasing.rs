@@ -130,5 +130,5 @@ async fn what_is_forgotten_is_gone_from_answers_on_postgres() {
     let Some(cluster) = postgres::shared() else {
         return;
     };
-    forgotten_on(&make_on(Some(cluster.database())).await).await;
+    forgotten_on(&make_on(Some(cluster.database().parse().unwrap())).await).await;
 }

@@ -88,7 +88,7 @@ async fn segments_leave_postgres_and_the_log_goes_on_from_the_bundles() {
     let Some(cluster) = postgres::shared() else {
         return;
     };
-    pruned_on(Some(cluster.database())).await;
+    pruned_on(Some(cluster.database().parse().unwrap())).await;
 }
 
 fn spawn(made: &Made) -> Child {

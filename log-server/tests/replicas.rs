@@ -168,7 +168,7 @@ async fn replicas_survive(advisory_lock: bool, seed: u64) {
     let Some(cluster) = Cluster::start() else {
         return;
     };
-    let mut made = make_on(Some(cluster.database())).await;
+    let mut made = make_on(Some(cluster.database().parse().unwrap())).await;
     let auditor = FakeAuditor::start("auditor.test/a", 9, &made.vkey).await;
     made.set_policy(&format!(
         "log {}\n{}quorum auditor.test/a\n",

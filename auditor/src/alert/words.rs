@@ -24,12 +24,14 @@ pub fn words(severity: Severity, code: &str) -> Words {
 
 /// The kinds of alerts that no log brings about by one lie: about this auditor itself, about what
 /// rebuilders have given to it, and about a flood of heads.
-const NOT_OF_LOGS: [&str; 9] = [
+const NOT_OF_LOGS: [&str; 11] = [
     "rebuild-mismatch",
     "flood",
     "rolled-back",
     "restarted",
     "disk-full",
+    "database",
+    "no-files",
     // Of a log, and only after 65,536 of its heads.
     "unshown-heads",
     "stalled",
@@ -239,6 +241,24 @@ const KINDS: &[(&str, Words)] = &[
             not_proven: "That what is on the disk is damaged; it is not, as far as is known.",
             next: "Make room or lower `min_free_mb`. Cosigning stands still, and goes on by itself \
                    when there is room.",
+        },
+    ),
+    (
+        "database",
+        Words {
+            proven: "Nothing about any log.",
+            not_proven: "That anything is lost: what was committed is there, as far as is known.",
+            next: "Look at the database's server and the way to it. Auditing went on by itself; \
+                   `plainsight-auditor check` verifies what is kept.",
+        },
+    ),
+    (
+        "no-files",
+        Words {
+            proven: "Nothing about any log: this machine or this process has no file left to open.",
+            not_proven: "What uses them up.",
+            next: "Raise the limit (LimitNOFILE in the unit, `ulimit -n`) or lower `connections` in \
+                   [limits]. Logs are read again by itself.",
         },
     ),
     (

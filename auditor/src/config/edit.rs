@@ -18,6 +18,26 @@ use crate::peers::{Peer, PeerConfig};
 /// Makes an auditor's folder: its keys and a configuration without logs. Gives the verifier key to
 /// hand out.
 pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError> {
+    init_with(dir, identity, None)
+}
+
+/// The same with the URL of a database in place of a file: without a password, which the environment or
+/// a file of its own holds, since the configuration can be read by others.
+pub fn init_with(
+    dir: &Path,
+    identity: &Identity,
+    database: Option<&str>,
+) -> Result<VerifierKey, ConfigError> {
+    if let Some(text) = database
+        && super::database::parse("database", text)?.shows_password()
+    {
+        return Err(ConfigError::Member {
+            member: "database".into(),
+            reason: "leave the password out: it goes into a file that database_password_file \
+                     names, or into PGPASSWORD"
+                .into(),
+        });
+    }
     let watch = format!("{}{WATCH}", identity.name);
     key_name(&identity.name)?;
     key_name(&watch)?;
@@ -31,6 +51,8 @@ pub fn init(dir: &Path, identity: &Identity) -> Result<VerifierKey, ConfigError>
         jurisdiction: identity.jurisdiction.clone(),
         listen: default_listen(),
         poll_interval_ms: default_poll(),
+        database: database.map(Into::into),
+        database_password_file: None,
         log: Vec::new(),
         contact: None,
         url: None,

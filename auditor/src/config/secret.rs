@@ -35,7 +35,7 @@ pub(super) fn without_the_line(text: &str, error: &toml::de::Error) -> String {
 /// Whether group or others can do anything with it. What cannot be looked at cannot be read
 /// either, and reading says why.
 #[cfg(unix)]
-fn is_exposed(path: &Path) -> bool {
+pub(super) fn is_exposed(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     let forbidden = forbidden(path);
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & forbidden != 0)
@@ -53,7 +53,7 @@ fn forbidden(path: &Path) -> u32 {
 }
 
 #[cfg(not(unix))]
-fn is_exposed(_path: &Path) -> bool {
+pub(super) fn is_exposed(_path: &Path) -> bool {
     false
 }
 

@@ -14,13 +14,14 @@ use crate::alert::channel::{Channel, MAX_TIMEOUT, Way};
 use crate::alert::{Severity, WebhookKey};
 
 /// Environment variables that go before the file.
-pub const ENVIRONMENT: [&str; 6] = [
+pub const ENVIRONMENT: [&str; 7] = [
     "PLAINSIGHT_AUDITOR_LISTEN",
     "PLAINSIGHT_AUDITOR_ADMIN_LISTEN",
     "PLAINSIGHT_AUDITOR_URL",
     "PLAINSIGHT_AUDITOR_CONTACT",
     "PLAINSIGHT_AUDITOR_POLL_INTERVAL_MS",
     "PLAINSIGHT_AUDITOR_MIN_FREE_MB",
+    "PLAINSIGHT_AUDITOR_DATABASE",
 ];
 
 /// Channels of one kind, at most.
@@ -301,6 +302,11 @@ pub(super) const EXAMPLE: &str = r#"
 # Who answers for this auditor, and where it is reached; both are shown at its address.
 # contact = "security@example.org"
 # url = "https://auditor.example.org"
+
+# The database: a file in this folder, or postgres://user@host/database (its password in a file that
+# only its owner can read).
+# database = "auditor.sqlite3"
+# database_password_file = "database.password"
 
 # Metrics (/metrics) and health (/readyz) for its operator.
 # admin_listen = "127.0.0.1:8091"

@@ -169,3 +169,49 @@ fn keys_that_sign_no_log_are_refused() {
     log.other_vkeys = vec![log.vkey.clone()];
     assert!(FollowedLog::new(&log).is_err(), "twice");
 }
+
+#[test]
+fn a_database_is_a_file_or_a_url_and_its_password_is_nobodys_business() {
+    let dir = tempfile::tempdir().unwrap();
+    let named = |url| init_with(dir.path(), &identity("audit.example/a"), Some(url));
+    for shown in ["postgres://a:hunter2@db.example/a", "mysql://db.example/a"] {
+        let refused = named(shown).unwrap_err();
+        assert!(matches!(refused, ConfigError::Member { .. }));
+        assert!(!refused.to_string().contains("hunter2"), "{refused}");
+    }
+    named("postgres://a@db.example/a").unwrap();
+    let config = Config::load(dir.path()).unwrap();
+    assert_eq!(config.database.file(), None);
+    let path = dir.path().join(CONFIG_FILE);
+    let text = fs::read_to_string(&path).unwrap();
+
+    // A file of its own, or the environment.
+    let with_file = text.replace("# database_password_file", "database_password_file");
+    assert_ne!(with_file, text);
+    fs::write(&path, &with_file).unwrap();
+    Config::load(dir.path()).unwrap();
+    let given = |name: &str| {
+        (name == "PLAINSIGHT_AUDITOR_DATABASE").then(|| "postgres://a:hunter2@other/a".to_owned())
+    };
+    assert!(
+        Config::load_with(dir.path(), given).is_err(),
+        "two passwords"
+    );
+    fs::write(&path, &text).unwrap();
+    let config = Config::load_with(dir.path(), given).unwrap();
+    assert_eq!(config.database.to_string(), "postgres://a@other/a");
+    assert!(!format!("{config:?}").contains("hunter2"));
+
+    // Within the configuration only where nobody else reads that.
+    fs::write(&path, text.replace("a@db", "a:hunter2@db")).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        for (mode, loads) in [(0o644, false), (0o600, true)] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let loaded = Config::load(dir.path());
+            assert_eq!(loaded.is_ok(), loads, "{mode:o}");
+            assert!(!format!("{loaded:?}").contains("hunter2"));
+        }
+    }
+}

@@ -189,6 +189,7 @@ impl Desk {
                 })
                 .await?;
             }
+            Followed::NoFiles { reason } => self.no_files(&reason).await?,
             Followed::Contradicts(evidence) => {
                 let size = head.map_or(0, |head| head.size.get());
                 self.convict(&evidence, size).await?;

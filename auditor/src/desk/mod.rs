@@ -40,7 +40,7 @@ use crate::follow::{Fatal, Followed, Follower};
 use crate::mirror::{Mirror, MirrorError};
 use crate::peers::Peer;
 use crate::progress::Progress;
-use crate::store::{Kept, LogId, Store};
+use crate::store::{Kept, LogId, Store, is_outage};
 
 use peers::{Look, Watched};
 
@@ -168,8 +168,11 @@ pub async fn open(
             };
             // By the system's clock, and contained: whatever fell must not fall again here. If the
             // database is what failed, there is nowhere to tell.
-            let raised = shared.store.raise(Some(row.id), &alert, clock::now_s());
-            let _ = contained(Box::pin(raised)).await;
+            // An outage of the database is nothing about this log, and has an alert of its own.
+            if !is_outage(&error) {
+                let raised = shared.store.raise(Some(row.id), &alert, clock::now_s());
+                let _ = contained(Box::pin(raised)).await;
+            }
             status.send_modify(|status| status.fail(&error));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -196,6 +199,8 @@ struct Desk {
     seen: TreeSize,
     polling: Option<JoinHandle<Result<Vec<u8>, HttpError>>>,
     failures: u32,
+    /// Whether this machine had no file left for the last poll.
+    out_of_files: bool,
     comparing: JoinSet<()>,
     /// When the log was asked last about a head that is kept, and up to which size.
     compared: tokio::time::Instant,
@@ -274,6 +279,7 @@ impl Desk {
             seen: TreeSize::ZERO,
             polling: None,
             failures: 0,
+            out_of_files: false,
             comparing: JoinSet::new(),
             compared: tokio::time::Instant::now(),
             compared_to: TreeSize::ZERO,

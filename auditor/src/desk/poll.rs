@@ -10,6 +10,8 @@ use crate::alert::{Alert, Severity};
 use crate::audit::{Event, Standing};
 use crate::follow::Fatal;
 
+/// The code of the alert about this machine's files.
+const NO_FILES: &str = "no-files";
 /// Polls that fail in a row before anybody is told.
 const PATIENCE: u32 = 3;
 /// An epoch older than this many heartbeats is stale.
@@ -36,6 +38,7 @@ impl Desk {
                 self.reachable().await?;
                 self.read_published(&bytes).await?;
             }
+            Err(HttpError::NoFiles { reason, .. }) => self.no_files(&reason).await?,
             Err(error) if error.is_not_found() => {
                 self.reachable().await?;
                 self.happen(Event::NothingPublished).await?;
@@ -92,7 +95,27 @@ impl Desk {
             .any(|line| Cosignature::verify(line, checkpoint.text(), &key).is_ok())
     }
 
+    /// This machine could not ask: that says nothing about the log.
+    pub(super) async fn no_files(&mut self, reason: &str) -> Result<(), Fatal> {
+        let alert = Alert {
+            severity: Severity::Own,
+            code: NO_FILES,
+            subject: String::new(),
+            text: format!("this auditor could not open a connection to a log: {reason}"),
+        };
+        self.out_of_files = true;
+        let (store, now) = (&self.shared.store, self.shared.clock.now_s());
+        if store.raise(None, &alert, now).await? {
+            tracing::warn!(code = alert.code, "{}", alert.text);
+        }
+        Ok(())
+    }
+
     async fn reachable(&mut self) -> Result<(), Fatal> {
+        if std::mem::take(&mut self.out_of_files) {
+            let (store, now) = (&self.shared.store, self.shared.clock.now_s());
+            store.resolve_own(NO_FILES, "", now).await?;
+        }
         self.checked = Some(self.shared.clock.now_s());
         if self.failures > 0 {
             self.failures = 0;

@@ -9,8 +9,8 @@ use crate::store::{Store, StoreError};
 const OLD_S: u64 = 6 * 3600;
 
 pub(super) async fn database(config: &Config) -> Vec<Line> {
-    let path = config.database();
-    if !path.exists() {
+    let address = config.database();
+    if !address.is_there() {
         return vec![warn(
             "database: there is none yet",
             "It is made at the first start. If this auditor has run before, restore it: with an old \
@@ -21,7 +21,15 @@ pub(super) async fn database(config: &Config) -> Vec<Line> {
         Ok(lines) => lines,
         Err(error) => vec![fail(
             format!("database: {error}"),
-            "Look at the disk and the file's owner; then `plainsight-auditor check`.",
+            match address.file() {
+                Some(_) => {
+                    "Look at the disk and the file's owner; then `plainsight-auditor check`."
+                }
+                None => {
+                    "Look at the server, at the user's rights and at the password; then \
+                     `plainsight-auditor check`."
+                }
+            },
         )],
     }
 }
@@ -30,7 +38,11 @@ async fn look_into(config: &Config) -> Result<Vec<Line>, StoreError> {
     let store = Store::open(&config.database()).await?;
     let mut lines = Vec::new();
     match store.quick_check().await? {
-        None => lines.push(ok("database: whole")),
+        None if config.database().file().is_some() => lines.push(ok("database: whole")),
+        None => lines.push(ok(format!(
+            "database: {} answers, and its commits are durable",
+            config.database()
+        ))),
         Some(damage) => lines.push(fail(
             format!("database: {damage}"),
             "Stop the auditor and restore the newest backup.",

@@ -34,7 +34,7 @@ pub(super) async fn look(http: &Http, config: &Config) -> Vec<Line> {
         )];
     }
     // What is not held cannot be compared; whether the database is well is another line's.
-    let store = if config.database().exists() {
+    let store = if config.database().is_there() {
         Store::open(&config.database()).await.ok()
     } else {
         None

@@ -20,6 +20,8 @@ use plainsight_specs::witness::MAX_BODY_BYTES;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use super::Problem;
+
 /// Clients that are remembered of one generation; of two at most.
 const MAX_CLIENTS: usize = 8192;
 /// POST requests that are answered at once, counted when all of their body is there.
@@ -43,7 +45,8 @@ pub struct LimitConfig {
     pub behind_proxy: bool,
     /// Connections at once; who comes above that waits to be accepted.
     pub connections: usize,
-    /// Connections of one client at once; 0 for no bound. Not behind a proxy, which is many clients.
+    /// Connections of one client at once; 0 for no bound. Not behind a proxy, which is many clients. Of
+    /// its POST requests 32 are answered at once in any case.
     pub connections_per_client: usize,
     /// How long a connection may say nothing, its next request's head or the body of a POST may
     /// take, or nothing of an answer may be taken, in milliseconds.
@@ -100,11 +103,8 @@ impl Limits {
             config,
             buckets: Arc::new(Mutex::new(Buckets::default())),
             at_once: Arc::new(Semaphore::new(MAX_AT_ONCE)),
-            posting: Arc::new(Clients::new(if config.connections_per_client == 0 {
-                0
-            } else {
-                MAX_OF_CLIENT
-            })),
+            // However many connections it may have.
+            posting: Arc::new(Clients::new(MAX_OF_CLIENT)),
             began: Instant::now(),
         }
     }
@@ -158,8 +158,8 @@ pub(crate) async fn limit(State(limits): State<Limits>, request: Request, next: 
     let (parts, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY.min(limits.config.patience()), arrived(body)).await {
         Ok(Ok(body)) => body,
-        Ok(Err(status)) => return status.into_response(),
-        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response(),
+        Ok(Err(problem)) => return problem.into_response(),
+        Err(_) => return Problem::too_slow().into_response(),
     };
     let Ok(_permit) = limits.at_once.try_acquire() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, 1, "busy\n");
@@ -169,14 +169,14 @@ pub(crate) async fn limit(State(limits): State<Limits>, request: Request, next: 
     answer
 }
 
-/// The whole body, or the status that refuses it.
-async fn arrived(body: Body) -> Result<Vec<u8>, StatusCode> {
+/// The whole body, or why it is refused.
+async fn arrived(body: Body) -> Result<Vec<u8>, Problem> {
     let mut whole = Vec::new();
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| StatusCode::BAD_REQUEST)?;
+        let chunk = chunk.map_err(|_| Problem::malformed("the body broke off"))?;
         if chunk.len() > MAX_BODY_BYTES - whole.len() {
-            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+            return Err(Problem::too_long(MAX_BODY_BYTES));
         }
         whole.extend_from_slice(&chunk);
     }

@@ -134,6 +134,9 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/readyz", get(health::readyz))
         .merge(readings())
         .merge(pages)
+        .method_not_allowed_fallback(|method: axum::http::Method| async move {
+            Problem::method(&method)
+        })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(limits)
         .layer(TimeoutLayer::with_status_code(

@@ -1,6 +1,6 @@
 //! Errors as problem documents (RFC 9457), each with a stable code.
 
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -56,6 +56,35 @@ impl Problem {
             code: "too-many",
             title: "Too many requests",
             detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn too_long(bytes: usize) -> Self {
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            code: "too-large",
+            title: "The body is too long",
+            detail: format!("a body has at most {bytes} bytes"),
+        }
+    }
+
+    pub(crate) fn too_slow() -> Self {
+        Self {
+            status: StatusCode::REQUEST_TIMEOUT,
+            code: "too-slow",
+            title: "The body took too long",
+            detail: "send it at once".into(),
+        }
+    }
+
+    pub(crate) fn method(method: &Method) -> Self {
+        // A method may be any word.
+        let method: String = method.as_str().chars().take(16).collect();
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            code: "method-not-allowed",
+            title: "Not with this method",
+            detail: format!("{method} means nothing here; the header Allow says what does"),
         }
     }
 

@@ -4,10 +4,11 @@
 //! flickers is not told by the hour.
 
 use plainsight_specs::hash::sha256_parts;
+use sqlx::AnyConnection;
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::any::AnyRow;
 
-use super::{Event, LogId, Store, StoreError, deliveries, from_db, to_db};
+use super::{Event, LogId, Store, StoreError, deliveries, from_db, indexed, text, to_db};
 use crate::alert::Alert;
 
 /// An end is told after so many seconds without a return.
@@ -60,7 +61,7 @@ impl Store {
         alert: &Alert,
         time: u64,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let new = insert(&mut transaction, log, alert, time).await?;
         transaction.commit().await?;
         Ok(new)
@@ -69,7 +70,7 @@ impl Store {
     /// Ends what lasted: all open alerts of a log with this code.
     pub async fn resolve(&self, log: LogId, code: &str, time: u64) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE alerts SET resolved = ? WHERE log = ? AND code = ? AND resolved IS NULL",
+            "UPDATE alerts SET resolved = $1 WHERE log = $2 AND code = $3 AND resolved IS NULL",
         )
         .bind(to_db(time))
         .bind(log.0)
@@ -87,12 +88,12 @@ impl Store {
         time: u64,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE alerts SET resolved = ?
-             WHERE log IS NULL AND code = ? AND subject = ? AND resolved IS NULL",
+            "UPDATE alerts SET resolved = $1
+             WHERE log IS NULL AND code = $2 AND subject = $3 AND resolved IS NULL",
         )
         .bind(to_db(time))
         .bind(code)
-        .bind(subject)
+        .bind(indexed(subject))
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -106,13 +107,13 @@ impl Store {
         reason: &str,
         time: u64,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let row: Option<i64> = sqlx::query_scalar(
-            "UPDATE alerts SET acknowledged = ?, reason = ?
-             WHERE name = ? AND acknowledged IS NULL RETURNING id",
+            "UPDATE alerts SET acknowledged = $1, reason = $2
+             WHERE name = $3 AND acknowledged IS NULL RETURNING id",
         )
         .bind(to_db(time))
-        .bind(reason)
+        .bind(text(reason))
         .bind(id)
         .fetch_optional(&mut *transaction)
         .await?;
@@ -134,11 +135,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let ids: Vec<String> = sqlx::query_scalar(
             "SELECT name FROM alerts
-             WHERE log = ? AND code = ? AND subject = ? AND acknowledged IS NULL",
+             WHERE log = $1 AND code = $2 AND subject = $3 AND acknowledged IS NULL",
         )
         .bind(log.0)
         .bind(code)
-        .bind(subject)
+        .bind(indexed(subject))
         .fetch_all(&self.pool)
         .await?;
         for id in ids {
@@ -151,9 +152,9 @@ impl Store {
     pub async fn alerts(&self, limit: u32) -> Result<Vec<KeptAlert>, StoreError> {
         let rows = sqlx::query(
             "SELECT alerts.*, logs.origin AS origin FROM alerts LEFT JOIN logs ON logs.id = alerts.log
-             ORDER BY alerts.id DESC LIMIT ?",
+             ORDER BY alerts.id DESC LIMIT $1",
         )
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(kept).collect()
@@ -179,7 +180,7 @@ impl Store {
     }
 }
 
-pub(super) fn kept(row: &SqliteRow) -> Result<KeptAlert, StoreError> {
+pub(super) fn kept(row: &AnyRow) -> Result<KeptAlert, StoreError> {
     let number = |column| -> Result<Option<u64>, StoreError> {
         let value: Option<i64> = row.try_get(column)?;
         Ok(value.and_then(from_db))
@@ -203,7 +204,7 @@ pub(super) fn kept(row: &SqliteRow) -> Result<KeptAlert, StoreError> {
 
 /// Keeps an alert and what is to be told of it, within the caller's transaction.
 pub(super) async fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     log: Option<LogId>,
     alert: &Alert,
     time: u64,
@@ -231,16 +232,16 @@ pub(super) async fn insert(
 }
 
 async fn lasts(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     log: Option<LogId>,
     alert: &Alert,
 ) -> Result<bool, StoreError> {
     let found: Option<i64> = sqlx::query_scalar(
-        "SELECT id FROM alerts WHERE log IS ? AND code = ? AND subject = ? AND resolved IS NULL",
+        "SELECT id FROM alerts WHERE log IS NOT DISTINCT FROM $1 AND code = $2 AND subject = $3 AND resolved IS NULL",
     )
     .bind(log.map(|log| log.0))
     .bind(alert.code)
-    .bind(&alert.subject)
+    .bind(indexed(&alert.subject))
     .fetch_optional(connection)
     .await?;
     Ok(found.is_some())
@@ -248,67 +249,70 @@ async fn lasts(
 
 /// Whether the fact ended and nobody has been told so yet: then it never ended.
 async fn comes_back(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     log: Option<LogId>,
     alert: &Alert,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "UPDATE alerts SET resolved = NULL, again = again + 1
-         WHERE id = (SELECT max(id) FROM alerts WHERE log IS ? AND code = ? AND subject = ?)
+         WHERE id = (SELECT max(id) FROM alerts WHERE log IS NOT DISTINCT FROM $1 AND code = $2
+                     AND subject = $3)
            AND end_told = 0",
     )
     .bind(log.map(|log| log.0))
     .bind(alert.code)
-    .bind(&alert.subject)
+    .bind(indexed(&alert.subject))
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
 async fn open_of_code(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     log: Option<LogId>,
     code: &str,
 ) -> Result<u32, StoreError> {
-    Ok(sqlx::query_scalar(
+    let open: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM alerts
-         WHERE log IS ? AND code = ? AND resolved IS NULL AND acknowledged IS NULL",
+         WHERE log IS NOT DISTINCT FROM $1 AND code = $2 AND resolved IS NULL
+           AND acknowledged IS NULL",
     )
     .bind(log.map(|log| log.0))
     .bind(code)
     .fetch_one(connection)
-    .await?)
+    .await?;
+    Ok(u32::try_from(open).unwrap_or(u32::MAX))
 }
 
 async fn add(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     log: Option<LogId>,
     alert: &Alert,
     time: u64,
 ) -> Result<bool, StoreError> {
     let log = log.map(|log| log.0);
-    let origin: Option<String> = sqlx::query_scalar("SELECT origin FROM logs WHERE id = ?")
+    let origin: Option<String> = sqlx::query_scalar("SELECT origin FROM logs WHERE id = $1")
         .bind(log)
         .fetch_optional(&mut *connection)
         .await?;
     let before: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM alerts WHERE log IS ? AND code = ? AND subject = ?",
+        "SELECT count(*) FROM alerts WHERE log IS NOT DISTINCT FROM $1 AND code = $2 AND subject = $3",
     )
     .bind(log)
     .bind(alert.code)
-    .bind(&alert.subject)
+    .bind(indexed(&alert.subject))
     .fetch_one(&mut *connection)
     .await?;
     let row: i64 = sqlx::query_scalar(
         "INSERT INTO alerts (name, log, severity, code, subject, text, time)
-         VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
+         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
     )
     .bind(name(&origin.unwrap_or_default(), alert, before))
     .bind(log)
     .bind(alert.severity.as_str())
     .bind(alert.code)
-    .bind(&alert.subject)
-    .bind(&alert.text)
+    .bind(indexed(&alert.subject))
+    .bind(text(&alert.text))
     .bind(to_db(time))
     .fetch_one(&mut *connection)
     .await?;

@@ -2,10 +2,11 @@
 
 use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::rules::Rule;
+use sqlx::AnyConnection;
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::any::AnyRow;
 
-use super::{LogId, Store, StoreError, from_db, to_db};
+use super::{LogId, Store, StoreError, from_db, text, to_db};
 use crate::alert;
 use crate::audit::Break;
 
@@ -34,9 +35,9 @@ impl KeptBreak {
 impl Store {
     /// All breaks of a log, the first in its order first; at most `limit`.
     pub async fn breaks(&self, log: LogId, limit: u32) -> Result<Vec<KeptBreak>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM breaks WHERE log = ? ORDER BY at, seen LIMIT ?")
+        let rows = sqlx::query("SELECT * FROM breaks WHERE log = $1 ORDER BY at, seen LIMIT $2")
             .bind(log.0)
-            .bind(limit)
+            .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(kept).collect()
@@ -49,7 +50,7 @@ impl Store {
         first: TreeSize,
         end: TreeSize,
     ) -> Result<Vec<Break>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM breaks WHERE log = ? AND at >= ? AND at < ?")
+        let rows = sqlx::query("SELECT * FROM breaks WHERE log = $1 AND at >= $2 AND at < $3")
             .bind(log.0)
             .bind(to_db(first.get()))
             .bind(to_db(end.get()))
@@ -61,7 +62,7 @@ impl Store {
     /// The first conviction about heads: nothing that it says is undone, so that one is enough.
     pub async fn conviction(&self, log: LogId) -> Result<Option<KeptBreak>, StoreError> {
         let row = sqlx::query(
-            "SELECT * FROM breaks WHERE log = ? AND rule IN ('fork', 'extension')
+            "SELECT * FROM breaks WHERE log = $1 AND rule IN ('fork', 'extension')
              ORDER BY seen, at LIMIT 1",
         )
         .bind(log.0)
@@ -76,7 +77,7 @@ impl Store {
         log: LogId,
         found: &Break,
     ) -> Result<Option<KeptBreak>, StoreError> {
-        let row = sqlx::query("SELECT * FROM breaks WHERE log = ? AND at = ? AND rule = ?")
+        let row = sqlx::query("SELECT * FROM breaks WHERE log = $1 AND at = $2 AND rule = $3")
             .bind(log.0)
             .bind(to_db(found.at))
             .bind(found.rule.as_str())
@@ -88,7 +89,7 @@ impl Store {
     /// The first break that nobody acknowledged.
     pub async fn open_break(&self, log: LogId) -> Result<Option<Break>, StoreError> {
         let row = sqlx::query(
-            "SELECT * FROM breaks WHERE log = ? AND acknowledged IS NULL ORDER BY at, seen LIMIT 1",
+            "SELECT * FROM breaks WHERE log = $1 AND acknowledged IS NULL ORDER BY at, seen LIMIT 1",
         )
         .bind(log.0)
         .fetch_optional(&self.pool)
@@ -106,13 +107,13 @@ impl Store {
     ) -> Result<Vec<Break>, StoreError> {
         let rows = sqlx::query(
             "SELECT * FROM breaks
-             WHERE log = ? AND at < ? AND evidence IS NULL AND unproven IS NULL
+             WHERE log = $1 AND at < $2 AND evidence IS NULL AND unproven IS NULL
                AND rule NOT IN ('fork', 'extension', 'end')
-             ORDER BY at LIMIT ?",
+             ORDER BY at LIMIT $3",
         )
         .bind(log.0)
         .bind(to_db(size.get()))
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(|row| Ok(kept(row)?.found)).collect()
@@ -121,7 +122,7 @@ impl Store {
     /// The addresses of all evidence about a log.
     pub async fn evidence_of(&self, log: LogId) -> Result<Vec<String>, StoreError> {
         Ok(sqlx::query_scalar(
-            "SELECT DISTINCT evidence FROM breaks WHERE log = ? AND evidence IS NOT NULL",
+            "SELECT DISTINCT evidence FROM breaks WHERE log = $1 AND evidence IS NOT NULL",
         )
         .bind(log.0)
         .fetch_all(&self.pool)
@@ -132,7 +133,7 @@ impl Store {
     /// before and not ended.
     pub async fn begin_proof(&self, log: LogId, found: &Break) -> Result<u32, StoreError> {
         let times: i64 = sqlx::query_scalar(
-            "INSERT INTO proofs_begun (log, at, rule, times) VALUES (?, ?, ?, 1)
+            "INSERT INTO proofs_begun (log, at, rule, times) VALUES ($1, $2, $3, 1)
              ON CONFLICT (log, at, rule) DO UPDATE SET times = proofs_begun.times + 1
              RETURNING times",
         )
@@ -146,7 +147,7 @@ impl Store {
 
     /// Forgets that evidence was begun: whatever came of it, this program lived.
     pub async fn end_proof(&self, log: LogId, found: &Break) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM proofs_begun WHERE log = ? AND at = ? AND rule = ?")
+        sqlx::query("DELETE FROM proofs_begun WHERE log = $1 AND at = $2 AND rule = $3")
             .bind(log.0)
             .bind(to_db(found.at))
             .bind(found.rule.as_str())
@@ -157,7 +158,7 @@ impl Store {
 
     /// Whether the entry at `position` is void.
     pub async fn is_void(&self, log: LogId, position: u64) -> Result<bool, StoreError> {
-        let breaks = sqlx::query("SELECT * FROM breaks WHERE log = ? AND at = ?")
+        let breaks = sqlx::query("SELECT * FROM breaks WHERE log = $1 AND at = $2")
             .bind(log.0)
             .bind(to_db(position))
             .fetch_all(&self.pool)
@@ -179,8 +180,8 @@ impl Store {
         evidence: Result<&str, &str>,
         time: u64,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let known = sqlx::query("SELECT 1 FROM breaks WHERE log = ? AND at = ? AND rule = ?")
+        let mut transaction = self.begin().await?;
+        let known = sqlx::query("SELECT 1 FROM breaks WHERE log = $1 AND at = $2 AND rule = $3")
             .bind(log.0)
             .bind(to_db(found.at))
             .bind(found.rule.as_str())
@@ -206,11 +207,11 @@ impl Store {
         time: u64,
     ) -> Result<bool, StoreError> {
         let done = sqlx::query(
-            "UPDATE breaks SET acknowledged = ?, reason = ?
-             WHERE log = ? AND at = ? AND rule = ? AND acknowledged IS NULL",
+            "UPDATE breaks SET acknowledged = $1, reason = $2
+             WHERE log = $3 AND at = $4 AND rule = $5 AND acknowledged IS NULL",
         )
         .bind(to_db(time))
-        .bind(reason)
+        .bind(text(reason))
         .bind(log.0)
         .bind(to_db(found.at))
         .bind(found.rule.as_str())
@@ -221,7 +222,7 @@ impl Store {
 }
 
 pub(super) async fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     log: LogId,
     found: &Break,
     evidence: Option<&str>,
@@ -229,7 +230,7 @@ pub(super) async fn insert(
     time: u64,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO breaks (log, at, rule, seen, evidence, unproven) VALUES (?, ?, ?, ?, ?, ?)
+        "INSERT INTO breaks (log, at, rule, seen, evidence, unproven) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (log, at, rule) DO UPDATE SET
             evidence = coalesce(breaks.evidence, excluded.evidence),
             unproven = CASE WHEN coalesce(breaks.evidence, excluded.evidence) IS NULL
@@ -240,13 +241,13 @@ pub(super) async fn insert(
     .bind(found.rule.as_str())
     .bind(to_db(time))
     .bind(evidence)
-    .bind(unproven)
+    .bind(unproven.map(text))
     .execute(connection)
     .await?;
     Ok(())
 }
 
-pub(super) fn kept(row: &SqliteRow) -> Result<KeptBreak, StoreError> {
+pub(super) fn kept(row: &AnyRow) -> Result<KeptBreak, StoreError> {
     let rule = Rule::parse(row.try_get("rule")?).ok_or(StoreError::Corrupt("rule"))?;
     Ok(KeptBreak {
         found: Break {

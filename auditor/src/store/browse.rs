@@ -12,9 +12,9 @@ impl Store {
              WHERE alerts.resolved IS NULL AND alerts.acknowledged IS NULL
              ORDER BY CASE alerts.severity WHEN 'tamper' THEN 0 WHEN 'identity' THEN 1
                       WHEN 'policy' THEN 2 WHEN 'availability' THEN 3 ELSE 4 END,
-                      alerts.id DESC LIMIT ?",
+                      alerts.id DESC LIMIT $1",
         )
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(alerts::kept).collect()
@@ -28,10 +28,10 @@ impl Store {
     ) -> Result<Vec<KeptAlert>, StoreError> {
         let rows = sqlx::query(
             "SELECT alerts.*, logs.origin AS origin FROM alerts LEFT JOIN logs ON logs.id = alerts.log
-             WHERE alerts.id < ? ORDER BY alerts.id DESC LIMIT ?",
+             WHERE alerts.id < $1 ORDER BY alerts.id DESC LIMIT $2",
         )
         .bind(super::to_db(before))
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(alerts::kept).collect()
@@ -41,7 +41,7 @@ impl Store {
     pub async fn alert(&self, id: &str) -> Result<Option<KeptAlert>, StoreError> {
         let row = sqlx::query(
             "SELECT alerts.*, logs.origin AS origin FROM alerts LEFT JOIN logs ON logs.id = alerts.log
-             WHERE alerts.name = ?",
+             WHERE alerts.name = $1",
         )
         .bind(id)
         .fetch_optional(&self.pool)
@@ -51,7 +51,7 @@ impl Store {
 
     /// The breaks at a position, or about heads of that size.
     pub async fn breaks_at(&self, log: LogId, at: u64) -> Result<Vec<KeptBreak>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM breaks WHERE log = ? AND at = ? ORDER BY seen")
+        let rows = sqlx::query("SELECT * FROM breaks WHERE log = $1 AND at = $2 ORDER BY seen")
             .bind(log.0)
             .bind(super::to_db(at))
             .fetch_all(&self.pool)
@@ -66,11 +66,11 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<KeptBreak>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM breaks WHERE log = ? AND evidence IS NOT NULL
-             ORDER BY seen DESC, at DESC LIMIT ?",
+            "SELECT * FROM breaks WHERE log = $1 AND evidence IS NOT NULL
+             ORDER BY seen DESC, at DESC LIMIT $2",
         )
         .bind(log.0)
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(breaks::kept).collect()
@@ -83,7 +83,7 @@ impl Store {
     ) -> Result<Option<(String, KeptBreak)>, StoreError> {
         let row = sqlx::query(
             "SELECT breaks.*, logs.origin AS origin FROM breaks JOIN logs ON logs.id = breaks.log
-             WHERE breaks.evidence = ? LIMIT 1",
+             WHERE breaks.evidence = $1 LIMIT 1",
         )
         .bind(id)
         .fetch_optional(&self.pool)

@@ -1,10 +1,10 @@
 //! What is still to be told to whom: an outbox beside the alerts.
 
+use sqlx::AnyConnection;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
 
 use super::alerts::kept;
-use super::{KeptAlert, QUIET_S, Store, StoreError, from_db, to_db};
+use super::{KeptAlert, QUIET_S, Store, StoreError, from_db, text, to_db};
 use crate::alert::Severity;
 
 /// What happened to an alert.
@@ -60,7 +60,7 @@ impl Store {
         channels: &[(String, Vec<Severity>)],
         time: u64,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         sqlx::query("DELETE FROM channels")
             .execute(&mut *transaction)
             .await?;
@@ -69,14 +69,14 @@ impl Store {
             for severity in severities {
                 words.extend([",", severity.as_str(), ","]);
             }
-            sqlx::query("INSERT INTO channels (name, severities) VALUES (?, ?)")
+            sqlx::query("INSERT INTO channels (name, severities) VALUES ($1, $2)")
                 .bind(name)
                 .bind(words)
                 .execute(&mut *transaction)
                 .await?;
         }
         sqlx::query(
-            "UPDATE deliveries SET failed = 'the channel is gone', done = ?
+            "UPDATE deliveries SET failed = 'the channel is gone', done = $1
              WHERE done IS NULL AND failed IS NULL
                AND channel NOT IN (SELECT name FROM channels)",
         )
@@ -98,7 +98,7 @@ impl Store {
                     alerts.*, logs.origin AS origin
              FROM deliveries JOIN alerts ON alerts.id = deliveries.alert
                   LEFT JOIN logs ON logs.id = alerts.log
-             WHERE deliveries.channel = ? AND deliveries.due <= ?
+             WHERE deliveries.channel = $1 AND deliveries.due <= $2
                AND deliveries.done IS NULL AND deliveries.failed IS NULL
              ORDER BY deliveries.id LIMIT 1",
         )
@@ -110,14 +110,15 @@ impl Store {
         Ok(Some(Waiting {
             row: row.try_get("delivery")?,
             event: Event::parse(row.try_get("event")?)?,
-            tries: row.try_get("tries")?,
+            tries: u32::try_from(row.try_get::<i64, _>("tries")?)
+                .map_err(|_| StoreError::Corrupt("tries"))?,
             alert: kept(&row)?,
         }))
     }
 
     /// Marks a delivery as told.
     pub async fn delivered(&self, row: i64, time: u64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE deliveries SET done = ?, tries = tries + 1 WHERE id = ?")
+        sqlx::query("UPDATE deliveries SET done = $1, tries = tries + 1 WHERE id = $2")
             .bind(to_db(time))
             .bind(row)
             .execute(&self.pool)
@@ -133,12 +134,12 @@ impl Store {
         why: &str,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE deliveries SET tries = tries + 1, due = coalesce(?1, due),
-                    failed = CASE WHEN ?1 IS NULL THEN ?2 END
-             WHERE id = ?3",
+            "UPDATE deliveries SET tries = tries + 1, due = coalesce($1, due),
+                    failed = CASE WHEN $1 IS NULL THEN $2 END
+             WHERE id = $3",
         )
         .bind(due.map(to_db))
-        .bind(why)
+        .bind(text(why))
         .bind(row)
         .execute(&self.pool)
         .await?;
@@ -149,7 +150,7 @@ impl Store {
     pub async fn queue_ends(&self, now: u64) -> Result<(), StoreError> {
         let due = now.saturating_sub(QUIET_S);
         let waiting: Option<i64> = sqlx::query_scalar(
-            "SELECT id FROM alerts WHERE end_told = 0 AND resolved <= ? LIMIT 1",
+            "SELECT id FROM alerts WHERE end_told = 0 AND resolved <= $1 LIMIT 1",
         )
         .bind(to_db(due))
         .fetch_optional(&self.pool)
@@ -157,9 +158,9 @@ impl Store {
         if waiting.is_none() {
             return Ok(());
         }
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let rows: Vec<i64> = sqlx::query_scalar(
-            "UPDATE alerts SET end_told = 1 WHERE end_told = 0 AND resolved <= ? RETURNING id",
+            "UPDATE alerts SET end_told = 1 WHERE end_told = 0 AND resolved <= $1 RETURNING id",
         )
         .bind(to_db(due))
         .fetch_all(&mut *transaction)
@@ -174,9 +175,9 @@ impl Store {
     /// How many deliveries of each channel were made, wait, and were given up.
     pub async fn delivery_counts(&self) -> Result<Vec<(String, [u64; 3])>, StoreError> {
         let rows = sqlx::query(
-            "SELECT channel, sum(done IS NOT NULL AND failed IS NULL) AS made,
-                    sum(done IS NULL AND failed IS NULL) AS waiting,
-                    sum(failed IS NOT NULL) AS failed
+            "SELECT channel, sum(CASE WHEN done IS NOT NULL AND failed IS NULL THEN 1 ELSE 0 END) AS made,
+                    sum(CASE WHEN done IS NULL AND failed IS NULL THEN 1 ELSE 0 END) AS waiting,
+                    sum(CASE WHEN failed IS NOT NULL THEN 1 ELSE 0 END) AS failed
              FROM deliveries GROUP BY channel ORDER BY channel",
         )
         .fetch_all(&self.pool)
@@ -198,16 +199,16 @@ impl Store {
 /// Queues an event for every channel that wants it, within the caller's transaction. That a channel
 /// fails is told to the others.
 pub(super) async fn insert(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     alert: i64,
     event: Event,
     time: u64,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO deliveries (alert, channel, event, due)
-         SELECT alerts.id, channels.name, ?, ? FROM alerts, channels
-         WHERE alerts.id = ?
-           AND (channels.severities = '' OR instr(channels.severities, ',' || alerts.severity || ','))
+         SELECT alerts.id, channels.name, $1, $2 FROM alerts, channels
+         WHERE alerts.id = $3
+           AND (channels.severities = '' OR channels.severities LIKE '%,' || alerts.severity || ',%')
            AND NOT (alerts.code = 'channel-failing' AND alerts.subject = channels.name)
          ON CONFLICT DO NOTHING",
     )

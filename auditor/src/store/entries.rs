@@ -5,7 +5,7 @@ use std::ops::Range;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::{Frontier, TreeSize};
 use plainsight_specs::tile::{TileKind, TilePath, TileSet};
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::Row as _;
 
 use super::{LogId, Store, StoreError, from_db, to_db};
 use crate::alert::Alert;
@@ -37,34 +37,41 @@ impl Store {
     /// Keeps a chunk, all of it or nothing.
     pub async fn keep_chunk(&self, log: LogId, chunk: &Chunk) -> Result<(), StoreError> {
         let _turn = self.turns.lock().await;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        let moved = sqlx::query("UPDATE logs SET held = ?, frontier = ? WHERE id = ? AND held = ?")
-            .bind(to_db(chunk.frontier.size().get()))
-            .bind(chunk.frontier.to_bytes())
-            .bind(log.0)
-            .bind(to_db(chunk.first.get()))
-            .execute(&mut *transaction)
-            .await?;
+        let mut transaction = self.begin().await?;
+        let moved =
+            sqlx::query("UPDATE logs SET held = $1, frontier = $2 WHERE id = $3 AND held = $4")
+                .bind(to_db(chunk.frontier.size().get()))
+                .bind(chunk.frontier.to_bytes())
+                .bind(log.0)
+                .bind(to_db(chunk.first.get()))
+                .execute(&mut *transaction)
+                .await?;
         if moved.rows_affected() != 1 {
             return Err(StoreError::Lost("the number of entries held"));
         }
         let mut position = chunk.first.get();
         for rows in chunk.entries.chunks(ROWS) {
-            let mut insert = QueryBuilder::new("INSERT INTO entries (log, position, body) ");
-            insert.push_values(rows, |mut row, entry| {
-                row.push_bind(log.0)
-                    .push_bind(to_db(position))
-                    .push_bind(entry.as_slice());
+            let sql = format!(
+                "INSERT INTO entries (log, position, body) VALUES {}",
+                rows_of_three(rows.len())
+            );
+            let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql));
+            for entry in rows {
+                insert = insert
+                    .bind(log.0)
+                    .bind(to_db(position))
+                    .bind(entry.as_slice());
                 position = position.saturating_add(1);
-            });
-            insert.build().execute(&mut *transaction).await?;
+            }
+            insert.execute(&mut *transaction).await?;
         }
         for (path, hashes) in &chunk.tiles {
             let TileKind::Hashes { level } = path.kind() else {
                 continue;
             };
             sqlx::query(
-                "INSERT OR REPLACE INTO tiles (log, level, place, hashes) VALUES (?, ?, ?, ?)",
+                "INSERT INTO tiles (log, level, place, hashes) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (log, level, place) DO UPDATE SET hashes = excluded.hashes",
             )
             .bind(log.0)
             .bind(i64::from(level))
@@ -86,7 +93,7 @@ impl Store {
     /// Entries at these positions; fewer if the range goes beyond what is held.
     pub async fn entries(&self, log: LogId, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
         let entries = sqlx::query_scalar(
-            "SELECT body FROM entries WHERE log = ? AND position >= ? AND position < ?
+            "SELECT body FROM entries WHERE log = $1 AND position >= $2 AND position < $3
              ORDER BY position",
         )
         .bind(log.0)
@@ -100,7 +107,7 @@ impl Store {
     /// How many bytes the entries at these positions have.
     pub async fn bytes_of(&self, log: LogId, range: Range<u64>) -> Result<u64, StoreError> {
         let bytes: Option<i64> = sqlx::query_scalar(
-            "SELECT sum(length(body)) FROM entries WHERE log = ? AND position >= ? AND position < ?",
+            "SELECT sum(length(body)) FROM entries WHERE log = $1 AND position >= $2 AND position < $3",
         )
         .bind(log.0)
         .bind(to_db(range.start))
@@ -117,12 +124,13 @@ impl Store {
         level: u8,
         place: u64,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = sqlx::query("SELECT hashes FROM tiles WHERE log = ? AND level = ? AND place = ?")
-            .bind(log.0)
-            .bind(i64::from(level))
-            .bind(to_db(place))
-            .fetch_optional(&self.pool)
-            .await?;
+        let row =
+            sqlx::query("SELECT hashes FROM tiles WHERE log = $1 AND level = $2 AND place = $3")
+                .bind(log.0)
+                .bind(i64::from(level))
+                .bind(to_db(place))
+                .fetch_optional(&self.pool)
+                .await?;
         Ok(row.map(|row| row.try_get("hashes")).transpose()?)
     }
 
@@ -147,4 +155,17 @@ impl Store {
         }
         Ok(tiles)
     }
+}
+
+/// `($1, $2, $3), ($4, $5, $6)` for two rows: both engines number their parameters.
+fn rows_of_three(rows: usize) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(rows * 24);
+    for row in 0..rows {
+        let comma = if row == 0 { "" } else { ", " };
+        let (one, two, three) = (row * 3 + 1, row * 3 + 2, row * 3 + 3);
+        // Writing to a string does not fail.
+        let _ = write!(text, "{comma}(${one}, ${two}, ${three})");
+    }
+    text
 }

@@ -7,7 +7,7 @@ use super::{LogId, Store, StoreError, from_db, to_db};
 impl Store {
     /// Keeps the signed head that is followed next, so that a later one can be held against it.
     pub async fn keep_target(&self, log: LogId, note: &[u8]) -> Result<(), StoreError> {
-        sqlx::query("UPDATE logs SET target = ? WHERE id = ?")
+        sqlx::query("UPDATE logs SET target = $1 WHERE id = $2")
             .bind(note)
             .bind(log.0)
             .execute(&self.pool)
@@ -17,7 +17,7 @@ impl Store {
 
     /// Keeps a signed head of which everything is held.
     pub async fn keep_mirrored(&self, log: LogId, note: &[u8]) -> Result<(), StoreError> {
-        sqlx::query("UPDATE logs SET mirrored = ? WHERE id = ?")
+        sqlx::query("UPDATE logs SET mirrored = $1 WHERE id = $2")
             .bind(note)
             .bind(log.0)
             .execute(&self.pool)
@@ -38,11 +38,11 @@ impl Store {
         let _turn = self.turns.lock().await;
         // SPEC(WIT-6): one statement, so check and write are one step whoever else is connected. The last
         // condition cannot fail if the caller is right.
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let moved = sqlx::query(
-            "UPDATE logs SET signed_size = ?, signed_root = ?, signed_note = ?, signed_time = ?
-             WHERE id = ? AND signed_size = ? AND signed_root = ?
-               AND (signed_size < ? OR (signed_size = ? AND signed_root = ?))",
+            "UPDATE logs SET signed_size = $1, signed_root = $2, signed_note = $3, signed_time = $4
+             WHERE id = $5 AND signed_size = $6 AND signed_root = $7
+               AND (signed_size < $8 OR (signed_size = $9 AND signed_root = $10))",
         )
         .bind(to_db(to.size.get()))
         .bind(to.root.as_bytes().as_slice())
@@ -66,7 +66,7 @@ impl Store {
 
     /// Remembers that we had signed a head that we do not know of.
     pub async fn keep_rolled_back(&self, log: LogId, size: TreeSize) -> Result<(), StoreError> {
-        sqlx::query("UPDATE logs SET rolled_back = ? WHERE id = ?")
+        sqlx::query("UPDATE logs SET rolled_back = $1 WHERE id = $2")
             .bind(to_db(size.get()))
             .bind(log.0)
             .execute(&self.pool)
@@ -76,7 +76,7 @@ impl Store {
 
     /// How many entries of a log are held and replayed.
     pub async fn held(&self, log: LogId) -> Result<u64, StoreError> {
-        let held: i64 = sqlx::query_scalar("SELECT held FROM logs WHERE id = ?")
+        let held: i64 = sqlx::query_scalar("SELECT held FROM logs WHERE id = $1")
             .bind(log.0)
             .fetch_one(&self.pool)
             .await?;

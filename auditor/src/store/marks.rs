@@ -3,10 +3,11 @@
 
 use plainsight_specs::entry::Entry;
 use plainsight_specs::merkle::TreeHead;
+use sqlx::AnyConnection;
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::any::AnyRow;
 
-use super::{LogId, Store, StoreError, from_db, hash, size, to_db};
+use super::{LogId, Store, StoreError, from_db, hash, size, text, to_db};
 
 /// Entries that are looked through in one transaction.
 const MARK: u64 = 4096;
@@ -64,7 +65,7 @@ impl Store {
     /// and whether there is more to do.
     pub async fn mark_some(&self, log: LogId) -> Result<(Vec<Mark>, bool), StoreError> {
         let held = self.held(log).await?;
-        let reached: Option<i64> = sqlx::query_scalar("SELECT upto FROM marked WHERE log = ?")
+        let reached: Option<i64> = sqlx::query_scalar("SELECT upto FROM marked WHERE log = $1")
             .bind(log.0)
             .fetch_optional(&self.pool)
             .await?;
@@ -77,14 +78,16 @@ impl Store {
         }
         let end = first.saturating_add(MARK).min(held);
         // Key entries, of which there are the most, are of no interest here.
-        let rows = sqlx::query(
+        let kind = self.address.key_kind();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT e.position AS position, e.body AS body,
-                    EXISTS (SELECT 1 FROM breaks AS b WHERE b.log = e.log AND b.at = e.position
-                            AND b.rule NOT IN ('fork', 'extension', 'end')) AS void
-             FROM entries AS e WHERE e.log = ? AND e.position >= ? AND e.position < ?
-               AND NOT (length(e.body) = 65 AND substr(e.body, 1, 1) = x'02')
+                    CASE WHEN EXISTS
+                      (SELECT 1 FROM breaks AS b WHERE b.log = e.log AND b.at = e.position
+                       AND b.rule NOT IN ('fork', 'extension', 'end')) THEN 1 ELSE 0 END AS void
+             FROM entries AS e WHERE e.log = $1 AND e.position >= $2 AND e.position < $3
+               AND NOT (length(e.body) = 65 AND substr(e.body, 1, 1) = {kind})
              ORDER BY e.position",
-        )
+        )))
         .bind(log.0)
         .bind(to_db(first))
         .bind(to_db(end))
@@ -119,13 +122,13 @@ impl Store {
             }
         }
         let _turn = self.turns.lock().await;
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         for mark in &marks {
             insert(&mut transaction, log, mark).await?;
         }
         for (position, time_ms) in epochs {
             sqlx::query(
-                "INSERT INTO epochs (log, position, time_ms) VALUES (?, ?, ?)
+                "INSERT INTO epochs (log, position, time_ms) VALUES ($1, $2, $3)
                  ON CONFLICT (log, position) DO NOTHING",
             )
             .bind(log.0)
@@ -135,8 +138,9 @@ impl Store {
             .await?;
         }
         sqlx::query(
-            "INSERT INTO marked (log, upto) VALUES (?1, ?2)
-             ON CONFLICT (log) DO UPDATE SET upto = max(upto, ?2)",
+            "INSERT INTO marked (log, upto) VALUES ($1, $2)
+             ON CONFLICT (log) DO UPDATE SET upto = excluded.upto
+             WHERE marked.upto < excluded.upto",
         )
         .bind(log.0)
         .bind(to_db(end))
@@ -148,7 +152,7 @@ impl Store {
 
     /// Up to where the entries of a log were looked through.
     pub async fn marked(&self, log: LogId) -> Result<u64, StoreError> {
-        let reached: Option<i64> = sqlx::query_scalar("SELECT upto FROM marked WHERE log = ?")
+        let reached: Option<i64> = sqlx::query_scalar("SELECT upto FROM marked WHERE log = $1")
             .bind(log.0)
             .fetch_optional(&self.pool)
             .await?;
@@ -165,13 +169,13 @@ impl Store {
         let rows = sqlx::query(
             "SELECT marks.*, entries.body AS body FROM marks
              JOIN entries ON entries.log = marks.log AND entries.position = marks.position
-             WHERE marks.log = ? AND marks.kind IN (?, ?)
-             ORDER BY marks.position DESC LIMIT ?",
+             WHERE marks.log = $1 AND marks.kind IN ($2, $3)
+             ORDER BY marks.position DESC LIMIT $4",
         )
         .bind(log.0)
         .bind(kinds[0])
         .bind(kinds[1])
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(marked_entry).collect()
@@ -187,12 +191,13 @@ impl Store {
         let rows = sqlx::query(
             "SELECT marks.*, entries.body AS body FROM marks
              JOIN entries ON entries.log = marks.log AND entries.position = marks.position
-             WHERE marks.log = ? AND marks.stream = ?
-             ORDER BY marks.position DESC LIMIT ?",
+             WHERE marks.log = $1 AND marks.stream = $2
+               AND substr(marks.stream, 1, 512) = substr($2, 1, 512)
+             ORDER BY marks.position DESC LIMIT $3",
         )
         .bind(log.0)
-        .bind(stream)
-        .bind(limit)
+        .bind(text(stream))
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(marked_entry).collect()
@@ -210,16 +215,16 @@ impl Store {
     ) -> Result<Vec<StreamRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT stream, count(*) AS statements, max(position) AS last FROM marks
-             WHERE log = ? AND stream > ? AND stream < ? AND void = 0
-               AND instr(lower(stream), lower(?)) > 0
-             GROUP BY stream ORDER BY stream LIMIT ?",
+             WHERE log = $1 AND stream > $2 AND stream < $3 AND void = 0
+               AND ($4 = '' OR replace(lower(stream), $4, '') <> lower(stream))
+             GROUP BY stream ORDER BY stream LIMIT $5",
         )
         .bind(log.0)
         .bind(if after.is_empty() { prefix } else { after })
         // Text is compared by its bytes, and each line of a stream ends in the smallest that it has.
         .bind(format!("{}\u{b}", prefix.trim_end_matches('\n')))
-        .bind(part)
-        .bind(limit)
+        .bind(text(&part.to_ascii_lowercase()))
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
@@ -236,7 +241,7 @@ impl Store {
     /// How many entries of each kind are marked, void ones not counted.
     pub async fn marked_kinds(&self, log: LogId) -> Result<Vec<(String, u64)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT kind, count(*) AS number FROM marks WHERE log = ? AND void = 0 GROUP BY kind",
+            "SELECT kind, count(*) AS number FROM marks WHERE log = $1 AND void = 0 GROUP BY kind",
         )
         .bind(log.0)
         .fetch_all(&self.pool)
@@ -250,7 +255,7 @@ impl Store {
     /// milliseconds.
     pub async fn logged_at(&self, log: LogId, position: u64) -> Result<Option<u64>, StoreError> {
         let time: Option<i64> = sqlx::query_scalar(
-            "SELECT time_ms FROM epochs WHERE log = ? AND position >= ? ORDER BY position LIMIT 1",
+            "SELECT time_ms FROM epochs WHERE log = $1 AND position >= $2 ORDER BY position LIMIT 1",
         )
         .bind(log.0)
         .bind(to_db(position))
@@ -262,7 +267,7 @@ impl Store {
     /// The times of the first and the last epoch, in milliseconds.
     pub async fn epoch_times(&self, log: LogId) -> Result<Option<(u64, u64)>, StoreError> {
         let row = sqlx::query(
-            "SELECT min(time_ms) AS first, max(time_ms) AS last FROM epochs WHERE log = ?",
+            "SELECT min(time_ms) AS first, max(time_ms) AS last FROM epochs WHERE log = $1",
         )
         .bind(log.0)
         .fetch_one(&self.pool)
@@ -274,7 +279,7 @@ impl Store {
     /// How many entries there were at a time, by the last epoch up to it.
     pub async fn size_at(&self, log: LogId, time_ms: u64) -> Result<u64, StoreError> {
         let position: Option<i64> = sqlx::query_scalar(
-            "SELECT position FROM epochs WHERE log = ? AND time_ms <= ?
+            "SELECT position FROM epochs WHERE log = $1 AND time_ms <= $2
              ORDER BY time_ms DESC, position DESC LIMIT 1",
         )
         .bind(log.0)
@@ -289,10 +294,10 @@ impl Store {
     /// The heads cosigned lately, the newest first.
     pub async fn cosigned(&self, log: LogId, limit: u32) -> Result<Vec<CosignedHead>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM cosigned WHERE log = ? ORDER BY size DESC, time DESC LIMIT ?",
+            "SELECT * FROM cosigned WHERE log = $1 ORDER BY size DESC, time DESC LIMIT $2",
         )
         .bind(log.0)
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
@@ -312,14 +317,14 @@ impl Store {
 
 /// Keeps a head that was cosigned, within the transaction that moves to it; old ones give way.
 pub(super) async fn keep_cosigned(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
     log: LogId,
     head: TreeHead,
     note: &[u8],
     time: u64,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO cosigned (log, size, root, note, time) VALUES (?, ?, ?, ?, ?)
+        "INSERT INTO cosigned (log, size, root, note, time) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (log, size, time) DO NOTHING",
     )
     .bind(log.0)
@@ -330,29 +335,33 @@ pub(super) async fn keep_cosigned(
     .execute(&mut *connection)
     .await?;
     sqlx::query(
-        "DELETE FROM cosigned WHERE log = ?1 AND size <
-           (SELECT size FROM cosigned WHERE log = ?1 ORDER BY size DESC, time DESC LIMIT 1 OFFSET ?2)",
+        "DELETE FROM cosigned WHERE log = $1 AND size <
+           (SELECT size FROM cosigned WHERE log = $1 ORDER BY size DESC, time DESC LIMIT 1 OFFSET $2)",
     )
     .bind(log.0)
-    .bind(MAX_COSIGNED)
+    .bind(i64::from(MAX_COSIGNED))
     .execute(connection)
     .await?;
     Ok(())
 }
 
-async fn insert(
-    connection: &mut SqliteConnection,
-    log: LogId,
-    mark: &Mark,
-) -> Result<(), StoreError> {
+#[cfg(test)]
+impl Store {
+    /// Keeps a mark of a test's own.
+    pub(super) async fn insert_mark(&self, log: LogId, mark: &Mark) -> Result<(), StoreError> {
+        insert(&mut *self.pool.acquire().await?, log, mark).await
+    }
+}
+
+async fn insert(connection: &mut AnyConnection, log: LogId, mark: &Mark) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO marks (log, position, kind, stream, seq, void) VALUES (?, ?, ?, ?, ?, ?)
+        "INSERT INTO marks (log, position, kind, stream, seq, void) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (log, position) DO NOTHING",
     )
     .bind(log.0)
     .bind(to_db(mark.position))
     .bind(&mark.kind)
-    .bind(&mark.stream)
+    .bind(text(&mark.stream))
     .bind(mark.seq.map(to_db))
     .bind(i64::from(mark.void))
     .execute(connection)
@@ -360,11 +369,11 @@ async fn insert(
     Ok(())
 }
 
-fn number(row: &SqliteRow, column: &'static str) -> Result<u64, StoreError> {
+fn number(row: &AnyRow, column: &'static str) -> Result<u64, StoreError> {
     from_db(row.try_get(column)?).ok_or(StoreError::Corrupt(column))
 }
 
-fn marked_entry(row: &SqliteRow) -> Result<MarkedEntry, StoreError> {
+fn marked_entry(row: &AnyRow) -> Result<MarkedEntry, StoreError> {
     let seq: Option<i64> = row.try_get("seq")?;
     Ok(MarkedEntry {
         mark: Mark {

@@ -1,18 +1,26 @@
-//! What must survive a crash, in `SQLite`: entries, tiles, the head signed last,
+//! What must survive a crash, in `SQLite` or `PostgreSQL`: entries, tiles, the head signed last,
 //! breaks and alerts.
 //!
 //! Every write is one transaction, made durable before it returns. What moves only forward is
 //! written against what was read, so that two writers, or a writer that was restored from an old
-//! copy, notice each other. Out of scope: what any of it means.
+//! copy, notice each other. One process audits from a database ([`Store::claim`]); an operator's
+//! decisions may come from another. Out of scope: what any of it means.
 
+mod address;
 mod alerts;
 #[cfg(test)]
 mod alerts_tests;
 mod breaks;
 mod browse;
+mod claim;
+mod connect;
 mod deliveries;
 mod entries;
+#[cfg(test)]
+mod fresh;
 mod heads;
+#[cfg(test)]
+mod looks_tests;
 mod marks;
 mod rebuilds;
 mod shown;
@@ -21,23 +29,20 @@ mod tests;
 mod watches;
 mod witnessed;
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use plainsight_specs::Blame;
 use plainsight_specs::checkpoint::Origin;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::merkle::{Frontier, TreeHead, TreeSize};
 use plainsight_specs::note::VerifierKey;
-use sqlx::Row as _;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
-};
+use sqlx::any::AnyRow;
+use sqlx::{AnyPool, Connection as _, Row as _};
 
+pub use address::{AddressError, DatabaseAddress};
 pub use alerts::{FLOOD, KeptAlert, MAX_OPEN_OF_CODE, QUIET_S};
 pub use breaks::KeptBreak;
+pub use claim::Claim;
 pub use deliveries::{Event, Waiting};
 pub use entries::Chunk;
 pub use marks::{CosignedHead, Mark, MarkedEntry, StreamRow};
@@ -52,6 +57,31 @@ pub enum StoreError {
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+    /// The schema is not one that this program knows, or could not be brought up to date.
+    #[error("the schema of the database: {0}")]
+    Schema(#[from] sqlx::migrate::MigrateError),
+    /// A setting that durability or secrecy depends on is not in force.
+    #[error("{setting} is {found}, must be {expected}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// What was found.
+        found: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// The database did not answer in time.
+    #[error("the database does not answer")]
+    Timeout,
+    /// Another process audits from this database.
+    #[error("another auditor uses this database ({what}); two must never cosign from one")]
+    Claimed {
+        /// The lock that it holds.
+        what: String,
+    },
+    /// Another process has claimed the database meanwhile.
+    #[error("another auditor has taken this database over; this one writes nothing any more")]
+    Replaced,
     /// A value in the database cannot be what was written there.
     #[error("the database holds a wrong value: {0}")]
     Corrupt(&'static str),
@@ -78,10 +108,42 @@ impl StoreError {
     /// Never the log's fault.
     pub fn blame(&self) -> Blame {
         match self {
-            Self::OtherKey { .. } | Self::UnknownLog(_) => Blame::Misuse,
-            Self::Database(_) | Self::Corrupt(_) | Self::Lost(_) => Blame::Unavailable,
+            Self::OtherKey { .. }
+            | Self::UnknownLog(_)
+            | Self::Claimed { .. }
+            | Self::Replaced
+            | Self::Setting { .. }
+            | Self::Schema(_) => Blame::Misuse,
+            Self::Database(_) | Self::Corrupt(_) | Self::Lost(_) | Self::Timeout => {
+                Blame::Unavailable
+            }
         }
     }
+}
+
+/// Whether the database could not be reached or was being shut down: nothing is wrong with what is kept.
+pub(crate) fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
+    // Lost connections, no room or memory on the server, a server that goes down or comes up.
+    const PASSING: [&str; 3] = ["08", "53", "57P"];
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return match error {
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => true,
+                sqlx::Error::Database(said) => said
+                    .code()
+                    .is_some_and(|code| PASSING.iter().any(|class| code.starts_with(class))),
+                _ => false,
+            };
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// Which log, in the database.
@@ -115,39 +177,26 @@ const CONNECTIONS: u32 = 4;
 /// The database. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: SqlitePool,
+    pool: AnyPool,
+    address: DatabaseAddress,
+    /// What this process has claimed.
+    term: Arc<claim::Term>,
     /// Long writers wait here, in turn: the database lets one in at a time and is not fair, and
     /// a log that catches up must not keep another's signature waiting.
     turns: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Store {
-    /// Opens the database, and makes it if it is not there.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A cosignature must not outlive the memory of it: WAL alone loses the last commits
-            // when power fails.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(20));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .connect_with(options)
-            .await?;
-        for schema in [
-            include_str!("schema.sql"),
-            include_str!("alerts.sql"),
-            include_str!("watches.sql"),
-            include_str!("rebuilds.sql"),
-            include_str!("marks.sql"),
-        ] {
-            sqlx::raw_sql(schema).execute(&pool).await?;
-        }
+    /// Opens the database, makes it if it is not there, and brings an older schema up to date.
+    pub async fn open(address: &DatabaseAddress) -> Result<Self, StoreError> {
+        // Before anything else: whether what is written here lasts.
+        address.connect().await?.close().await?;
+        let pool = address.pool(CONNECTIONS).await?;
+        address.migrate(&pool).await?;
         Ok(Self {
             pool,
+            address: address.clone(),
+            term: Arc::default(),
             turns: Arc::default(),
         })
     }
@@ -155,19 +204,23 @@ impl Store {
     /// The same database by connections of its own: whoever uses up those keeps nobody waiting who has
     /// these.
     pub async fn apart(&self) -> Result<Self, StoreError> {
-        let options = self.pool.connect_options();
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .connect_with(options.as_ref().clone())
-            .await?;
         Ok(Self {
-            pool,
-            turns: Arc::clone(&self.turns),
+            pool: self.address.pool(CONNECTIONS).await?,
+            ..self.clone()
         })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &DatabaseAddress {
+        &self.address
     }
 
     /// What the database says of its own pages: nothing, or what is damaged.
     pub async fn quick_check(&self) -> Result<Option<String>, StoreError> {
+        if self.address.file().is_none() {
+            // The server looks after its pages.
+            return Ok(None);
+        }
         let said: String = sqlx::query_scalar("PRAGMA quick_check(1)")
             .fetch_one(&self.pool)
             .await?;
@@ -191,7 +244,7 @@ impl Store {
         };
         sqlx::query(
             "INSERT INTO logs (origin, vkey, held, frontier, signed_size, signed_root)
-             VALUES (?, ?, 0, ?, 0, ?) ON CONFLICT (origin) DO NOTHING",
+             VALUES ($1, $2, 0, $3, 0, $4) ON CONFLICT (origin) DO NOTHING",
         )
         .bind(origin.as_str())
         .bind(keys.first().map(ToString::to_string).unwrap_or_default())
@@ -207,8 +260,8 @@ impl Store {
         )
     }
 
-    async fn row_of(&self, origin: &Origin) -> Result<Option<SqliteRow>, StoreError> {
-        Ok(sqlx::query("SELECT * FROM logs WHERE origin = ?")
+    async fn row_of(&self, origin: &Origin) -> Result<Option<AnyRow>, StoreError> {
+        Ok(sqlx::query("SELECT * FROM logs WHERE origin = $1")
             .bind(origin.as_str())
             .fetch_optional(&self.pool)
             .await?)
@@ -216,7 +269,7 @@ impl Store {
 
     /// The id of a log that is in the database.
     pub async fn known_log(&self, origin: &str) -> Result<LogId, StoreError> {
-        sqlx::query_scalar("SELECT id FROM logs WHERE origin = ?")
+        sqlx::query_scalar("SELECT id FROM logs WHERE origin = $1")
             .bind(origin)
             .fetch_optional(&self.pool)
             .await?
@@ -226,7 +279,7 @@ impl Store {
 }
 
 /// The row of a log whose key is still among `keys`.
-fn known_row(row: &SqliteRow, origin: &Origin, keys: &[VerifierKey]) -> Result<LogRow, StoreError> {
+fn known_row(row: &AnyRow, origin: &Origin, keys: &[VerifierKey]) -> Result<LogRow, StoreError> {
     let known: String = row.try_get("vkey")?;
     if keys.iter().any(|key| key.to_string() == known) {
         return log_row(row);
@@ -237,7 +290,7 @@ fn known_row(row: &SqliteRow, origin: &Origin, keys: &[VerifierKey]) -> Result<L
     })
 }
 
-fn log_row(row: &SqliteRow) -> Result<LogRow, StoreError> {
+fn log_row(row: &AnyRow) -> Result<LogRow, StoreError> {
     let frontier = Frontier::from_bytes(row.try_get("frontier")?)
         .map_err(|_| StoreError::Corrupt("frontier"))?;
     if frontier.size() != size(row, "held")? {
@@ -264,7 +317,7 @@ fn log_row(row: &SqliteRow) -> Result<LogRow, StoreError> {
     })
 }
 
-fn size(row: &SqliteRow, column: &'static str) -> Result<TreeSize, StoreError> {
+fn size(row: &AnyRow, column: &'static str) -> Result<TreeSize, StoreError> {
     from_db(row.try_get(column)?)
         .and_then(TreeSize::new)
         .ok_or(StoreError::Corrupt(column))
@@ -273,6 +326,24 @@ fn size(row: &SqliteRow, column: &'static str) -> Result<TreeSize, StoreError> {
 fn hash(bytes: &[u8], column: &'static str) -> Result<Hash, StoreError> {
     let bytes: &[u8; 32] = bytes.try_into().map_err(|_| StoreError::Corrupt(column))?;
     Ok(Hash::from_bytes(*bytes))
+}
+
+/// The longest text that an index holds, in bytes: `PostgreSQL` takes 2704 in a row of one.
+const MAX_INDEXED: usize = 512;
+
+/// Text without the one character that `PostgreSQL` does not take.
+fn text(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// Text that an index takes: what is too long ends in its hash.
+fn indexed(long: &str) -> String {
+    if long.len() <= MAX_INDEXED {
+        return text(long);
+    }
+    let cut: String = long.chars().take(MAX_INDEXED / 4).collect();
+    let hash = plainsight_specs::hash::sha256(long.as_bytes());
+    format!("{}… {}", text(&cut), hash.to_hex())
 }
 
 /// Sizes and positions are below 2^63, and so fit the database's integers.

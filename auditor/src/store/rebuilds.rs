@@ -4,8 +4,9 @@
 use plainsight_specs::ed25519::PublicKey;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::rebuild::{Outcome, RebuildClaim, UnverifiedRebuild};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{QueryBuilder, Row as _};
+use sqlx::AnyConnection;
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
 
 use super::{Store, StoreError, from_db, hash, to_db};
 
@@ -53,10 +54,10 @@ impl Store {
         body: &[u8],
         limit: u64,
     ) -> Result<KeptResult, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let (key, file) = (rebuilder.as_bytes().as_slice(), claim.file.as_bytes());
         let kept: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT body FROM rebuilds WHERE file = ? AND rebuilder = ?")
+            sqlx::query_scalar("SELECT body FROM rebuilds WHERE file = $1 AND rebuilder = $2")
                 .bind(file.as_slice())
                 .bind(key)
                 .fetch_optional(&mut *transaction)
@@ -82,7 +83,7 @@ impl Store {
             .await?;
         let mismatch = matches!(claim.outcome, Outcome::Mismatch { .. });
         sqlx::query(
-            "INSERT INTO rebuilds (rebuilder, file, body, place, mismatch) VALUES (?, ?, ?, ?, ?)
+            "INSERT INTO rebuilds (rebuilder, file, body, place, mismatch) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (file, rebuilder) DO UPDATE SET
                 body = excluded.body, place = excluded.place, mismatch = excluded.mismatch",
         )
@@ -99,7 +100,7 @@ impl Store {
 
     /// The results about a file.
     pub async fn rebuilds_of(&self, file: &Hash) -> Result<Vec<PlacedResult>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM rebuilds WHERE file = ? ORDER BY place")
+        let rows = sqlx::query("SELECT * FROM rebuilds WHERE file = $1 ORDER BY place")
             .bind(file.as_bytes().as_slice())
             .fetch_all(&self.pool)
             .await?;
@@ -108,13 +109,18 @@ impl Store {
 
     /// The results about any of these files, which are at most as many as a page shows.
     pub async fn rebuilds_of_any(&self, files: &[Hash]) -> Result<Vec<PlacedResult>, StoreError> {
-        let mut query = QueryBuilder::new("SELECT * FROM rebuilds WHERE file IN (");
-        let mut wanted = query.separated(", ");
-        for file in files {
-            wanted.push_bind(file.as_bytes().to_vec());
+        if files.is_empty() {
+            return Ok(Vec::new());
         }
-        query.push(") ORDER BY place");
-        let rows = query.build().fetch_all(&self.pool).await?;
+        let places: Vec<String> = (1..=files.len()).map(|place| format!("${place}")).collect();
+        let places = places.join(", ");
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT * FROM rebuilds WHERE file IN ({places}) ORDER BY place"
+        )));
+        for file in files {
+            query = query.bind(file.as_bytes().as_slice());
+        }
+        let rows = query.fetch_all(&self.pool).await?;
         rows.iter().map(placed).collect()
     }
 
@@ -124,9 +130,9 @@ impl Store {
         place: u64,
         limit: u32,
     ) -> Result<Vec<PlacedResult>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM rebuilds WHERE place > ? ORDER BY place LIMIT ?")
+        let rows = sqlx::query("SELECT * FROM rebuilds WHERE place > $1 ORDER BY place LIMIT $2")
             .bind(to_db(place))
-            .bind(limit)
+            .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(placed).collect()
@@ -146,12 +152,13 @@ impl Store {
         peer: &str,
         rebuilders: &Hash,
     ) -> Result<u64, StoreError> {
-        let place: Option<i64> =
-            sqlx::query_scalar("SELECT place FROM rebuild_lists WHERE peer = ? AND rebuilders = ?")
-                .bind(peer)
-                .bind(rebuilders.as_bytes().as_slice())
-                .fetch_optional(&self.pool)
-                .await?;
+        let place: Option<i64> = sqlx::query_scalar(
+            "SELECT place FROM rebuild_lists WHERE peer = $1 AND rebuilders = $2",
+        )
+        .bind(peer)
+        .bind(rebuilders.as_bytes().as_slice())
+        .fetch_optional(&self.pool)
+        .await?;
         from_db(place.unwrap_or(0)).ok_or(StoreError::Corrupt("place"))
     }
 
@@ -163,7 +170,7 @@ impl Store {
         place: u64,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO rebuild_lists (peer, rebuilders, place) VALUES (?, ?, ?)
+            "INSERT INTO rebuild_lists (peer, rebuilders, place) VALUES ($1, $2, $3)
              ON CONFLICT (peer) DO UPDATE SET
                 rebuilders = excluded.rebuilders, place = excluded.place",
         )
@@ -183,12 +190,12 @@ impl Store {
         now: u64,
     ) -> Result<Vec<WaitingMismatch>, StoreError> {
         let rows = sqlx::query(
-            "UPDATE rebuilds SET looked = ? WHERE (file, rebuilder) IN
+            "UPDATE rebuilds SET looked = $1 WHERE (file, rebuilder) IN
                (SELECT file, rebuilder FROM rebuilds WHERE mismatch <> told
-                ORDER BY looked, place LIMIT ?) RETURNING *",
+                ORDER BY looked, place LIMIT $2) RETURNING *",
         )
         .bind(to_db(now))
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
@@ -209,7 +216,7 @@ impl Store {
 
     /// Notes that a mismatch was told of, or that its end was.
     pub async fn mismatch_told(&self, told: &WaitingMismatch) -> Result<(), StoreError> {
-        sqlx::query("UPDATE rebuilds SET told = ? WHERE file = ? AND rebuilder = ?")
+        sqlx::query("UPDATE rebuilds SET told = $1 WHERE file = $2 AND rebuilder = $3")
             .bind(i64::from(told.built.is_some()))
             .bind(told.file.as_bytes().as_slice())
             .bind(told.rebuilder.as_slice())
@@ -219,8 +226,8 @@ impl Store {
     }
 }
 
-async fn files_of(connection: &mut SqliteConnection, key: &[u8]) -> Result<u64, StoreError> {
-    let number: i64 = sqlx::query_scalar("SELECT count(*) FROM rebuilds WHERE rebuilder = ?")
+async fn files_of(connection: &mut AnyConnection, key: &[u8]) -> Result<u64, StoreError> {
+    let number: i64 = sqlx::query_scalar("SELECT count(*) FROM rebuilds WHERE rebuilder = $1")
         .bind(key)
         .fetch_one(connection)
         .await?;
@@ -233,7 +240,7 @@ fn parsed(body: &[u8]) -> Result<RebuildClaim, StoreError> {
     Ok(parsed.claim().clone())
 }
 
-fn placed(row: &SqliteRow) -> Result<PlacedResult, StoreError> {
+fn placed(row: &AnyRow) -> Result<PlacedResult, StoreError> {
     let rebuilder: &[u8] = row.try_get("rebuilder")?;
     Ok(PlacedResult {
         place: from_db(row.try_get("place")?).ok_or(StoreError::Corrupt("place"))?,

@@ -3,9 +3,9 @@
 
 use plainsight_specs::merkle::{TreeHead, TreeSize};
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::any::AnyRow;
 
-use super::{LogId, Store, StoreError, from_db, hash, size, to_db};
+use super::{LogId, Store, StoreError, from_db, hash, indexed, size, text, to_db};
 use crate::peers::{HeadVerdict, ShownHead};
 
 /// Heads of one log that are kept without being explained, at most: about 40 MB. An honest log that
@@ -46,11 +46,12 @@ impl Store {
         }
         let _turn = self.turns.lock().await;
         let nothing = crate::audit::State::nothing_signed();
+        let mut transaction = self.begin().await?;
         let kept = sqlx::query(
             "INSERT INTO shown (log, source, size, root, note, verdict, detail, own_size, own_root,
                                 time)
-             SELECT ?, '', ?, ?, ?, ?, ?, ?, ?, ?
-             WHERE (SELECT count(*) FROM shown WHERE log = ? AND source = '') < ?
+             SELECT $1, '', $2, $3, $4, $5, $6, $7, $8, $9
+             WHERE (SELECT count(*) FROM shown WHERE log = $10 AND source = '') < $11
              ON CONFLICT DO NOTHING",
         )
         .bind(log.0)
@@ -63,9 +64,10 @@ impl Store {
         .bind(nothing.root.as_bytes().as_slice())
         .bind(to_db(time))
         .bind(log.0)
-        .bind(room)
-        .execute(&self.pool)
+        .bind(i64::from(room))
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         if kept.rows_affected() == 1 || self.is_kept(log, head).await? {
             Ok(Kept::There)
         } else {
@@ -75,7 +77,7 @@ impl Store {
 
     async fn is_kept(&self, log: LogId, head: TreeHead) -> Result<bool, StoreError> {
         let row = sqlx::query(
-            "SELECT 1 FROM shown WHERE log = ? AND source = '' AND size = ? AND root = ?",
+            "SELECT 1 FROM shown WHERE log = $1 AND source = '' AND size = $2 AND root = $3",
         )
         .bind(log.0)
         .bind(to_db(head.size.get()))
@@ -88,7 +90,7 @@ impl Store {
     /// How many heads without a source are kept of a log.
     pub async fn unexplained(&self, log: LogId) -> Result<u32, StoreError> {
         let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM shown WHERE log = ? AND source = ''")
+            sqlx::query_scalar("SELECT count(*) FROM shown WHERE log = $1 AND source = ''")
                 .bind(log.0)
                 .fetch_one(&self.pool)
                 .await?;
@@ -97,8 +99,8 @@ impl Store {
 
     /// Keeps the newest head of a peer, in the place of the one before.
     pub async fn keep_shown(&self, log: LogId, shown: &ShownHead) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("DELETE FROM shown WHERE log = ? AND source = ?")
+        let mut transaction = self.begin().await?;
+        sqlx::query("DELETE FROM shown WHERE log = $1 AND source = $2")
             .bind(log.0)
             .bind(&shown.source)
             .execute(&mut *transaction)
@@ -106,7 +108,7 @@ impl Store {
         sqlx::query(
             "INSERT INTO shown (log, source, size, root, note, verdict, detail, evidence,
                                 own_size, own_root, time)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(log.0)
         .bind(&shown.source)
@@ -114,7 +116,7 @@ impl Store {
         .bind(shown.head.root.as_bytes().as_slice())
         .bind(shown.note.as_slice())
         .bind(shown.verdict.as_str())
-        .bind(&shown.detail)
+        .bind(text(&shown.detail))
         .bind(&shown.evidence)
         .bind(to_db(shown.own.size.get()))
         .bind(shown.own.root.as_bytes().as_slice())
@@ -128,12 +130,12 @@ impl Store {
     /// Says what was found out about a head that is kept; nothing, if it is not.
     pub async fn judge_unexplained(&self, log: LogId, shown: &ShownHead) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE shown SET verdict = ?, detail = ?, evidence = ?, own_size = ?, own_root = ?,
-                              time = ?
-             WHERE log = ? AND source = '' AND size = ? AND root = ?",
+            "UPDATE shown SET verdict = $1, detail = $2, evidence = $3, own_size = $4, own_root = $5,
+                              time = $6
+             WHERE log = $7 AND source = '' AND size = $8 AND root = $9",
         )
         .bind(shown.verdict.as_str())
-        .bind(&shown.detail)
+        .bind(text(&shown.detail))
         .bind(&shown.evidence)
         .bind(to_db(shown.own.size.get()))
         .bind(shown.own.root.as_bytes().as_slice())
@@ -151,10 +153,10 @@ impl Store {
         if heads.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         for head in heads {
             sqlx::query(
-                "DELETE FROM shown WHERE log = ? AND source = '' AND size = ? AND root = ?",
+                "DELETE FROM shown WHERE log = $1 AND source = '' AND size = $2 AND root = $3",
             )
             .bind(log.0)
             .bind(to_db(head.size.get()))
@@ -169,16 +171,16 @@ impl Store {
     /// The heads that peers show, then the newest of the others, those that convict first.
     pub async fn shown(&self, log: LogId) -> Result<Vec<ShownHead>, StoreError> {
         let peers =
-            sqlx::query("SELECT * FROM shown WHERE log = ? AND source > '' ORDER BY source DESC")
+            sqlx::query("SELECT * FROM shown WHERE log = $1 AND source > '' ORDER BY source DESC")
                 .bind(log.0)
                 .fetch_all(&self.pool)
                 .await?;
         let others = sqlx::query(
-            "SELECT * FROM shown WHERE log = ? AND source = ''
-             ORDER BY evidence IS NULL, time DESC, size DESC LIMIT ?",
+            "SELECT * FROM shown WHERE log = $1 AND source = ''
+             ORDER BY evidence IS NULL, time DESC, size DESC LIMIT $2",
         )
         .bind(log.0)
-        .bind(LISTED)
+        .bind(i64::from(LISTED))
         .fetch_all(&self.pool)
         .await?;
         peers.iter().chain(&others).map(shown_head).collect()
@@ -193,13 +195,13 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<ShownHead>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM shown WHERE log = ? AND source = '' AND verdict = 'unproven'
-               AND size <= ? AND own_size < ? ORDER BY size, root LIMIT ?",
+            "SELECT * FROM shown WHERE log = $1 AND source = '' AND verdict = 'unproven'
+               AND size <= $2 AND own_size < $3 ORDER BY size, root LIMIT $4",
         )
         .bind(log.0)
         .bind(to_db(held.get()))
         .bind(to_db(held.get()))
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(shown_head).collect()
@@ -212,8 +214,8 @@ impl Store {
         size: TreeSize,
     ) -> Result<Option<ShownHead>, StoreError> {
         let row = sqlx::query(
-            "SELECT * FROM shown WHERE log = ? AND source = '' AND verdict = 'unproven'
-               AND size > ? ORDER BY size, root LIMIT 1",
+            "SELECT * FROM shown WHERE log = $1 AND source = '' AND verdict = 'unproven'
+               AND size > $2 ORDER BY size, root LIMIT 1",
         )
         .bind(log.0)
         .bind(to_db(size.get()))
@@ -225,7 +227,7 @@ impl Store {
     /// A kept head of the same size with another root.
     pub async fn rival(&self, log: LogId, head: TreeHead) -> Result<Option<ShownHead>, StoreError> {
         let row = sqlx::query(
-            "SELECT * FROM shown WHERE log = ? AND source = '' AND size = ? AND root <> ? LIMIT 1",
+            "SELECT * FROM shown WHERE log = $1 AND source = '' AND size = $2 AND root <> $3 LIMIT 1",
         )
         .bind(log.0)
         .bind(to_db(head.size.get()))
@@ -241,7 +243,7 @@ impl Store {
             "SELECT second.* FROM shown AS first JOIN shown AS second
                ON second.log = first.log AND second.source = '' AND second.size = first.size
                   AND second.root > first.root
-             WHERE first.log = ? AND first.source = '' LIMIT 1",
+             WHERE first.log = $1 AND first.source = '' LIMIT 1",
         )
         .bind(log.0)
         .fetch_optional(&self.pool)
@@ -252,7 +254,7 @@ impl Store {
     /// Whether an alert of this kind about a log lasts.
     pub async fn lasts(&self, log: LogId, code: &str) -> Result<bool, StoreError> {
         let row = sqlx::query(
-            "SELECT 1 FROM alerts WHERE log = ? AND code = ? AND resolved IS NULL LIMIT 1",
+            "SELECT 1 FROM alerts WHERE log = $1 AND code = $2 AND resolved IS NULL LIMIT 1",
         )
         .bind(log.0)
         .bind(code)
@@ -270,20 +272,20 @@ impl Store {
         time: u64,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE alerts SET resolved = ?
-             WHERE log IS ? AND code = ? AND subject = ? AND resolved IS NULL",
+            "UPDATE alerts SET resolved = $1
+             WHERE log IS NOT DISTINCT FROM $2 AND code = $3 AND subject = $4 AND resolved IS NULL",
         )
         .bind(to_db(time))
         .bind(log.map(|log| log.0))
         .bind(code)
-        .bind(subject)
+        .bind(indexed(subject))
         .execute(&self.pool)
         .await?;
         Ok(())
     }
 }
 
-fn shown_head(row: &SqliteRow) -> Result<ShownHead, StoreError> {
+fn shown_head(row: &AnyRow) -> Result<ShownHead, StoreError> {
     let verdict: &str = row.try_get("verdict")?;
     Ok(ShownHead {
         source: row.try_get("source")?,

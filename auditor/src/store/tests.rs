@@ -1,36 +1,32 @@
 //! What only moves forward, and who loses a race.
 
-use plainsight_specs::ed25519::SecretKey;
 use plainsight_specs::hash::{leaf_hash, sha256};
-use plainsight_specs::note::{Algorithm, KeyName, Signer};
 use plainsight_specs::rules::Rule;
 use plainsight_specs::tile::Edge;
 
+use super::fresh::{Fresh, key, on_both_engines};
 use super::*;
 use crate::audit::{Break, State};
 
-fn key(seed: u8) -> VerifierKey {
-    let name = KeyName::parse("log.example").unwrap();
-    Signer::new(name, Algorithm::Ed25519, SecretKey::from_seed(&[seed; 32]))
-        .unwrap()
-        .verifier_key()
+on_both_engines! {
+    of_two_that_swap_the_signed_head_one_loses
+    the_signed_head_never_shrinks_and_never_changes_its_root
+    a_chunk_follows_what_is_held_or_is_not_kept_at_all
+    a_log_gains_keys_and_loses_none
+    the_first_evidence_of_a_break_stays_and_an_acknowledgement_is_once
+    one_head_of_a_peer_is_kept_and_of_the_others_all_until_there_is_no_room
+    a_witnessed_head_is_swapped_and_a_broken_log_no_more
+    a_rebuilder_fills_its_own_share_and_no_other_and_what_is_kept_stays
 }
 
-async fn store(dir: &Path) -> (Store, LogRow) {
-    let store = Store::open(&dir.join("test.sqlite3")).await.unwrap();
-    let origin = Origin::parse("log.example").unwrap();
-    let row = store.log(&origin, &[key(1)]).await.unwrap();
-    (store, row)
-}
-
-fn head(size: u64, root: &[u8]) -> TreeHead {
+pub(super) fn head(size: u64, root: &[u8]) -> TreeHead {
     TreeHead {
         size: TreeSize::new(size).unwrap(),
         root: sha256(root),
     }
 }
 
-fn chunk(entries: &[&[u8]], after: &Frontier) -> Chunk {
+pub(super) fn chunk(entries: &[&[u8]], after: &Frontier) -> Chunk {
     let mut frontier = after.clone();
     let mut edge = Edge::new();
     let leaves: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
@@ -48,11 +44,9 @@ fn chunk(entries: &[&[u8]], after: &Frontier) -> Chunk {
     }
 }
 
-#[tokio::test]
-async fn of_two_that_swap_the_signed_head_one_loses() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, row) = store(dir.path()).await;
-    let other = Store::open(&dir.path().join("test.sqlite3")).await.unwrap();
+async fn of_two_that_swap_the_signed_head_one_loses(fresh: Fresh) {
+    let (store, row) = fresh.log().await;
+    let other = fresh.open().await;
     let nothing = State::nothing_signed();
     assert_eq!(row.signed, nothing);
     let (mine, theirs) = (head(5, b"mine"), head(5, b"theirs"));
@@ -74,10 +68,8 @@ async fn of_two_that_swap_the_signed_head_one_loses() {
     );
 }
 
-#[tokio::test]
-async fn the_signed_head_never_shrinks_and_never_changes_its_root() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, row) = store(dir.path()).await;
+async fn the_signed_head_never_shrinks_and_never_changes_its_root(fresh: Fresh) {
+    let (store, row) = fresh.log().await;
     let swap = |from, to| store.swap_signed(row.id, from, to, b"note", 1);
     let five = head(5, b"five");
     swap(State::nothing_signed(), five).await.unwrap();
@@ -96,10 +88,8 @@ async fn the_signed_head_never_shrinks_and_never_changes_its_root() {
     ));
 }
 
-#[tokio::test]
-async fn a_chunk_follows_what_is_held_or_is_not_kept_at_all() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, row) = store(dir.path()).await;
+async fn a_chunk_follows_what_is_held_or_is_not_kept_at_all(fresh: Fresh) {
+    let (store, row) = fresh.log().await;
     let first = chunk(&[b"a", b"b"], &row.frontier);
     store.keep_chunk(row.id, &first).await.unwrap();
     assert!(matches!(
@@ -116,10 +106,8 @@ async fn a_chunk_follows_what_is_held_or_is_not_kept_at_all() {
     assert_eq!(store.entries(row.id, 0..10).await.unwrap(), [b"a", b"b"]);
 }
 
-#[tokio::test]
-async fn a_log_gains_keys_and_loses_none() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = store(dir.path()).await;
+async fn a_log_gains_keys_and_loses_none(fresh: Fresh) {
+    let (store, _) = fresh.log().await;
     let origin = Origin::parse("log.example").unwrap();
     store.log(&origin, &[key(2), key(1)]).await.unwrap();
     let other = store.log(&origin, &[key(2)]).await.unwrap_err();
@@ -127,10 +115,8 @@ async fn a_log_gains_keys_and_loses_none() {
     assert_eq!(other.blame(), Blame::Misuse);
 }
 
-#[tokio::test]
-async fn the_first_evidence_of_a_break_stays_and_an_acknowledgement_is_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, row) = store(dir.path()).await;
+async fn the_first_evidence_of_a_break_stays_and_an_acknowledgement_is_once(fresh: Fresh) {
+    let (store, row) = fresh.log().await;
     let found = Break {
         at: 3,
         rule: Rule::Seq,
@@ -160,12 +146,10 @@ async fn the_first_evidence_of_a_break_stays_and_an_acknowledgement_is_once() {
     assert_eq!(store.open_break(row.id).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn one_head_of_a_peer_is_kept_and_of_the_others_all_until_there_is_no_room() {
+async fn one_head_of_a_peer_is_kept_and_of_the_others_all_until_there_is_no_room(fresh: Fresh) {
     use crate::peers::{HeadVerdict, ShownHead};
 
-    let dir = tempfile::tempdir().unwrap();
-    let (store, row) = store(dir.path()).await;
+    let (store, row) = fresh.log().await;
     let shown = |source: &str, size: u64| ShownHead {
         source: source.into(),
         head: head(size, b"root"),
@@ -233,10 +217,8 @@ async fn keep(store: &Store, log: LogId, head: TreeHead, time: u64) -> Kept {
     kept.unwrap()
 }
 
-#[tokio::test]
-async fn a_witnessed_head_is_swapped_and_a_broken_log_no_more() {
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = store(dir.path()).await;
+async fn a_witnessed_head_is_swapped_and_a_broken_log_no_more(fresh: Fresh) {
+    let (store, _) = fresh.log().await;
     store.add_witnessed("foreign").await.unwrap();
     store.add_witnessed("foreign").await.unwrap();
     let swap = |from, to| store.swap_witnessed("foreign", from, to, b"note", 1);
@@ -271,13 +253,11 @@ async fn a_witnessed_head_is_swapped_and_a_broken_log_no_more() {
     assert!(store.witnessed("unknown").await.is_err());
 }
 
-#[tokio::test]
-async fn a_rebuilder_fills_its_own_share_and_no_other_and_what_is_kept_stays() {
+async fn a_rebuilder_fills_its_own_share_and_no_other_and_what_is_kept_stays(fresh: Fresh) {
     use plainsight_specs::ed25519::SecretKey;
     use plainsight_specs::rebuild::{Outcome, RebuildClaim};
 
-    let dir = tempfile::tempdir().unwrap();
-    let (store, _) = store(dir.path()).await;
+    let (store, _) = fresh.log().await;
     let secret = |seed| SecretKey::from_seed(&[seed; 32]);
     let keep = async |seed: u8, file: &[u8], seconds: u64| {
         let claim = RebuildClaim {

@@ -7,19 +7,23 @@ use plainsight_specs::hash::Hash;
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::merkle::LeafIndex;
 use plainsight_specs::watch::{Hit, Insertion};
+use sqlx::AnyConnection;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnection;
 
-use super::{LogId, Store, StoreError, from_db, hash, to_db};
+use super::{DatabaseAddress, LogId, Store, StoreError, from_db, hash, to_db};
 use crate::alert::WatchHit;
 
 /// Entries that are looked through in one transaction.
 const SCAN: u64 = 1 << 16;
 
 /// A key entry at its place: 65 bytes, kind 02, index, commitment. Void ones insert nothing.
-const INSERTING: &str = "length(e.body) = 65 AND substr(e.body, 1, 1) = x'02'
-    AND NOT EXISTS (SELECT 1 FROM breaks AS b WHERE b.log = e.log AND b.at = e.position
-                    AND b.rule NOT IN ('fork', 'extension', 'end'))";
+fn inserting(kind: &str) -> String {
+    format!(
+        "length(e.body) = 65 AND substr(e.body, 1, 1) = {kind}
+         AND NOT EXISTS (SELECT 1 FROM breaks AS b WHERE b.log = e.log AND b.at = e.position
+                         AND b.rule NOT IN ('fork', 'extension', 'end'))"
+    )
+}
 
 /// A watch to be kept.
 #[derive(Debug)]
@@ -68,7 +72,7 @@ pub enum Announced {
 impl Store {
     /// Keeps a watch; gives `false` if there are too many.
     pub async fn add_watch(&self, new: &NewWatch<'_>) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let number: i64 = sqlx::query_scalar("SELECT count(*) FROM watches")
             .fetch_one(&mut *transaction)
             .await?;
@@ -76,7 +80,7 @@ impl Store {
             return Ok(false);
         }
         let watch: i64 = sqlx::query_scalar(
-            "INSERT INTO watches (log, token, name, expires) VALUES (?, ?, ?, ?) RETURNING id",
+            "INSERT INTO watches (log, token, name, expires) VALUES ($1, $2, $3, $4) RETURNING id",
         )
         .bind(new.log.0)
         .bind(new.token.as_bytes().as_slice())
@@ -85,7 +89,7 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await?;
         for index in new.indexes {
-            sqlx::query("INSERT INTO watched (log, idx, watch) VALUES (?, ?, ?)")
+            sqlx::query("INSERT INTO watched (log, idx, watch) VALUES ($1, $2, $3)")
                 .bind(new.log.0)
                 .bind(index.as_bytes().as_slice())
                 .bind(watch)
@@ -95,7 +99,14 @@ impl Store {
         // What was looked through beyond the proof was looked through without this watch.
         let scanned = scanned(&mut transaction, new.log).await?;
         if scanned > new.since {
-            find(&mut transaction, new.log, new.since..scanned, new.now).await?;
+            find(
+                &mut transaction,
+                self.address.key_kind(),
+                new.log,
+                new.since..scanned,
+                new.now,
+            )
+            .await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -103,7 +114,7 @@ impl Store {
 
     /// The watch with this token's hash, unless it has expired.
     pub async fn watch(&self, token: &Hash, now: u64) -> Result<Option<KeptWatch>, StoreError> {
-        let row = sqlx::query("SELECT * FROM watches WHERE token = ? AND expires > ?")
+        let row = sqlx::query("SELECT * FROM watches WHERE token = $1 AND expires > $2")
             .bind(token.as_bytes().as_slice())
             .bind(to_db(now))
             .fetch_optional(&self.pool)
@@ -119,7 +130,7 @@ impl Store {
 
     /// Puts a watch's expiry off.
     pub async fn renew_watch(&self, watch: &KeptWatch, expires: u64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE watches SET expires = max(expires, ?) WHERE id = ?")
+        sqlx::query("UPDATE watches SET expires = $1 WHERE id = $2 AND expires < $1")
             .bind(to_db(expires))
             .bind(watch.row)
             .execute(&self.pool)
@@ -132,7 +143,7 @@ impl Store {
     pub async fn hits(&self, watch: &KeptWatch, size: u64) -> Result<Vec<Hit>, StoreError> {
         let rows = sqlx::query(
             "SELECT idx, position, announced FROM watched
-             WHERE watch = ? AND position < ? ORDER BY idx",
+             WHERE watch = $1 AND position < $2 ORDER BY idx",
         )
         .bind(watch.row)
         .bind(to_db(size))
@@ -144,8 +155,8 @@ impl Store {
                     index: index(row.try_get("idx")?)?,
                     position: position(row.try_get("position")?)?,
                     announced: row
-                        .try_get::<Option<bool>, _>("announced")?
-                        .unwrap_or(false),
+                        .try_get::<Option<i64>, _>("announced")?
+                        .is_some_and(|announced| announced != 0),
                 })
             })
             .collect()
@@ -160,7 +171,7 @@ impl Store {
     ) -> Result<Announced, StoreError> {
         // SPEC(WATCH-11)
         let done = sqlx::query(
-            "UPDATE watched SET commitment = ? WHERE watch = ? AND idx = ? AND position IS NULL",
+            "UPDATE watched SET commitment = $1 WHERE watch = $2 AND idx = $3 AND position IS NULL",
         )
         .bind(commitment.as_bytes().as_slice())
         .bind(watch.row)
@@ -171,7 +182,7 @@ impl Store {
             return Ok(Announced::Kept);
         }
         let found: Option<i64> =
-            sqlx::query_scalar("SELECT watch FROM watched WHERE watch = ? AND idx = ?")
+            sqlx::query_scalar("SELECT watch FROM watched WHERE watch = $1 AND idx = $2")
                 .bind(watch.row)
                 .bind(index.as_bytes().as_slice())
                 .fetch_optional(&self.pool)
@@ -181,7 +192,7 @@ impl Store {
 
     /// Forgets a watch.
     pub async fn cancel_watch(&self, watch: &KeptWatch) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         forget(&mut transaction, watch.row).await?;
         transaction.commit().await?;
         Ok(())
@@ -190,14 +201,14 @@ impl Store {
     /// Forgets the watches that have expired, some at a time; gives how many.
     pub async fn forget_expired(&self, now: u64) -> Result<usize, StoreError> {
         let expired: Vec<i64> =
-            sqlx::query_scalar("SELECT id FROM watches WHERE expires <= ? LIMIT 1000")
+            sqlx::query_scalar("SELECT id FROM watches WHERE expires <= $1 LIMIT 1000")
                 .bind(to_db(now))
                 .fetch_all(&self.pool)
                 .await?;
         if expired.is_empty() {
             return Ok(0);
         }
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         for watch in &expired {
             forget(&mut transaction, *watch).await?;
         }
@@ -218,17 +229,17 @@ impl Store {
     pub async fn scan(&self, log: LogId, size: u64, now: u64) -> Result<(), StoreError> {
         loop {
             let reached: Option<i64> =
-                sqlx::query_scalar("SELECT scanned FROM scans WHERE log = ?")
+                sqlx::query_scalar("SELECT scanned FROM scans WHERE log = $1")
                     .bind(log.0)
                     .fetch_optional(&self.pool)
                     .await?;
             if reached.and_then(from_db).unwrap_or(0) >= size {
                 return Ok(());
             }
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.begin().await?;
             let first = scanned(&mut transaction, log).await?;
             let any: Option<i64> =
-                sqlx::query_scalar("SELECT watch FROM watched WHERE log = ? LIMIT 1")
+                sqlx::query_scalar("SELECT watch FROM watched WHERE log = $1 LIMIT 1")
                     .bind(log.0)
                     .fetch_optional(&mut *transaction)
                     .await?;
@@ -238,11 +249,19 @@ impl Store {
                 first.saturating_add(SCAN).min(size)
             };
             if any.is_some() {
-                find(&mut transaction, log, first..end, now).await?;
+                find(
+                    &mut transaction,
+                    self.address.key_kind(),
+                    log,
+                    first..end,
+                    now,
+                )
+                .await?;
             }
             sqlx::query(
-                "INSERT INTO scans (log, scanned) VALUES (?1, ?2)
-                 ON CONFLICT (log) DO UPDATE SET scanned = max(scanned, ?2)",
+                "INSERT INTO scans (log, scanned) VALUES ($1, $2)
+                 ON CONFLICT (log) DO UPDATE SET scanned = excluded.scanned
+                 WHERE scans.scanned < excluded.scanned",
             )
             .bind(log.0)
             .bind(to_db(end))
@@ -254,10 +273,11 @@ impl Store {
 
     /// Makes the index that [`Self::inserted`] needs for buckets of 16 bits.
     pub async fn index_buckets(&self) -> Result<(), StoreError> {
-        sqlx::query(
+        let kind = self.address.key_kind();
+        sqlx::query(sqlx::AssertSqlSafe(format!(
             "CREATE INDEX IF NOT EXISTS entries_bucket ON entries (log, substr(body, 2, 2), position)
-             WHERE length(body) = 65 AND substr(body, 1, 1) = x'02'",
-        )
+             WHERE length(body) = 65 AND substr(body, 1, 1) = {kind}"
+        )))
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -273,15 +293,21 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Insertion>, StoreError> {
         // One bucket of 16 bits is read from its index, others from the entries in their order.
-        let compare = if low == high {
-            "substr(e.body, 2, 2) = ? AND ? IS NOT NULL"
-        } else {
-            "+substr(e.body, 2, 2) >= ? AND +substr(e.body, 2, 2) <= ?"
+        let compare = match (&self.address, low == high) {
+            (_, true) => "substr(e.body, 2, 2) = $2 AND $3 IS NOT NULL",
+            (DatabaseAddress::Sqlite(_), false) => {
+                "+substr(e.body, 2, 2) >= $2 AND +substr(e.body, 2, 2) <= $3"
+            }
+            // The index does not have what is put together.
+            (DatabaseAddress::Postgres { .. }, false) => {
+                "(substr(e.body, 2, 2) || ''::bytea) BETWEEN $2 AND $3"
+            }
         };
         let sql = format!(
             "SELECT substr(e.body, 2, 32) AS idx, e.position AS position FROM entries AS e
-             WHERE e.log = ? AND {compare} AND e.position >= ? AND e.position < ? AND {INSERTING}
-             ORDER BY e.position LIMIT ?"
+             WHERE e.log = $1 AND {compare} AND e.position >= $4 AND e.position < $5 AND {}
+             ORDER BY e.position LIMIT $6",
+            inserting(self.address.key_kind())
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(log.0)
@@ -303,10 +329,10 @@ impl Store {
     }
 }
 
-async fn forget(connection: &mut SqliteConnection, watch: i64) -> Result<(), StoreError> {
+async fn forget(connection: &mut AnyConnection, watch: i64) -> Result<(), StoreError> {
     for sql in [
-        "DELETE FROM watched WHERE watch = ?",
-        "DELETE FROM watches WHERE id = ?",
+        "DELETE FROM watched WHERE watch = $1",
+        "DELETE FROM watches WHERE id = $1",
     ] {
         sqlx::query(sql)
             .bind(watch)
@@ -316,8 +342,8 @@ async fn forget(connection: &mut SqliteConnection, watch: i64) -> Result<(), Sto
     Ok(())
 }
 
-async fn scanned(connection: &mut SqliteConnection, log: LogId) -> Result<u64, StoreError> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT scanned FROM scans WHERE log = ?")
+async fn scanned(connection: &mut AnyConnection, log: LogId) -> Result<u64, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT scanned FROM scans WHERE log = $1")
         .bind(log.0)
         .fetch_optional(connection)
         .await?;
@@ -329,19 +355,20 @@ async fn scanned(connection: &mut SqliteConnection, log: LogId) -> Result<u64, S
 /// Notes every watched index that an entry of the range inserted, and tells of those that not everybody
 /// who watches had announced.
 async fn find(
-    connection: &mut SqliteConnection,
+    connection: &mut AnyConnection,
+    kind: &str,
     log: LogId,
     range: std::ops::Range<u64>,
     time: u64,
 ) -> Result<(), StoreError> {
     // The entries first: each looks one index up.
     let sql = format!(
-        "SELECT w.watch, w.idx, e.position, w.commitment IS NOT NULL AS expected,
-                w.commitment IS NOT NULL AND w.commitment = substr(e.body, 34, 32) AS announced
+        "SELECT w.watch, w.idx, e.position, CASE WHEN w.commitment IS NULL THEN 0 ELSE 1 END AS expected,
+                CASE WHEN w.commitment = substr(e.body, 34, 32) THEN 1 ELSE 0 END AS announced
          FROM entries AS e CROSS JOIN watched AS w
-              ON w.log = e.log AND w.idx = substr(e.body, 2, 32)
-         WHERE e.log = ? AND e.position >= ? AND e.position < ? AND w.position IS NULL
-           AND {INSERTING}"
+         WHERE w.log = e.log AND w.idx = substr(e.body, 2, 32) AND e.log = $1 AND e.position >= $2 AND e.position < $3 AND w.position IS NULL
+           AND {}",
+        inserting(kind)
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(log.0)
@@ -355,8 +382,8 @@ async fn find(
         let idx: &[u8] = row.try_get("idx")?;
         // SPEC(WATCH-5, WATCH-11)
         sqlx::query(
-            "UPDATE watched SET position = ?, announced = ?
-             WHERE watch = ? AND log = ? AND idx = ? AND position IS NULL",
+            "UPDATE watched SET position = $1, announced = $2
+             WHERE watch = $3 AND log = $4 AND idx = $5 AND position IS NULL",
         )
         .bind(at)
         .bind(announced)

@@ -43,10 +43,11 @@ impl Store {
         time: u64,
     ) -> Result<Kept, StoreError> {
         let _turn = self.turns.lock().await;
+        let mut transaction = self.begin().await?;
         let kept = sqlx::query(
             "INSERT INTO witnessed_heads (origin, size, root, note, time)
-             SELECT ?, ?, ?, ?, ?
-             WHERE (SELECT count(*) FROM witnessed_heads WHERE origin = ?) < ?
+             SELECT $1, $2, $3, $4, $5
+             WHERE (SELECT count(*) FROM witnessed_heads WHERE origin = $6) < $7
              ON CONFLICT DO NOTHING",
         )
         .bind(origin)
@@ -55,19 +56,21 @@ impl Store {
         .bind(note)
         .bind(to_db(time))
         .bind(origin)
-        .bind(room)
-        .execute(&self.pool)
+        .bind(i64::from(room))
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         if kept.rows_affected() == 1 {
             return Ok(Kept::There);
         }
-        let there =
-            sqlx::query("SELECT 1 FROM witnessed_heads WHERE origin = ? AND size = ? AND root = ?")
-                .bind(origin)
-                .bind(to_db(head.size.get()))
-                .bind(head.root.as_bytes().as_slice())
-                .fetch_optional(&self.pool)
-                .await?;
+        let there = sqlx::query(
+            "SELECT 1 FROM witnessed_heads WHERE origin = $1 AND size = $2 AND root = $3",
+        )
+        .bind(origin)
+        .bind(to_db(head.size.get()))
+        .bind(head.root.as_bytes().as_slice())
+        .fetch_optional(&self.pool)
+        .await?;
         Ok(there.map_or(Kept::NoRoom, |_| Kept::There))
     }
 
@@ -78,7 +81,7 @@ impl Store {
         head: TreeHead,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(sqlx::query_scalar(
-            "SELECT note FROM witnessed_heads WHERE origin = ? AND size = ? AND root <> ? LIMIT 1",
+            "SELECT note FROM witnessed_heads WHERE origin = $1 AND size = $2 AND root <> $3 LIMIT 1",
         )
         .bind(origin)
         .bind(to_db(head.size.get()))
@@ -95,12 +98,12 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         Ok(sqlx::query_scalar(
-            "SELECT note FROM witnessed_heads WHERE origin = ? AND size <= ?
-             ORDER BY size, root LIMIT ?",
+            "SELECT note FROM witnessed_heads WHERE origin = $1 AND size <= $2
+             ORDER BY size, root LIMIT $3",
         )
         .bind(origin)
         .bind(to_db(size.get()))
-        .bind(limit)
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?)
     }
@@ -111,7 +114,7 @@ impl Store {
         origin: &str,
         head: TreeHead,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM witnessed_heads WHERE origin = ? AND size = ? AND root = ?")
+        sqlx::query("DELETE FROM witnessed_heads WHERE origin = $1 AND size = $2 AND root = $3")
             .bind(origin)
             .bind(to_db(head.size.get()))
             .bind(head.root.as_bytes().as_slice())
@@ -126,7 +129,7 @@ impl Store {
         origin: &str,
         size: TreeSize,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM witnessed_heads WHERE origin = ? AND size <= ?")
+        sqlx::query("DELETE FROM witnessed_heads WHERE origin = $1 AND size <= $2")
             .bind(origin)
             .bind(to_db(size.get()))
             .execute(&self.pool)
@@ -137,7 +140,7 @@ impl Store {
     /// How many heads of a witnessed log are kept.
     pub async fn witnessed_unexplained(&self, origin: &str) -> Result<u32, StoreError> {
         let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM witnessed_heads WHERE origin = ?")
+            sqlx::query_scalar("SELECT count(*) FROM witnessed_heads WHERE origin = $1")
                 .bind(origin)
                 .fetch_one(&self.pool)
                 .await?;
@@ -148,7 +151,7 @@ impl Store {
     pub async fn add_witnessed(&self, origin: &str) -> Result<(), StoreError> {
         let nothing = State::nothing_signed();
         sqlx::query(
-            "INSERT INTO witnessed (origin, size, root) VALUES (?, 0, ?)
+            "INSERT INTO witnessed (origin, size, root) VALUES ($1, 0, $2)
              ON CONFLICT (origin) DO NOTHING",
         )
         .bind(origin)
@@ -160,7 +163,7 @@ impl Store {
 
     /// A log that was added.
     pub async fn witnessed(&self, origin: &str) -> Result<Witnessed, StoreError> {
-        let row = sqlx::query("SELECT * FROM witnessed WHERE origin = ?")
+        let row = sqlx::query("SELECT * FROM witnessed WHERE origin = $1")
             .bind(origin)
             .fetch_optional(&self.pool)
             .await?
@@ -192,10 +195,11 @@ impl Store {
         time: u64,
     ) -> Result<(), StoreError> {
         // SPEC(WIT-6)
+        let mut transaction = self.begin().await?;
         let moved = sqlx::query(
-            "UPDATE witnessed SET size = ?, root = ?, note = ?, time = ?
-             WHERE origin = ? AND size = ? AND root = ? AND broken IS NULL AND rolled_back IS NULL
-               AND (size < ? OR (size = ? AND root = ?))",
+            "UPDATE witnessed SET size = $1, root = $2, note = $3, time = $4
+             WHERE origin = $5 AND size = $6 AND root = $7 AND broken IS NULL AND rolled_back IS NULL
+               AND (size < $8 OR (size = $9 AND root = $10))",
         )
         .bind(to_db(to.size.get()))
         .bind(to.root.as_bytes().as_slice())
@@ -207,13 +211,13 @@ impl Store {
         .bind(to_db(to.size.get()))
         .bind(to_db(to.size.get()))
         .bind(to.root.as_bytes().as_slice())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        if moved.rows_affected() == 1 {
-            Ok(())
-        } else {
-            Err(StoreError::Lost("the head witnessed last"))
+        if moved.rows_affected() != 1 {
+            return Err(StoreError::Lost("the head witnessed last"));
         }
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Remembers that a log contradicted itself, and tells of it once.
@@ -224,9 +228,9 @@ impl Store {
         alert: &Alert,
         time: u64,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let new = sqlx::query(
-            "UPDATE witnessed SET broken = ?, evidence = ? WHERE origin = ? AND broken IS NULL",
+            "UPDATE witnessed SET broken = $1, evidence = $2 WHERE origin = $3 AND broken IS NULL",
         )
         .bind(to_db(time))
         .bind(evidence)
@@ -247,9 +251,9 @@ impl Store {
         alert: &Alert,
         time: u64,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.begin().await?;
         let new = sqlx::query(
-            "UPDATE witnessed SET rolled_back = ? WHERE origin = ? AND rolled_back IS NULL",
+            "UPDATE witnessed SET rolled_back = $1 WHERE origin = $2 AND rolled_back IS NULL",
         )
         .bind(to_db(time))
         .bind(origin)

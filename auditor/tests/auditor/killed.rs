@@ -37,6 +37,18 @@ fn serve(dir: &Path) -> (Child, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn goes_on_after_being_killed_at_any_moment() {
+    killed(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goes_on_after_being_killed_on_postgres() {
+    let Some(cluster) = plainsight_cluster::shared() else {
+        return;
+    };
+    killed(Some(cluster.database())).await;
+}
+
+async fn killed(database: Option<String>) {
     let (dir, site) = (tempfile::tempdir().unwrap(), Site::open().await);
     let mut log = TinyLog::new();
     for n in 0..9000u64 {
@@ -61,6 +73,10 @@ async fn goes_on_after_being_killed_at_any_moment() {
         "--jurisdiction",
         "CH",
     ];
+    let mut init = init.to_vec();
+    if let Some(url) = &database {
+        init.extend(["--database", url]);
+    }
     let made = run(&init);
     assert!(made.status.success(), "{made:?}");
     let vkey = String::from_utf8(made.stdout).unwrap();

@@ -22,6 +22,7 @@ mod liar;
 mod panics;
 mod peers;
 mod plain;
+mod postgres;
 mod rebuilds;
 mod rebuilt;
 mod support;

@@ -500,7 +500,7 @@ impl SimAuditor {
                 events.push(Event::Held(held));
                 events.extend(self.examine(target).await?);
             }
-            Followed::Withheld { .. } => {}
+            Followed::Withheld { .. } | Followed::NoFiles { .. } => {}
             Followed::Contradicts(evidence) => {
                 events.push(self.convict(&evidence, head.size.get()).await?);
             }

@@ -76,7 +76,10 @@ impl Fresh {
     }
 
     async fn postgres() -> Option<Self> {
-        let address = crate::support::postgres::shared()?.database();
+        let address: DatabaseAddress = crate::support::postgres::shared()?
+            .database()
+            .parse()
+            .unwrap();
         Some(Self::at(tempfile::tempdir().unwrap(), address).await)
     }
 
@@ -478,7 +481,8 @@ async fn h11_a_connection_that_writes_is_durable_or_refused() {
     let Some(cluster) = crate::support::postgres::Cluster::start_with(&["-c", "fsync=off"]) else {
         return;
     };
-    let refused = cluster.database().connect().await;
+    let address: DatabaseAddress = cluster.database().parse().unwrap();
+    let refused = address.connect().await;
     assert!(matches!(
         refused,
         Err(StoreError::Setting {

@@ -19,6 +19,9 @@ use serde_json::Value;
 use super::Site;
 use crate::tiny_log::{ORIGIN, TinyLog};
 
+/// Set to run every test of a whole auditor on `PostgreSQL`.
+const ON_POSTGRES: &str = "PLAINSIGHT_AUDITOR_TESTS_ON_POSTGRES";
+
 /// Makes an auditor's folder that follows the log shown at `site`.
 pub fn folder(dir: &Path, log: &TinyLog, site: &Site) -> Config {
     folder_named(dir, "audit.example/test", log, site)
@@ -35,6 +38,10 @@ pub fn folder_named(dir: &Path, name: &str, log: &TinyLog, site: &Site) -> Confi
     let log = LogConfig::new(log.log_key().to_string(), &site.url);
     let mut config = add_log(dir, &log).unwrap();
     config.listen = "127.0.0.1:0".parse().unwrap();
+    if std::env::var_os(ON_POSTGRES).is_some() {
+        let cluster = plainsight_cluster::shared().unwrap();
+        config.database = cluster.database().parse().unwrap();
+    }
     config.poll_interval_ms = 30;
     config
 }
