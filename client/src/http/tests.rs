@@ -175,20 +175,16 @@ async fn gzip_that_is_not_whole_or_goes_on_is_refused() {
         other_checksum,
         other_magic,
     ] {
-        let what = hex(&body);
+        let what = format!("{body:02x?}");
         let read = read_gzip("200 OK", body, 100).await;
         assert!(broken(GzipError::Broken)(read), "{what}");
     }
     for more in [b"x".to_vec(), vec![0], good.clone()] {
         let body = [good.clone(), more].concat();
-        let what = hex(&body);
+        let what = format!("{body:02x?}");
         let read = read_gzip("200 OK", body, 100).await;
         assert!(broken(GzipError::Trailing)(read), "{what}");
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]
