@@ -68,3 +68,22 @@ async fn an_old_copy_signs_nothing_before_it_has_heard_its_auditors() {
     ];
     holds(&list).await;
 }
+
+/// It had not written any objects of its term when the next one went on.
+#[tokio::test]
+async fn a_writer_that_was_replaced_before_its_first_objects_is_no_contradiction() {
+    let list = [
+        Op::TakeOver(0),
+        Op::Epoch(0),
+        Op::TakeOver(1),
+        Op::Publish {
+            person: 2,
+            replica: 1,
+            epoch: true,
+            lost: false,
+        },
+        Op::Sign(1),
+        Op::Sign(0),
+    ];
+    holds(&list).await;
+}

@@ -193,6 +193,11 @@ impl Publisher {
             materialiser
         } else {
             let size = source.store.progress().await?.materialised;
+            if size > head.size {
+                // Of a later term, whose objects say nothing against this one's head. The database
+                // says that this writer was replaced.
+                self.writer.lock().await.materialised(head.size).await?;
+            }
             Materialiser::resume(source.clone(), size).await?
         };
         materialiser.up_to(head).await?;
