@@ -117,7 +117,7 @@ fn about_a_release() -> (TinyLog, Evidence) {
     // The same about the honest one.
     let changed = interval(&mut evidence);
     changed.checkpoint = log.signed().to_bytes();
-    changed.entries[1] = log.entries[2].clone();
+    changed.entries[1].clone_from(&log.entries[2]);
     changed.consistency = log.consistency(3);
     changed
         .anchor
@@ -201,7 +201,7 @@ fn a_transition_inserts_what_the_entries_insert() {
     // The same about the honest epoch, with a transition to another root.
     let changed = interval(&mut evidence);
     changed.checkpoint = log.signed().to_bytes();
-    changed.entries[2] = log.entries[3].clone();
+    changed.entries[2].clone_from(&log.entries[3]);
     changed.consistency = log.consistency(4);
     let anchor = changed.anchor.as_mut().unwrap();
     let mut transition = anchor.transition.as_ref().unwrap().to_json();

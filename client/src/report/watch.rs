@@ -181,9 +181,6 @@ pub(super) fn alarm_json(alarm: &WatchAlarm) -> Value {
         WatchAlarm::OtherLatest { shown } => {
             json!({ "kind": alarm.kind(), "shown": shown.map(Version::get) })
         }
-        WatchAlarm::Apart { auditor, why } => {
-            json!({ "kind": alarm.kind(), "auditor": auditor, "why": plain(why) })
-        }
         WatchAlarm::Differ {
             lists,
             leaves_out,
@@ -194,7 +191,7 @@ pub(super) fn alarm_json(alarm: &WatchAlarm) -> Value {
             "lists": lists,
             "position": position.get(),
         }),
-        WatchAlarm::Silent { auditor, why } => {
+        WatchAlarm::Apart { auditor, why } | WatchAlarm::Silent { auditor, why } => {
             json!({ "kind": alarm.kind(), "auditor": auditor, "why": plain(why) })
         }
         WatchAlarm::Still { auditor, size } => {

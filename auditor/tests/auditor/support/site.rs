@@ -94,7 +94,7 @@ impl Site {
         let mut read = self.objects.lock().unwrap().read.subscribe();
         let before = read.borrow().get(path).copied().unwrap_or(0);
         let more = |read: &BTreeMap<String, u64>| read.get(path).copied().unwrap_or(0) > before;
-        let found = tokio::time::timeout(Duration::from_secs(60), read.wait_for(more)).await;
+        let found = tokio::time::timeout(Duration::from_mins(1), read.wait_for(more)).await;
         assert!(found.is_ok(), "waited in vain for a read of {path}");
     }
 
