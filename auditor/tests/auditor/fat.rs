@@ -80,7 +80,7 @@ async fn evidence_that_ended_the_program_is_given_up() {
     log.push(vec![0x07, 1]);
     epoch(&mut log);
     // As it is found after the third time that putting it together ended the program.
-    let url = format!("sqlite://{}", config.database().display());
+    let url = format!("sqlite://{}", config.database().file().unwrap().display());
     let pool = sqlx::sqlite::SqlitePool::connect(&url).await.unwrap();
     sqlx::query("INSERT INTO proofs_begun VALUES (1, ?, 'malformed', 3)")
         .bind(i64::try_from(at).unwrap())

@@ -346,7 +346,7 @@ async fn fill(config: &Config) {
 }
 
 async fn sql(config: &Config, statement: &'static str) {
-    let url = format!("sqlite://{}", config.database().display());
+    let url = format!("sqlite://{}", config.database().file().unwrap().display());
     let pool = sqlx::sqlite::SqlitePool::connect(&url).await.unwrap();
     sqlx::query(statement).execute(&pool).await.unwrap();
     pool.close().await;

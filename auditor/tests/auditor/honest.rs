@@ -195,7 +195,7 @@ async fn an_old_copy_of_the_database_signs_nothing() {
     let auditor = Auditor::start(&config).await;
     auditor.wait_ok(log.size()).await;
     auditor.stop().await;
-    let copy = std::fs::read(config.database()).unwrap();
+    let copy = std::fs::read(config.database().file().unwrap()).unwrap();
 
     let auditor = Auditor::start(&config).await;
     grow(&mut log, 3..6);
@@ -204,7 +204,7 @@ async fn an_old_copy_of_the_database_signs_nothing() {
     let cosigned = auditor.mirror().checkpoint().await.unwrap();
     auditor.stop().await;
 
-    std::fs::write(config.database(), copy).unwrap();
+    std::fs::write(config.database().file().unwrap(), copy).unwrap();
     // The log publishes our own cosignature beside its signature.
     site.put("checkpoint", cosigned);
     let auditor = Auditor::start(&config).await;

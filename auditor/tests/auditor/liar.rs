@@ -512,7 +512,7 @@ async fn check_finds_damage() {
     let auditor = Auditor::start(&config).await;
     auditor.wait_ok(log.size()).await;
     auditor.stop().await;
-    let url = format!("sqlite://{}", config.database().display());
+    let url = format!("sqlite://{}", config.database().file().unwrap().display());
     let pool = sqlx::sqlite::SqlitePool::connect(&url).await.unwrap();
     sqlx::query("UPDATE entries SET body = x'07' WHERE position = 1")
         .execute(&pool)

@@ -316,7 +316,7 @@ async fn a_restored_backup_is_told_by_a_peer_what_it_had_signed() {
     let old = log.size().get();
     restored.stop().await;
     let config = &two.configs[0];
-    let copy = std::fs::read(config.database()).unwrap();
+    let copy = std::fs::read(config.database().file().unwrap()).unwrap();
     let restored = Auditor::start(config).await;
     grow(&mut log, 3..6);
     site.publish(&log);
@@ -328,7 +328,7 @@ async fn a_restored_backup_is_told_by_a_peer_what_it_had_signed() {
     restored.stop().await;
 
     // The log shows no cosignature of ours: only the peer knows.
-    std::fs::write(config.database(), copy).unwrap();
+    std::fs::write(config.database().file().unwrap(), copy).unwrap();
     let restored = Auditor::start(config).await;
     let alert = restored.wait_alert("rolled-back").await;
     assert_eq!(alert["subject"], log.size().to_string());

@@ -243,7 +243,7 @@ async fn an_old_copy_of_its_state_signs_nothing() {
     })
     .await;
     auditor.stop().await;
-    let copy = std::fs::read(config.database()).unwrap();
+    let copy = std::fs::read(config.database().file().unwrap()).unwrap();
     let auditor = Auditor::start(&config).await;
     grow(&mut log, 3..6);
     site.publish(&log);
@@ -254,7 +254,7 @@ async fn an_old_copy_of_its_state_signs_nothing() {
     .await;
     let note = kept(&auditor, ORIGIN).await.unwrap();
     auditor.stop().await;
-    std::fs::write(config.database(), copy).unwrap();
+    std::fs::write(config.database().file().unwrap(), copy).unwrap();
     site.put("checkpoint", note.into_bytes());
     let auditor = Auditor::start(&config).await;
     let alert = auditor.wait_alert("witness-rolled-back").await;
@@ -375,7 +375,7 @@ async fn an_old_copy_of_its_state_signs_nothing_of_a_log_without_an_address() {
     let (config, _) = folder(dir.path(), &[log_config(&log, None)]);
     let auditor = Auditor::start(&config).await;
     auditor.stop().await;
-    let copy = std::fs::read(config.database()).unwrap();
+    let copy = std::fs::read(config.database().file().unwrap()).unwrap();
     let auditor = Auditor::start(&config).await;
     let (size, note) = (log.size().get(), log.signed().to_bytes());
     assert_eq!(ask(&auditor, 0, &[], &note).await.0, 200);
@@ -386,7 +386,7 @@ async fn an_old_copy_of_its_state_signs_nothing_of_a_log_without_an_address() {
     assert_eq!(auditor.alerts().await, Vec::<String>::new());
     auditor.stop().await;
 
-    std::fs::write(config.database(), copy).unwrap();
+    std::fs::write(config.database().file().unwrap(), copy).unwrap();
     let auditor = Auditor::start(&config).await;
     let alert = auditor.wait_alert("witness-rolled-back").await;
     assert_eq!(alert["severity"], "self");

@@ -342,7 +342,7 @@ async fn nothing_of_the_token_or_the_label_is_on_the_disk() {
     let config = setting.config.clone();
     setting.auditor.stop().await;
     for suffix in ["", "-wal"] {
-        let mut path = config.database().into_os_string();
+        let mut path = config.database().file().unwrap().as_os_str().to_owned();
         path.push(suffix);
         let bytes = std::fs::read(path).unwrap_or_default();
         let holds = |wanted: &[u8]| bytes.windows(wanted.len()).any(|found| found == wanted);
