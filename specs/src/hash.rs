@@ -121,11 +121,12 @@ pub(crate) fn leaf_hashes<T: AsRef<[u8]>>(entries: &[T]) -> Vec<Hash> {
     of_each(&padded, &mut hashes);
     let mut hashes = hashes.into_iter();
     let of = |data: &[u8]| {
-        match has_two_blocks(data) {
-            true => hashes.next(),
-            false => None,
-        }
-        .unwrap_or_else(|| leaf_hash(data))
+        let ready = if has_two_blocks(data) {
+            hashes.next()
+        } else {
+            None
+        };
+        ready.unwrap_or_else(|| leaf_hash(data))
     };
     entries.iter().map(AsRef::as_ref).map(of).collect()
 }
@@ -153,28 +154,21 @@ pub(crate) fn prefixed_pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> Ha
 
 /// A message that with its padding is two blocks.
 #[derive(Clone, Copy)]
-pub(crate) struct Padded([[u8; 64]; 2]);
+struct Padded([[u8; 64]; 2]);
 
 impl Padded {
     /// `prefix || left || right`.
-    pub(crate) fn pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> Self {
-        let mut padded = Self([[0u8; 64]; 2]);
-        // The message is 65 bytes: 520 bits, in the last two bytes of the second block.
-        padded.0[1][1] = 0x80;
-        padded.0[1][62] = 0x02;
-        padded.0[1][63] = 0x08;
-        padded.set_pair(prefix, left, right);
-        padded
-    }
-
-    /// Makes one pair another.
-    pub(crate) fn set_pair(&mut self, prefix: u8, left: &[u8; 32], right: &[u8; 32]) {
-        let bytes = self.0.as_flattened_mut();
+    fn pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> Self {
+        let mut blocks = [[0u8; 64]; 2];
+        let bytes = blocks.as_flattened_mut();
         bytes[0] = prefix;
-        // Each in one piece: a processor waits for a value that was written a moment ago unless
-        // it is read back as it was written.
         bytes[1..33].copy_from_slice(left);
         bytes[33..65].copy_from_slice(right);
+        bytes[65] = 0x80;
+        // The message is 65 bytes: 520 bits, in the last two bytes of the second block.
+        bytes[126] = 0x02;
+        bytes[127] = 0x08;
+        Self(blocks)
     }
 
     /// `00 || data`, of at most [`TWO_BLOCKS_HOLD`] bytes of data.
@@ -196,16 +190,16 @@ impl Padded {
 }
 
 /// How many messages are hashed one right after the other.
-pub(crate) const TOGETHER: usize = 8;
+const TOGETHER: usize = 8;
 
 /// Adds the digest of each message, in order.
 ///
 /// The messages lie ready before the first is hashed, and the digests are written out after the
 /// last of [`TOGETHER`]: a processor that works ahead then hashes the next one while it waits for
-/// the one before, in less than half the time of a chain in which each hash needs the last. What
-/// had to be written and read back in between would have it wait. Instructions for several lanes,
-/// which need `unsafe`, are measured to give another fifth and are not worth it.
-pub(crate) fn of_each(messages: &[Padded], digests: &mut Vec<Hash>) {
+/// the one before, where a chain in which each hash needs the last takes half as much time again.
+/// What had to be written and read back in between would have it wait. Instructions for several
+/// lanes, which need `unsafe`, are measured to save a fifth of what is left and are not worth it.
+fn of_each(messages: &[Padded], digests: &mut Vec<Hash>) {
     for messages in messages.chunks(TOGETHER) {
         let mut states = [FIRST_STATE; TOGETHER];
         for (state, Padded(blocks)) in states.iter_mut().zip(messages) {

@@ -93,6 +93,25 @@ fn frontier_has_the_root_of_the_reference() {
 }
 
 #[test]
+fn a_frontier_takes_leaves_together_as_one_by_one() {
+    let leaves = leaf_hashes(70);
+    for before in 0..35 {
+        let mut start = Frontier::new();
+        for leaf in &leaves[..before] {
+            start.append(leaf);
+        }
+        let mut one_by_one = start.clone();
+        for more in 0..35 {
+            let mut together = start.clone();
+            let end = before + more;
+            assert_eq!(together.append_all(&leaves[before..end]), Some(size(end)));
+            assert_eq!(together, one_by_one, "{before} and {more}");
+            one_by_one.append(&leaves[end]);
+        }
+    }
+}
+
+#[test]
 fn refuses_a_frontier_of_another_length() {
     let mut frontier = Frontier::new();
     for leaf in leaf_hashes(7) {
@@ -118,6 +137,7 @@ fn a_full_tree_takes_no_leaf() {
     bytes.resize(8 + 63 * 32, 1);
     let mut frontier = Frontier::from_bytes(&bytes).unwrap();
     assert_eq!(frontier.append(&Hash::ZERO), None);
+    assert_eq!(frontier.append_all(&[Hash::ZERO; 2]), None);
     assert_eq!(frontier.to_bytes(), bytes);
 }
 

@@ -58,6 +58,10 @@ fn entries_judged_together_are_judged_as_one_by_one() {
     };
     log.push(public.to_bytes().to_vec());
     log.epoch();
+    // Absent from the tree when the run began, and inserted into it within the run.
+    log.push(random_key(2).to_bytes().to_vec());
+    log.push(random_key(3).to_bytes().to_vec());
+    log.epoch();
     let mut replay = Replay::new(log.origin.clone());
     let together = replay.step_all(&log.entries);
     let told = |judged: &Judged| {
@@ -65,7 +69,7 @@ fn entries_judged_together_are_judged_as_one_by_one() {
         (judged.position, judged.leaf, judged.broken.clone(), inserts)
     };
     let broken = together.iter().filter(|judged| judged.is_void()).count();
-    assert_eq!(broken, 5);
+    assert_eq!(broken, 6);
     assert!(together.iter().map(told).eq(log.judged.iter().map(told)));
     assert_eq!(replay.head(), log.head());
     assert_eq!(replay.index().root(), log.replay.index().root());

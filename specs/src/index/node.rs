@@ -3,38 +3,28 @@
 use super::IndexKey;
 use crate::hash::{self, Hash};
 
-/// What stands before the index and the value of a leaf.
-pub(super) const LEAF: u8 = 0x02;
-/// What stands before the children of an inner node.
-pub(super) const PARENT: u8 = 0x03;
-
 /// `H(02 || index || value)`.
 // SPEC(INDEX-2)
 pub fn leaf(index: &IndexKey, value: &Hash) -> Hash {
-    hash::prefixed_pair(LEAF, index.as_bytes(), value.as_bytes())
+    hash::prefixed_pair(0x02, index.as_bytes(), value.as_bytes())
 }
 
 /// `H(03 || left || right)`; an empty child is [`Hash::ZERO`].
 // SPEC(INDEX-3)
 pub fn parent(left: &Hash, right: &Hash) -> Hash {
-    hash::prefixed_pair(PARENT, left.as_bytes(), right.as_bytes())
+    hash::prefixed_pair(0x03, left.as_bytes(), right.as_bytes())
 }
 
 /// The hash at `top` of the inner node whose hash at `bottom` is `hash`, when the nodes between
 /// have no other child. `below` is any index under the node.
 pub(super) fn lift(hash: Hash, below: &IndexKey, bottom: usize, top: usize) -> Hash {
     (top..bottom).rev().fold(hash, |child, depth| {
-        let (left, right) = beside_nothing(child, below.bit(depth));
-        parent(&left, &right)
+        if below.bit(depth) {
+            parent(&Hash::ZERO, &child)
+        } else {
+            parent(&child, &Hash::ZERO)
+        }
     })
-}
-
-/// The children of a node with one child, which is the right one if `is_right`.
-pub(super) fn beside_nothing(child: Hash, is_right: bool) -> (Hash, Hash) {
-    match is_right {
-        true => (Hash::ZERO, child),
-        false => (child, Hash::ZERO),
-    }
 }
 
 /// The hash at `depth` of the smallest tree that holds exactly `leaves`, which are in order and

@@ -7,8 +7,6 @@
 //! Pages are shared between copies of a tree and copied when one of them is about to change.
 //! Which page holds what depends on the order of arrival; the tree that they mean does not.
 
-mod refresh;
-
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -286,6 +284,15 @@ impl Page {
         }
     }
 
+    /// Hashes what is stale, and gives the hash of everything in the page as the node above at
+    /// depth `top - 1` needs it.
+    pub(super) fn refresh(&mut self, top: usize) -> Hash {
+        let hash = self.refresh_part(self.top, top);
+        self.stale_forks = 0;
+        self.stale_links = 0;
+        hash
+    }
+
     fn is_full(&self) -> bool {
         usize::from(self.leaf_count) + self.links.len() == ROOM
     }
@@ -440,6 +447,35 @@ impl Page {
             add(&mut self.cells, EMPTY);
         }
         &mut self.cells[number]
+    }
+
+    fn refresh_part(&mut self, part: Part, top: usize) -> Hash {
+        match part.kind() {
+            PartKind::Leaf(leaf) => self.cells[leaf].leaf.hash(),
+            PartKind::Link(number) => {
+                let link = &mut self.links[number];
+                if self.stale_links >> number & 1 == 1 {
+                    link.hash = Arc::make_mut(&mut link.page).refresh(top);
+                }
+                link.hash
+            }
+            PartKind::Fork(number) => {
+                if self.stale_forks >> number & 1 == 0 {
+                    return self.cells[number].fork;
+                }
+                let Fork { depth, parts } = self.forks[number];
+                let depth = usize::from(depth);
+                let [left, right] = parts;
+                let left = self.refresh_part(left, depth + 1);
+                let right = self.refresh_part(right, depth + 1);
+                let mut hash = node::parent(&left, &right);
+                if top < depth {
+                    hash = node::lift(hash, self.below(part), depth, top);
+                }
+                self.cells[number].fork = hash;
+                hash
+            }
+        }
     }
 
     /// An index under a part.
