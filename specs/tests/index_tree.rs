@@ -511,7 +511,7 @@ fn a_proof_of_nothing_says_nothing() {
 fn proofs_are_bounded_before_they_are_decoded() {
     let result = json!({ "type": "empty", "depth": 1 });
     let results = |count: usize| vec![result.clone(); count];
-    let elements = |count: usize| vec!["not hex"; count];
+    let elements = |count: usize| vec!["not base64"; count];
     assert!(parse(&json!({ "results": results(4096), "elements": [] })).is_ok());
     let json = json!({ "results": results(4097), "elements": [] });
     assert!(matches!(
