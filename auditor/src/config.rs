@@ -89,8 +89,8 @@ struct File {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     log: Vec<LogConfig>,
     // What follows is never written by `init`, but as comments.
-    #[serde(default, skip_serializing)]
-    database_password_file: Option<PathBuf>,
+    #[serde(default, skip_serializing, rename = "database_password_file")]
+    database_password: Option<PathBuf>,
     #[serde(default, skip_serializing)]
     contact: Option<String>,
     #[serde(default, skip_serializing)]

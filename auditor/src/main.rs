@@ -51,8 +51,8 @@ enum Verb {
         /// Under which law
         #[arg(long)]
         jurisdiction: String,
-        /// A database of PostgreSQL, as postgres://user@host/database, in place of a file. Its password
-        /// goes into a file (`database_password_file`) or into PGPASSWORD
+        /// The URL of a database, <postgres://user@host/database>, in place of a file. Its password goes
+        /// into a file that `database_password_file` names, or into PGPASSWORD
         #[arg(long)]
         database: Option<String>,
     },

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::alert::Sender;
+use crate::alert::channel::Channel;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::dashboard::Dashboard;
@@ -26,7 +27,7 @@ use crate::http::{self, Site, admin, router};
 use crate::plain::{Bench, HighWater, Plain};
 use crate::progress::Progress;
 use crate::pulse::Disk;
-use crate::store::{Store, StoreError};
+use crate::store::{Claim, Store, StoreError};
 use crate::watch::{Limits, Watches};
 
 use tasks::Tasks;
@@ -108,14 +109,7 @@ impl Node {
         let verifier_key = signer.verifier_key();
         let io = |what| move |source| StartError::Io { what, source };
         let shelf = Shelf::open(config.evidence()).map_err(io("the folder of evidence"))?;
-        let store = Store::open(&config.database()).await?;
-        // SPEC(WIT-6): nobody else signs by what is kept here.
-        let claim = store.claim().await?;
-        let names: Vec<_> = channels
-            .iter()
-            .map(|channel| (channel.name.clone(), channel.severities.clone()))
-            .collect();
-        store.set_channels(&names, clock.now_s()).await?;
+        let (store, claim) = claimed(&config, &channels, &clock).await?;
         let (hold, held) = watch::channel(false);
         let shared = Shared {
             hold: held,
@@ -230,6 +224,23 @@ impl Node {
         self.readers.close().await;
         self.store.close().await;
     }
+}
+
+/// The database, claimed for this process, with those who are told of what happens from now on.
+async fn claimed(
+    config: &Config,
+    channels: &[Channel],
+    clock: &Clock,
+) -> Result<(Store, Claim), StartError> {
+    let store = Store::open(&config.database()).await?;
+    // SPEC(WIT-6): nobody else signs by what is kept here.
+    let claim = store.claim().await?;
+    let names: Vec<_> = channels
+        .iter()
+        .map(|channel| (channel.name.clone(), channel.severities.clone()))
+        .collect();
+    store.set_channels(&names, clock.now_s()).await?;
+    Ok((store, claim))
 }
 
 /// Answers the operator, and gives where.

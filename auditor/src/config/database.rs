@@ -28,7 +28,7 @@ pub(super) fn checked(
             return Err(ConfigError::Exposed { path });
         }
     }
-    match &file.database_password_file {
+    match &file.database_password {
         Some(path) => address
             .with_password_file(dir.join(path))
             .map_err(|error| wrong("database_password_file", &error)),

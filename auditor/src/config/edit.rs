@@ -52,7 +52,7 @@ pub fn init_with(
         listen: default_listen(),
         poll_interval_ms: default_poll(),
         database: database.map(Into::into),
-        database_password_file: None,
+        database_password: None,
         log: Vec::new(),
         contact: None,
         url: None,

@@ -237,6 +237,10 @@ async fn entries_are_marked_and_found_by_kind_stream_and_time(fresh: Fresh) {
     assert_eq!(found.len(), 0, "no entry stands there");
 }
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "one question after another, each on its own"
+)]
 async fn every_other_question_is_understood(fresh: Fresh) {
     let (store, row) = fresh.log().await;
     let log = row.id;
