@@ -25,7 +25,7 @@ use plainsight_specs::vrf;
 /// The depth at which a search ends among a million indexes: 21.3 on average.
 const DEPTH: usize = 22;
 /// Entries of the log: a million labels and an epoch for every hundred. The proof of the last one has
-/// as many hashes as the number before has ones in binary, ten of twenty as for most sizes.
+/// as many hashes as the number before has ones in binary: eleven of twenty, about as for most sizes.
 const SIZE: u64 = 1_010_003;
 const NOW_S: u64 = 1_800_000_000;
 
