@@ -171,8 +171,8 @@ mod tests {
         let (tone, sentence) = said(&[&file], 0, 2);
         assert_eq!(tone, Tone::Warn);
         assert!(sentence.starts_with("two built it"), "{sentence}");
-        assert_eq!(said(&[&[one.clone()]], 0, 2).0, Tone::Good);
-        let (tone, sentence) = said(&[&[one.clone()], &[]], 0, 2);
+        assert_eq!(said(&[std::slice::from_ref(&one)], 0, 2).0, Tone::Good);
+        let (tone, sentence) = said(&[std::slice::from_ref(&one), &[]], 0, 2);
         assert_eq!(tone, Tone::Unknown);
         assert!(sentence.contains("1 of its 2 files"), "{sentence}");
         // Files that a page does not name were not looked at.
