@@ -18,6 +18,7 @@ mod honest;
 mod hostile;
 mod killed;
 mod liar;
+mod memory;
 mod panics;
 mod peers;
 mod plain;
