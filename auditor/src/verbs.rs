@@ -47,6 +47,12 @@ pub(crate) fn add_log(dir: &Path, vkey: String, url: String) -> anyhow::Result<(
 
 pub(crate) fn init_witness(dir: &Path, name: &str) -> anyhow::Result<()> {
     println!("{}", plainsight_auditor::plain::init_witness(dir, name)?);
+    eprintln!(
+        "Hand this key out. auditor.toml says which logs are witnessed:\n\n\
+         [witness]\nname = {name:?}\n\n\
+         [[witness.log]]\nvkey = \"the log's verifier key\"\n\
+         url = \"where its tiles are, if they are to be read there too\""
+    );
     Ok(())
 }
 
@@ -145,6 +151,19 @@ pub(crate) fn config_check(config: &Config) -> anyhow::Result<()> {
     println!("{}", followed(config.logs.len()));
     for log in &config.logs {
         println!("  {} at {}", log.origin, log.url);
+    }
+    if let Some(witness) = &config.witness {
+        let key = config.witness_signer(witness)?;
+        println!("plain witness: {}", key.verifier_key());
+        for log in &witness.logs {
+            match &log.url {
+                Some(url) => println!("  {} at {url}", log.origin),
+                None => println!("  {}, wherever it hands its checkpoints in", log.origin),
+            }
+        }
+    }
+    if plainsight_auditor::dashboard::check(config)? {
+        println!("pages: alerts can be acknowledged with the token");
     }
     if channels.is_empty() {
         println!("alerts: nobody is told");

@@ -96,6 +96,53 @@ fn a_configuration_that_cannot_be_used_is_named() {
     assert!(noted(&checked).contains("alert_fil"), "{}", noted(&checked));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_token_that_others_can_read_is_named_before_the_node_is_started() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    init(dir.path());
+    let path = dir.path().join("auditor.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let page = "\n[dashboard]\ntoken_file = \"admin.token\"\n";
+    std::fs::write(&path, text + page).unwrap();
+    let token = dir.path().join("admin.token");
+    std::fs::write(&token, "a token that is long enough\n").unwrap();
+    let check = |mode| {
+        std::fs::set_permissions(&token, std::fs::Permissions::from_mode(mode)).unwrap();
+        run(dir.path(), &["config", "check"])
+    };
+    let checked = check(0o644);
+    assert!(!checked.status.success());
+    assert!(noted(&checked).contains("chmod 600"), "{}", noted(&checked));
+    let checked = check(0o600);
+    assert!(checked.status.success(), "{}", noted(&checked));
+    assert!(said(&checked).contains("acknowledged with the token\n"));
+}
+
+#[test]
+fn what_init_witness_says_is_a_configuration_that_can_be_used() {
+    let dir = tempfile::tempdir().unwrap();
+    init(dir.path());
+    let made = run(dir.path(), &["init-witness", "--name", "witness.example/c"]);
+    assert!(said(&made).starts_with("witness.example/c+") && said(&made).lines().count() == 1);
+    let path = dir.path().join("auditor.toml");
+    let next = noted(&made);
+    let (_, table) = next.split_once("\n\n").unwrap();
+    let table = table
+        .replace("the log's verifier key", &log_key("log.example/foreign"))
+        .replace(
+            "where its tiles are, if they are to be read there too",
+            "http://127.0.0.1:1",
+        );
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}\n{table}")).unwrap();
+    let checked = run(dir.path(), &["config", "check"]);
+    assert!(checked.status.success(), "{}", noted(&checked));
+    assert!(said(&checked).contains("plain witness: witness.example/c+"));
+    assert!(said(&checked).contains("  log.example/foreign at http://127.0.0.1:1"));
+}
+
 #[test]
 fn a_test_message_reaches_every_channel_or_the_exit_code_says_so() {
     let dir = tempfile::tempdir().unwrap();

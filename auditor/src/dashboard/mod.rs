@@ -69,6 +69,16 @@ impl Dashboard {
     }
 }
 
+/// Whether the pages could be served as configured, and whether an operator could acknowledge
+/// there.
+pub fn check(config: &Config) -> Result<bool, ConfigError> {
+    config.dashboard.trust(&config.dir)?;
+    match &config.dashboard.token_file {
+        Some(file) => admin::FrontDesk::open(&config.dir.join(file)).map(|_| true),
+        None => Ok(false),
+    }
+}
+
 /// The routes of the pages.
 pub(crate) fn routes() -> Router<Site> {
     let router = Router::new()
