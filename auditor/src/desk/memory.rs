@@ -22,6 +22,7 @@ impl Desk {
         let is_new = matches!(mark, Mark::None);
         match mark.recall(signed) {
             Recalled::As(memory) => {
+                self.is_forgotten = memory != Memory::Fits;
                 if is_new && memory == Memory::Fits {
                     // From now on a folder without this file has lost it.
                     self.remember(Vec::new()).await?;
@@ -60,7 +61,6 @@ impl Desk {
     /// Tells the operator that nobody remembers, or goes on if somebody did.
     pub(super) async fn tell_of_memory(&mut self) -> Result<(), Fatal> {
         if self.is_without_memory() {
-            self.is_forgotten = true;
             // Dropping them answers "later".
             self.deferred.clear();
             let (origin, size) = (&self.log.origin, self.state.signed.size);

@@ -207,7 +207,7 @@ struct Desk {
     compared_to: TreeSize,
     /// Whether the log signed heads that contradict each other, for all that is known here.
     convicted: bool,
-    /// Whether the operator was told that nobody remembers what was signed last.
+    /// Whether what was signed last was missing outside the database, and is to be written again.
     is_forgotten: bool,
     /// When the published checkpoint was read last.
     checked: Option<u64>,
