@@ -41,7 +41,7 @@ impl AcknowledgeError {
     }
 }
 
-fn checked(reason: &str) -> Result<&str, AcknowledgeError> {
+pub(crate) fn checked(reason: &str) -> Result<&str, AcknowledgeError> {
     let reason = reason.trim();
     let is_line = !reason.chars().any(char::is_control);
     if reason.is_empty() || reason.len() > MAX_REASON || !is_line {

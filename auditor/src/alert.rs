@@ -13,12 +13,14 @@ mod hit;
 mod hook;
 mod message;
 mod notices;
+mod proof;
 mod webhook;
 mod words;
 
 pub use hit::{WATCH_HIT, WatchHit};
 pub use message::{Message, Sender, alert_json};
 pub use notices::{Notices, STALLED_AFTER};
+pub use proof::{WITNESSED_FORK, evidence_of, evidence_path, words_of};
 pub use webhook::{WebhookKey, WebhookKeyError};
 pub use words::{Words, about_logs, words};
 

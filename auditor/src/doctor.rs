@@ -229,6 +229,19 @@ fn channels(config: &Config) -> Vec<Line> {
             )));
         }
     }
+    if let Some(Err(error)) = operations.alert_file.as_deref().map(can_append) {
+        lines.push(fail(
+            format!(
+                "alert_file: {} cannot be written: {error}",
+                operations
+                    .alert_file
+                    .as_deref()
+                    .unwrap_or(&config.dir)
+                    .display()
+            ),
+            "Make its folder, owned by the user that the auditor runs as, or name another file.",
+        ));
+    }
     for hook in &operations.hooks {
         if !hook.program.is_file() {
             lines.push(fail(
@@ -244,6 +257,19 @@ fn channels(config: &Config) -> Vec<Line> {
         ));
     }
     lines
+}
+
+/// Whether lines can be appended to a file that need not be there yet. Leaves nothing behind.
+fn can_append(path: &Path) -> std::io::Result<()> {
+    if path.exists() {
+        return std::fs::OpenOptions::new()
+            .append(true)
+            .open(path)
+            .map(drop);
+    }
+    let probe = path.with_extension(format!("probe-{}", std::process::id()));
+    std::fs::File::create_new(&probe)?;
+    std::fs::remove_file(&probe)
 }
 
 /// Whether the auditor of this folder answers at its own address.

@@ -49,6 +49,9 @@ pub enum Fatal {
     /// A signature could not be made.
     #[error("cannot cosign: {0}")]
     Sign(#[from] plainsight_specs::cosignature::CosignatureError),
+    /// The file outside the database that says what was signed last.
+    #[error("what is signed last cannot be written outside the database: {0}")]
+    HighWater(std::io::Error),
     /// The clock shows no time that can be signed.
     #[error("the clock is out of range")]
     Clock,

@@ -18,6 +18,7 @@ pub mod doctor;
 pub mod evidence;
 pub mod fetch;
 pub mod follow;
+pub mod high_water;
 pub mod metrics;
 pub mod mirror;
 pub mod peers;
@@ -35,6 +36,7 @@ mod contain;
 mod heartbeat;
 mod http;
 mod node;
+mod resume;
 
 pub use acknowledge::{AcknowledgeError, MAX_REASON, acknowledge, acknowledge_alert};
 pub use clock::Clock;
@@ -44,3 +46,4 @@ pub use config::{
 };
 pub use http::LimitConfig;
 pub use node::{Node, StartError};
+pub use resume::{ResumeError, resume};

@@ -107,6 +107,18 @@ enum Verb {
     /// Alerts and who is told of them
     #[command(subcommand)]
     Alert(AlertVerb),
+    /// Say that this database is the newest that ever signed, where nobody else remembers what was signed
+    /// last. If it is not, the key signs two stories, and nobody can rely on it again
+    Resume {
+        #[command(flatten)]
+        folder: Folder,
+        /// The log's origin
+        #[arg(long)]
+        log: String,
+        /// Why it is known; it is published
+        #[arg(long)]
+        reason: String,
+    },
     /// Go on cosigning after a broken rule, for a reason that is published
     Acknowledge {
         #[command(flatten)]
@@ -215,6 +227,14 @@ async fn main() -> anyhow::Result<ExitCode> {
             return verbs::alert_test(&folder.config()?).await;
         }
         Verb::Alert(AlertVerb::Keygen { out, ed25519 }) => verbs::alert_keygen(&out, ed25519)?,
+        Verb::Resume {
+            folder,
+            log,
+            reason,
+        } => {
+            let size = plainsight_auditor::resume(&folder.config()?, &log, &reason).await?;
+            println!("{log}: cosigning goes on from size {size}");
+        }
         Verb::Acknowledge {
             folder,
             log,

@@ -23,8 +23,9 @@ use crate::dashboard::Dashboard;
 use crate::desk::{self, Shared};
 use crate::evidence::Shelf;
 use crate::follow::Fatal;
+use crate::high_water::HighWater;
 use crate::http::{self, Site, admin, router};
-use crate::plain::{Bench, HighWater, Plain};
+use crate::plain::{Bench, Plain, PlainError};
 use crate::progress::Progress;
 use crate::pulse::Disk;
 use crate::store::{Claim, Store, StoreError};
@@ -32,6 +33,8 @@ use crate::watch::{Limits, Watches};
 
 use tasks::Tasks;
 
+/// What an error about that folder names.
+const HIGH_WATER: &str = "the folder of what was signed last";
 /// For one answer of another auditor.
 const PEER_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -44,6 +47,9 @@ pub enum StartError {
     /// Its database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Its plain witness.
+    #[error(transparent)]
+    Plain(#[from] PlainError),
     /// A log.
     #[error(transparent)]
     Log(#[from] Fatal),
@@ -115,6 +121,7 @@ impl Node {
             hold: held,
             store: store.clone(),
             shelf: shelf.clone(),
+            water: HighWater::of_auditor(&config.dir).map_err(io(HIGH_WATER))?,
             signer,
             http: Http::new(Patience::default())?,
             clock: clock.clone(),
@@ -278,8 +285,8 @@ async fn open_plain(
     let bench = Bench {
         store: shared.store.clone(),
         shelf: shared.shelf.clone(),
-        water: HighWater::open(&config.dir).map_err(|source| StartError::Io {
-            what: "the folder of what was signed last",
+        water: HighWater::of_witness(&config.dir).map_err(|source| StartError::Io {
+            what: HIGH_WATER,
             source,
         })?,
         signer: Arc::new(config.witness_signer(witness)?),

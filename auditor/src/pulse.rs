@@ -85,7 +85,9 @@ impl Pulse {
         lines.extend(self.fallen.iter().map(|what| format!("{what}: it fell")));
         for log in &self.logs {
             let why = match log.verdict {
-                _ if log.rolled_back => "rolled back; nothing is signed",
+                _ if log.rolled_back => {
+                    "rolled back, or its memory is lost; nothing is signed, see its alerts"
+                }
                 _ if log.stalled => "no progress",
                 Verdict::Ok | Verdict::Stopped => continue,
                 verdict => verdict.as_str(),

@@ -1,10 +1,13 @@
 //! What the command line does.
 
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use plainsight_auditor::alert::{Message, Sender, Severity, WebhookKey, words};
+use plainsight_auditor::alert::{
+    Message, Sender, WebhookKey, evidence_of, evidence_path, words_of,
+};
 use plainsight_auditor::doctor::{self, Level};
 use plainsight_auditor::peers::PeerConfig;
 use plainsight_auditor::progress::Progress;
@@ -26,8 +29,8 @@ pub(crate) fn init(dir: &Path, identity: &Identity, database: Option<&str>) -> a
         "\nThis is the auditor's verifier key: hand it out, over more than one way, to those who are to \
          rely on it. The key of its answers to watches goes with it:\n\n{watch}\n\n\
          Next:\n\
-         1. Back up {dir}/cosigner.key and {dir}/watch.key, and nothing else of the folder alone: key and \
-         database are restored together or not at all.\n\
+         1. Back up {dir} without {dir}/high-water: keys and database are restored together or not at all, \
+         and never is there a second auditor with this key. deploy/README.md says what to do after a restore.\n\
          2. Read {dir}/auditor.toml: contact, alert channels and heartbeat wait there as comments.\n\
          3. Add a log: plainsight-auditor add-log --dir {dir} --vkey KEY --url URL\n\
          4. Look it over: plainsight-auditor doctor --dir {dir}\n\
@@ -218,43 +221,53 @@ pub(crate) fn config_check(config: &Config) -> anyhow::Result<()> {
 pub(crate) async fn alert_list(config: &Config, all: bool) -> anyhow::Result<()> {
     let store = Store::open(&config.database()).await?;
     let alerts = store.alerts(LIST).await?;
-    store.close().await;
-    let mut any = false;
+    let mut text = String::new();
     for alert in alerts.iter().filter(|alert| all || alert.is_open()) {
-        any = true;
-        print(alert);
+        let evidence = evidence_of(&store, alert).await?;
+        text.push_str(&described(alert, evidence.as_deref()));
     }
-    if !any {
-        println!("no alert is open");
+    store.close().await;
+    if text.is_empty() {
+        text.push_str("no alert is open\n");
     }
-    Ok(())
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough, as `head` does.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
-fn print(alert: &KeptAlert) {
-    let severity = Severity::parse(&alert.severity).unwrap_or(Severity::Own);
-    let words = words(severity, &alert.code);
+fn described(alert: &KeptAlert, evidence: Option<&str>) -> String {
+    let words = words_of(alert);
     let time =
         |seconds| Timestamp::from_seconds(seconds).map_or_else(String::new, |t| t.to_string());
-    println!(
-        "{} {} {}",
-        alert.id,
-        alert.severity.to_uppercase(),
-        time(alert.time)
-    );
-    println!("  what: {}", alert.text);
-    println!(
-        "  about: {}",
-        alert.origin.as_deref().unwrap_or("this auditor")
-    );
-    println!("  proven: {}", words.proven);
-    println!("  not proven: {}", words.not_proven);
-    println!("  next: {}", words.next);
+    let mut lines = vec![
+        format!(
+            "{} {} {}",
+            alert.id,
+            alert.severity.to_uppercase(),
+            time(alert.time)
+        ),
+        format!("  what: {}", alert.text),
+        format!(
+            "  about: {}",
+            alert.origin.as_deref().unwrap_or("this auditor")
+        ),
+        format!("  proven: {}", words.proven),
+        format!("  not proven: {}", words.not_proven),
+        format!("  next: {}", words.next),
+    ];
+    if let Some(id) = evidence {
+        lines.push(format!("  evidence: {id}, at {}", evidence_path(id)));
+    }
     if let Some((when, reason)) = &alert.acknowledged {
-        println!("  acknowledged {}: {reason}", time(*when));
+        lines.push(format!("  acknowledged {}: {reason}", time(*when)));
     }
     if let Some(when) = alert.resolved {
-        println!("  ended {}", time(when));
+        lines.push(format!("  ended {}", time(when)));
     }
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 pub(crate) async fn alert_test(config: &Config) -> anyhow::Result<ExitCode> {

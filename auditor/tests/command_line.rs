@@ -221,3 +221,32 @@ fn no_alert_is_listed_where_none_is() {
     let ack = ["alert", "ack", "00", "--reason", "none"];
     assert!(!run(dir.path(), &ack).status.success());
 }
+
+#[test]
+fn doctor_tries_whether_the_file_of_alerts_can_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    init(dir.path());
+    let path = dir.path().join("auditor.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    for (file, fails) in [("gone/alerts.jsonl", true), ("alerts.jsonl", false)] {
+        std::fs::write(&path, format!("alert_file = \"{file}\"\n{config}")).unwrap();
+        let lines = said(&run(dir.path(), &["doctor"]));
+        assert_eq!(lines.contains("cannot be written"), fails, "{lines}");
+        assert!(!dir.path().join(file).exists());
+    }
+}
+
+#[test]
+fn whoever_reads_only_the_first_alerts_gets_them() {
+    let dir = tempfile::tempdir().unwrap();
+    init(dir.path());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = Command::new(env!("CARGO_BIN_EXE_plainsight-auditor"))
+        .args(["alert", "list"])
+        .env("PLAINSIGHT_AUDITOR_DIR", dir.path())
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{}", noted(&ended));
+}

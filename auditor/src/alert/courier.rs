@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::channel::Channel;
-use super::{Alert, Message, Sender, Severity};
+use super::{Alert, Message, Sender, Severity, evidence_of};
 use crate::clock;
 use crate::store::{Store, StoreError};
 
@@ -94,7 +94,8 @@ impl Courier {
         let Some(waiting) = self.store.next_delivery(&name, now).await? else {
             return Ok(false);
         };
-        let message = Message::new(&self.sender, waiting.event, waiting.alert);
+        let evidence = evidence_of(&self.store, &waiting.alert).await?;
+        let message = Message::new(&self.sender, waiting.event, waiting.alert, evidence);
         match self.channel.send(&message, now).await {
             Ok(()) => {
                 self.store.delivered(waiting.row, clock::now_s()).await?;

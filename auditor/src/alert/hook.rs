@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The variables that a program is given.
-pub(super) fn environment(message: &Message) -> [(&'static str, String); 9] {
+pub(super) fn environment(message: &Message) -> [(&'static str, String); 10] {
     let alert = &message.alert;
     [
         ("PLAINSIGHT_MESSAGE_ID", message.id.clone()),
@@ -29,6 +29,10 @@ pub(super) fn environment(message: &Message) -> [(&'static str, String); 9] {
         ("PLAINSIGHT_LOG", alert.origin.clone().unwrap_or_default()),
         ("PLAINSIGHT_SUBJECT", alert.subject.replace('\0', " ")),
         ("PLAINSIGHT_TIME", alert.time.to_string()),
+        (
+            "PLAINSIGHT_EVIDENCE",
+            message.evidence.clone().unwrap_or_default(),
+        ),
         ("PLAINSIGHT_SUMMARY", message.summary.clone()),
     ]
 }

@@ -4,7 +4,7 @@
 use plainsight_specs::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Severity, words};
+use super::{Severity, evidence_path, words_of};
 use crate::store::{Event, KeptAlert};
 
 /// Who tells.
@@ -27,6 +27,8 @@ pub struct Message {
     pub event: Event,
     /// To which alert.
     pub alert: KeptAlert,
+    /// The id of the evidence behind it, if there is any.
+    pub evidence: Option<String>,
     /// For people, in one line.
     pub summary: String,
     /// The whole, as JSON in one line.
@@ -35,9 +37,9 @@ pub struct Message {
 
 impl Message {
     /// Puts a message together.
-    pub fn new(sender: &Sender, event: Event, alert: KeptAlert) -> Self {
+    pub fn new(sender: &Sender, event: Event, alert: KeptAlert, evidence: Option<String>) -> Self {
         let id = format!("{}.{}.{}", sender.name, alert.id, event.as_str());
-        let summary = summary(sender, event, &alert);
+        let summary = summary(sender, event, &alert, evidence.as_deref());
         let body = json!({
             "id": id,
             "event": event.as_str(),
@@ -45,13 +47,14 @@ impl Message {
             "organisation": sender.organisation,
             "url": sender.url,
             "summary": summary,
-            "alert": alert_json(&alert),
+            "alert": alert_json(&alert, evidence.as_deref()),
         });
         Self {
             body: body.to_string(),
             id,
             event,
             alert,
+            evidence,
             summary,
         }
     }
@@ -71,11 +74,11 @@ impl Message {
             resolved: None,
             acknowledged: None,
         };
-        Self::new(sender, Event::Test, alert)
+        Self::new(sender, Event::Test, alert, None)
     }
 }
 
-fn summary(sender: &Sender, event: Event, alert: &KeptAlert) -> String {
+fn summary(sender: &Sender, event: Event, alert: &KeptAlert, evidence: Option<&str>) -> String {
     let about = alert.origin.as_deref().unwrap_or("this auditor");
     let what = match event {
         Event::Raised => alert.severity.to_uppercase(),
@@ -83,17 +86,23 @@ fn summary(sender: &Sender, event: Event, alert: &KeptAlert) -> String {
         Event::Ended => format!("{} ended", alert.severity),
         Event::Test => "test".into(),
     };
-    let line = format!("[{what}] {}: {about}: {}", sender.name, alert.text);
+    let mut line = format!("[{what}] {}: {about}: {}", sender.name, alert.text);
+    if let Some(id) = evidence {
+        let base = sender.url.as_deref().unwrap_or_default();
+        let base = base.trim_end_matches('/');
+        line.extend(["; evidence: ", base, &evidence_path(id)]);
+    }
     // One line whatever a log or a server put into the text.
     line.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
 }
 
-/// An alert as JSON: what happened, to whom, what is proven, what is not, the next step.
-pub fn alert_json(alert: &KeptAlert) -> Value {
-    let severity = Severity::parse(&alert.severity).unwrap_or(Severity::Own);
-    let words = words(severity, &alert.code);
+/// An alert as JSON: what happened, to whom, what is proven and by which file, what is not, the next
+/// step.
+pub fn alert_json(alert: &KeptAlert, evidence: Option<&str>) -> Value {
+    let words = words_of(alert);
+    let evidence = evidence.map(|id| json!({ "id": id, "path": evidence_path(id) }));
     let acknowledged = alert
         .acknowledged
         .as_ref()
@@ -106,6 +115,7 @@ pub fn alert_json(alert: &KeptAlert) -> Value {
         "subject": alert.subject,
         "text": alert.text,
         "proven": words.proven,
+        "evidence": evidence,
         "not_proven": words.not_proven,
         "next": words.next,
         "time": time(alert.time),

@@ -28,6 +28,8 @@ const NOT_OF_LOGS: [&str; 11] = [
     "rebuild-mismatch",
     "flood",
     "rolled-back",
+    "memory-lost",
+    "witness-memory-lost",
     "restarted",
     "disk-full",
     "database",
@@ -49,6 +51,17 @@ pub fn about_logs() -> impl Iterator<Item = &'static str> {
 
 const OUTAGE: &str = "Nothing about anybody's honesty: an outage, a mistake and an attack on the way \
                       look alike from here.";
+
+const FORGOTTEN: Words = Words {
+    proven: "The database has cosigned this log, and what is kept apart from it, in the folder \
+             high-water, is missing, a copy, or cannot be read.",
+    not_proven: "That the database is old: a folder that was moved looks the same.",
+    next: "If an older copy was restored, stop, and put the newest database back. Otherwise it goes on by \
+           itself when another auditor that remembers this one answers, or the log publishes the newest \
+           cosignature. If neither will be and you are sure that this database is the newest that ever \
+           signed: `plainsight-auditor resume --log ORIGIN --reason TEXT`. If you are wrong, one key \
+           signs two stories, and nobody can rely on it again.",
+};
 
 const KINDS: &[(&str, Words)] = &[
     (
@@ -225,6 +238,8 @@ const KINDS: &[(&str, Words)] = &[
                    tell those who rely on the old one.",
         },
     ),
+    ("memory-lost", FORGOTTEN),
+    ("witness-memory-lost", FORGOTTEN),
     (
         "restarted",
         Words {

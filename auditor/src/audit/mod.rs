@@ -66,6 +66,18 @@ pub enum Standing {
     RolledBack(TreeSize),
 }
 
+/// What is remembered outside the database of what was signed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// Nothing that the database does not know of; or nothing was ever signed.
+    Fits,
+    /// There is none, though the database has signed: nobody can tell whether it is an old copy, before
+    /// somebody else's memory was heard.
+    Missing,
+    /// It cannot be read, so that only the operator can tell.
+    Unreadable,
+}
+
 /// What is known about one log.
 #[derive(Debug, Clone)]
 pub struct State {
@@ -81,6 +93,8 @@ pub struct State {
     pub unshown: bool,
     /// How far an epoch may be ahead of our clock; from the genesis.
     pub skew_ms: u64,
+    /// What is remembered outside the database of what was signed last.
+    pub memory: Memory,
     /// Whether all peers were asked once, answer or not. True where there are none.
     pub peers_asked: bool,
     published_seen: bool,
@@ -115,6 +129,8 @@ pub enum Event {
     Shown(SignedCheckpoint),
     /// A valid cosignature of our own on this head was found at a peer.
     OwnFound(SignedCheckpoint),
+    /// What is remembered outside the database was looked at again.
+    Recalled(Memory),
     /// Every peer was asked once.
     PeersAsked,
     /// The entries up to here are held and replayed.
@@ -215,6 +231,7 @@ impl State {
             standing: Standing::Unchecked,
             unshown: false,
             skew_ms: 0,
+            memory: Memory::Fits,
             peers_asked: true,
             published_seen: false,
             waiting: Vec::new(),
@@ -241,8 +258,29 @@ impl State {
 
     fn clear_if_all_was_looked_at(&mut self) {
         // SPEC(WIT-7)
-        if self.standing == Standing::Unchecked && self.published_seen && self.peers_asked {
+        let looked = self.published_seen && self.peers_asked;
+        // SPEC(WIT-17)
+        let remembered = self.memory == Memory::Fits;
+        if self.standing == Standing::Unchecked && looked && remembered {
             self.standing = Standing::Clear;
+        }
+    }
+
+    /// Somebody else remembers a head that we signed, and not one that we do not know of.
+    fn is_remembered(&mut self) {
+        if self.memory == Memory::Missing {
+            self.memory = Memory::Fits;
+        }
+        self.clear_if_all_was_looked_at();
+    }
+
+    /// Why nothing is signed before everything was looked at.
+    fn unchecked(&self) -> &'static str {
+        match self.memory {
+            Memory::Fits => "not yet compared with the log",
+            Memory::Missing | Memory::Unreadable => {
+                "nobody remembers what this auditor signed last; its operator was told"
+            }
         }
     }
 
@@ -297,8 +335,16 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::OwnFound(checkpoint) => match state.own_found(checkpoint.head()) {
             Some(warning) => vec![Effect::Warn(warning), look_at(state, checkpoint)],
-            None => Vec::new(),
+            None => {
+                state.is_remembered();
+                Vec::new()
+            }
         },
+        Event::Recalled(memory) => {
+            state.memory = memory;
+            state.clear_if_all_was_looked_at();
+            Vec::new()
+        }
         Event::PeersAsked => {
             state.peers_asked = true;
             state.clear_if_all_was_looked_at();
@@ -353,7 +399,7 @@ fn asked(
         return answer(Answer::Malformed("the old size is above the checkpoint's"));
     }
     match state.standing {
-        Standing::Unchecked => return answer(Answer::Later("not yet compared with the log")),
+        Standing::Unchecked => return answer(Answer::Later(state.unchecked())),
         Standing::RolledBack(_) => {
             return answer(Answer::Later(
                 "this auditor's state is older than its own cosignatures",
@@ -389,6 +435,9 @@ fn published(state: &mut State, checkpoint: SignedCheckpoint, ours: bool) -> Vec
     state.published_seen = true;
     if let Some(warning) = ours.then(|| state.own_found(head)).flatten() {
         return vec![Effect::Warn(warning), look_at(state, checkpoint)];
+    }
+    if ours && head == state.signed {
+        state.is_remembered();
     }
     state.clear_if_all_was_looked_at();
     if head == state.signed {
@@ -430,7 +479,7 @@ fn examined(
         return tell(Answer::OtherSize(state.signed.size));
     }
     if state.standing != Standing::Clear {
-        return tell(Answer::Later("not yet compared with the log"));
+        return tell(Answer::Later(state.unchecked()));
     }
     if let Some(open) = state.open {
         return tell(Answer::Broken(open));

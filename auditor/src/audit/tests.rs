@@ -546,3 +546,46 @@ fn a_head_that_a_peer_shows_is_followed_and_no_look_at_the_log() {
     let known = Event::Shown(logs.signed(Which::Honest, 8));
     assert_eq!(step(&mut state, known), []);
 }
+
+#[test]
+fn without_memory_nothing_is_signed_before_somebody_remembers() {
+    let logs = Trees::new();
+    let looks = |memory| {
+        let mut state = State::new(logs.after(8).signed, TreeSize::new(12).unwrap(), None);
+        state.memory = memory;
+        step(&mut state, Event::NothingPublished);
+        step(&mut state, Event::PeersAsked);
+        assert_eq!(state.standing, Standing::Unchecked);
+        let effects = step(&mut state, logs.asked(8, Which::Honest, 8));
+        assert!(matches!(answer(&effects), Answer::Later(_)));
+        state
+    };
+    let published = |size, ours| Event::Published {
+        checkpoint: logs.signed(Which::Honest, size),
+        ours,
+    };
+    for says_nothing in [published(8, false), published(5, true)] {
+        let mut state = looks(Memory::Missing);
+        step(&mut state, says_nothing);
+        assert_eq!(state.standing, Standing::Unchecked);
+    }
+    let by_a_peer = Event::OwnFound(logs.signed(Which::Honest, 8));
+    for says_so in [published(8, true), by_a_peer] {
+        let mut state = looks(Memory::Missing);
+        step(&mut state, says_so.clone());
+        assert_eq!(state.standing, Standing::Clear);
+        // What cannot be read is the operator's affair.
+        let mut state = looks(Memory::Unreadable);
+        step(&mut state, says_so);
+        assert_eq!(state.standing, Standing::Unchecked);
+        step(&mut state, Event::Recalled(Memory::Fits));
+        assert_eq!(state.standing, Standing::Clear);
+    }
+    // Who remembers more than the database ends it.
+    let mut state = looks(Memory::Missing);
+    step(&mut state, Event::OwnFound(logs.signed(Which::Honest, 12)));
+    assert_eq!(
+        state.standing,
+        Standing::RolledBack(TreeSize::new(12).unwrap())
+    );
+}

@@ -38,6 +38,7 @@ impl Desk {
                 store
                     .swap_signed(log, from, to.head(), &note, time.seconds())
                     .await?;
+                self.remember(note).await?;
                 self.sealed = Some((to.head(), cosignature.line));
                 Ok(Vec::new())
             }
@@ -79,7 +80,8 @@ impl Desk {
             Warning::ClockAhead { epoch_ms, now_ms } => Alert {
                 severity: Severity::Availability,
                 code: "clock-ahead",
-                subject: epoch_ms.to_string(),
+                // One fact, however many heads it keeps from being cosigned.
+                subject: String::new(),
                 text: format!(
                     "the log's newest epoch is {} ms ahead of this auditor's clock; the \
                      cosignature is withheld until then",
@@ -95,7 +97,7 @@ impl Desk {
                     subject: seen.to_string(),
                     text: format!(
                         "this auditor's key has signed size {seen}, but its database knows of \
-                         {signed} only: it is an old copy. It signs nothing for this log. Restore \
+                         {signed} only, or of another head of that size: it is an old copy. It signs nothing for this log. Restore \
                          the newest database; if it is lost, retire the key: `plainsight-auditor \
                          init` in a new folder under a new name, and hand out the new key"
                     ),
@@ -184,7 +186,8 @@ impl Desk {
                 self.raise(&Alert {
                     severity: Severity::Availability,
                     code: "withheld",
-                    subject: size.to_string(),
+                    // One fact, however many heads come while it lasts.
+                    subject: String::new(),
                     text: format!("what belongs to the head of size {size} {what}: {reason}"),
                 })
                 .await?;

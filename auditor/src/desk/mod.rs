@@ -10,6 +10,7 @@ mod command;
 mod comparing;
 mod hear;
 mod index;
+mod memory;
 mod peers;
 mod poll;
 mod status;
@@ -37,6 +38,7 @@ use crate::config::FollowedLog;
 use crate::contain::contained;
 use crate::evidence::Shelf;
 use crate::follow::{Fatal, Followed, Follower};
+use crate::high_water::HighWater;
 use crate::mirror::{Mirror, MirrorError};
 use crate::peers::Peer;
 use crate::progress::Progress;
@@ -47,6 +49,7 @@ use peers::{Look, Watched};
 pub use command::{Asker, Command, Opinion, Reply};
 pub use hear::Ear;
 pub use index::{IndexAnswer, MAX_INDEXES};
+pub use memory::MEMORY_LOST;
 pub use status::{Status, Verdict};
 
 /// Commands that may wait for a log.
@@ -67,6 +70,8 @@ pub struct Shared {
     pub store: Store,
     /// The evidence files.
     pub shelf: Shelf,
+    /// What was signed last, outside the database.
+    pub water: HighWater,
     /// The auditor's key.
     pub signer: Arc<Signer>,
     /// The way out.
@@ -207,6 +212,8 @@ struct Desk {
     compared_to: TreeSize,
     /// Whether the log signed heads that contradict each other, for all that is known here.
     convicted: bool,
+    /// Whether what was signed last was missing outside the database, and is to be written again.
+    is_forgotten: bool,
     /// When the published checkpoint was read last.
     checked: Option<u64>,
     peers: Vec<Watched>,
@@ -284,6 +291,7 @@ impl Desk {
             compared: tokio::time::Instant::now(),
             compared_to: TreeSize::ZERO,
             convicted: false,
+            is_forgotten: false,
             checked: None,
             peers,
             looks: JoinSet::new(),
@@ -295,6 +303,7 @@ impl Desk {
         };
         desk.come_home(follower);
         desk.take_stock().await?;
+        desk.recall().await?;
         desk.tell_status();
         Ok(desk)
     }
@@ -358,7 +367,9 @@ impl Desk {
                 let _ = reply.send(Reply::Refused(later));
                 Ok(())
             }
-            Command::AddCheckpoint { .. } if self.state.standing == Standing::Unchecked => {
+            Command::AddCheckpoint { .. }
+                if self.state.standing == Standing::Unchecked && !self.is_without_memory() =>
+            {
                 // A first look at the published checkpoint comes before the first signature.
                 if self.deferred.len() < MAX_DEFERRED {
                     self.deferred.push(command);

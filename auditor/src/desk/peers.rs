@@ -20,7 +20,7 @@ use tokio::task::JoinError;
 
 use super::{Desk, Ear};
 use crate::alert::{Alert, Severity};
-use crate::audit::{Event, State};
+use crate::audit::{Event, Memory, State};
 use crate::compare::{Comparison, Known};
 use crate::evidence::AccuseError;
 use crate::follow::Fatal;
@@ -101,6 +101,8 @@ impl Desk {
     /// Begins to ask all peers that are not being asked.
     pub(super) fn begin_looks(&mut self) {
         let own_key = self.shared.signer.verifier_key();
+        // Who remembered nothing of us may have looked since.
+        let forgotten = self.state.memory == Memory::Missing;
         for (index, watched) in self.peers.iter_mut().enumerate() {
             if watched.is_busy {
                 continue;
@@ -115,7 +117,7 @@ impl Desk {
                     clock: self.shared.clock.clone(),
                 },
                 http: self.shared.peer_http.clone(),
-                own_key: (!watched.told_own).then(|| own_key.clone()),
+                own_key: (forgotten || !watched.told_own).then(|| own_key.clone()),
                 convicted: self.convicted,
             };
             self.looks.spawn(question.ask());
@@ -165,9 +167,9 @@ impl Desk {
         }
         if !self.state.peers_asked && self.peers.iter().all(|watched| watched.was_asked) {
             self.happen(Event::PeersAsked).await?;
-            self.take_deferred().await?;
         }
-        Ok(())
+        self.tell_of_memory().await?;
+        self.take_deferred().await
     }
 
     fn judge_peer(&mut self, index: usize, verdict: HeadVerdict, detail: String) {

@@ -22,6 +22,7 @@ impl Desk {
         // Whatever else writes, above all `acknowledge`, is noticed here.
         let open = self.open_break().await?;
         self.happen(open).await?;
+        self.recall_again().await?;
         self.look_at_the_clock().await?;
         if self.polling.is_none() && !*self.shared.hold.borrow() {
             let source = self.known.source.clone();
@@ -45,6 +46,7 @@ impl Desk {
             }
             Err(error) => self.unreachable(&error).await?,
         }
+        self.tell_of_memory().await?;
         if !self.state.has_seen_published() {
             // Dropping them answers "later".
             self.deferred.clear();

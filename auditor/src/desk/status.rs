@@ -103,6 +103,13 @@ impl Desk {
                 Verdict::Stopped,
                 Some("it signs heads that it does not show; no more of them can be kept".into()),
             ),
+            _ if self.is_without_memory() => (
+                Verdict::Stopped,
+                Some(
+                    "nobody remembers what this auditor signed last; its alert says what to do"
+                        .into(),
+                ),
+            ),
             _ if self.is_unreachable() => (Verdict::Unreachable, None),
             (Standing::Unchecked, _) => (
                 Verdict::Behind,

@@ -13,8 +13,9 @@ pub(super) async fn database(config: &Config) -> Vec<Line> {
     if !address.is_there() {
         return vec![warn(
             "database: there is none yet",
-            "It is made at the first start. If this auditor has run before, restore it: with an old \
-             or empty one it signs nothing that it signed before.",
+            "It is made at the first start. If this auditor has run before, restore the newest: with an \
+             older or empty one it signs nothing, as long as the folder high-water, a peer or the log \
+             remembers what it signed.",
         )];
     }
     match look_into(config).await {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::read::answer;
 use super::{Problem, Site};
-use crate::alert::{alert_json, feed};
+use crate::alert::{alert_json, evidence_of, feed};
 use crate::clock;
 
 /// Rows of the list.
@@ -19,7 +19,13 @@ const FEED: u32 = 100;
 pub(super) async fn alerts(Shared(site): Shared<Site>) -> Result<Response, Problem> {
     let kept = site.store.alerts(LIST).await;
     let kept = kept.map_err(|error| Problem::internal(&error))?;
-    Ok(answer(&Value::Array(kept.iter().map(alert_json).collect())))
+    let mut list = Vec::new();
+    for alert in &kept {
+        let evidence = evidence_of(&site.store, alert).await;
+        let evidence = evidence.map_err(|error| Problem::internal(&error))?;
+        list.push(alert_json(alert, evidence.as_deref()));
+    }
+    Ok(answer(&Value::Array(list)))
 }
 
 /// `GET /alerts.atom`.

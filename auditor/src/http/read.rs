@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use plainsight_specs::Blame;
 use plainsight_specs::checkpoint::UnverifiedCheckpoint;
+use plainsight_specs::evidence::Evidence;
 use plainsight_specs::hash::Hash;
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::json;
@@ -16,6 +17,7 @@ use tokio::sync::oneshot;
 
 use super::{PATIENCE, Problem, Site};
 use crate::desk::{Command, Handle, MAX_INDEXES};
+use crate::plain::Plain;
 use crate::store::{Kept, KeptBreak, StoreError};
 
 /// Rows of a list.
@@ -187,6 +189,23 @@ pub(super) async fn evidence_list(Shared(site): Shared<Site>) -> Result<Response
                     "seen": time(kept.seen),
                 }));
             }
+        }
+    }
+    for log in site.plain.iter().flat_map(Plain::logs) {
+        let origin = log.origin.as_str();
+        let kept = site.store.witnessed(origin).await;
+        let kept = kept.map_err(|error| Problem::internal(&error))?;
+        if let (Some(id), Some(seen)) = (&kept.evidence, kept.broken) {
+            let file = Hash::from_hex(id).ok().and_then(|id| site.shelf.read(&id));
+            let proven = file.and_then(|file| Evidence::parse(&file).ok());
+            // Sizes are in the file. Peers that audit this log read it by its rule.
+            list.push(json!({
+                "id": id,
+                "origin": origin,
+                "rule": proven.map(|proven| proven.rule.as_str()),
+                "position": Value::Null,
+                "seen": time(seen),
+            }));
         }
     }
     Ok(answer(&Value::Array(list)))

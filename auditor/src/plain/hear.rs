@@ -14,7 +14,7 @@ use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::note::VerifierKey;
 
 use super::{Desk, Plain, PlainError};
-use crate::alert::{Alert, Severity};
+use crate::alert::{Alert, Severity, WITNESSED_FORK};
 use crate::store::{Kept, MAX_UNEXPLAINED, Witnessed};
 
 /// How long the log's tiles are waited for.
@@ -186,7 +186,7 @@ impl Plain {
         );
         let alert = Alert {
             severity: Severity::Tamper,
-            code: "witnessed-fork",
+            code: WITNESSED_FORK,
             subject: origin.into(),
             text: text.clone(),
         };

@@ -5,8 +5,9 @@ use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::merkle::TreeSize;
 use tokio::sync::watch;
 
-use super::{Desk, Looked, Plain, PlainError, may_sign};
+use super::{Desk, FORGOTTEN, Looked, Plain, PlainError, may_sign};
 use crate::alert::{Alert, Severity};
+use crate::audit::Memory;
 use crate::store::Witnessed;
 
 /// Looks that fail in a row before anybody is told.
@@ -103,7 +104,8 @@ impl Plain {
         };
         let mut looked = desk.turn.lock().await;
         let kept = self.kept(&desk.log).await?;
-        self.own_found(&kept, &checkpoint).await?;
+        self.own_found(desk, &kept, &checkpoint, &mut looked)
+            .await?;
         looked_at(&mut looked);
         let kept = self.kept(&desk.log).await?;
         if is_broken || kept.head != before.head || may_sign(&kept, *looked).is_err() {
@@ -158,18 +160,31 @@ impl Plain {
     /// Whether the log shows a cosignature of ours that the database does not know of.
     async fn own_found(
         &self,
+        desk: &Desk,
         kept: &Witnessed,
         checkpoint: &SignedCheckpoint,
+        looked: &mut Looked,
     ) -> Result<(), PlainError> {
         let head = checkpoint.head();
         let unknown = kept.is_behind(head);
         let key = self.verifier_key();
         let mut lines = checkpoint.other_lines().iter();
         let ours = lines.any(|line| Cosignature::verify(line, checkpoint.text(), &key).is_ok());
+        let origin = checkpoint.origin().as_str();
+        // SPEC(WIT-17)
+        if ours && head == kept.head && *looked == Looked::Forgotten(Memory::Missing) {
+            let note = kept.note.as_deref().unwrap_or_default();
+            let (water, name) = (&self.bench.water, &desk.log.origin);
+            water.write(name, note).map_err(PlainError::HighWater)?;
+            let time = self.bench.clock.now_s();
+            (self.bench.store)
+                .resolve_own(FORGOTTEN, origin, time)
+                .await?;
+            *looked = Looked::Yes;
+        }
         if !ours || !unknown || kept.rolled_back {
             return Ok(());
         }
-        let origin = checkpoint.origin().as_str();
         let alert = rolled_back(origin, head.size, kept.head.size);
         let time = self.bench.clock.now_s();
         let store = &self.bench.store;

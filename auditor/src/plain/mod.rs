@@ -9,7 +9,6 @@
 
 mod config;
 mod hear;
-mod high_water;
 mod look;
 
 use std::collections::BTreeMap;
@@ -26,19 +25,19 @@ use plainsight_specs::merkle::{TreeHead, TreeSize};
 use plainsight_specs::note::{SignatureLine, Signer, VerifierKey};
 use tokio::sync::{Mutex, Semaphore};
 
-use self::high_water::Mark;
 use crate::alert::{Alert, Severity};
-use crate::audit::Answer;
+use crate::audit::{Answer, Memory};
 use crate::clock::Clock;
 use crate::evidence::{AccuseError, Shelf};
+use crate::high_water::{HighWater, Mark, Recalled};
 use crate::store::{Store, StoreError, Witnessed};
-
-pub use high_water::HighWater;
 
 pub use config::{PlainConfig, PlainLog, PlainLogConfig, WITNESS_KEY_FILE, init_witness};
 
 /// Comparisons of one log's heads with its tiles at once.
 const COMPARISONS: usize = 4;
+/// The code of the alert that nobody remembers what was signed last.
+pub(crate) const FORGOTTEN: &str = "witness-memory-lost";
 /// Why nothing of a log that broke is signed.
 const CONTRADICTS: &str = "this log signed heads that contradict each other";
 
@@ -111,13 +110,13 @@ struct Desk {
 enum Looked {
     No,
     Yes,
-    /// What it signed last cannot be read, so that nobody knows.
-    Unreadable,
+    /// What it signed last is known to the database alone, or cannot be read.
+    Forgotten(Memory),
 }
 
 impl Plain {
     /// Opens the state of all logs.
-    pub async fn open(bench: Bench, logs: &[PlainLog]) -> Result<Self, StoreError> {
+    pub async fn open(bench: Bench, logs: &[PlainLog]) -> Result<Self, PlainError> {
         let mut desks = BTreeMap::new();
         for log in logs {
             bench.store.add_witnessed(log.origin.as_str()).await?;
@@ -131,7 +130,7 @@ impl Plain {
             };
             let looked = hold_against_high_water(&bench, log).await?;
             // A log with an address is looked at there too, before anything is signed.
-            if looked == Looked::Unreadable || desk.source.is_none() {
+            if matches!(looked, Looked::Forgotten(_)) || desk.source.is_none() {
                 *desk.turn.lock().await = looked;
             }
             desks.insert(log.origin.to_string(), desk);
@@ -273,15 +272,27 @@ impl Desk {
 }
 
 /// Looks, before anything is signed, whether the database is older than what was signed.
-async fn hold_against_high_water(bench: &Bench, log: &PlainLog) -> Result<Looked, StoreError> {
+async fn hold_against_high_water(bench: &Bench, log: &PlainLog) -> Result<Looked, PlainError> {
     let origin = log.origin.as_str();
     let kept = bench.store.witnessed(origin).await?;
     let time = bench.clock.now_s();
-    match bench.water.read(log, &bench.signer.verifier_key()) {
-        Mark::None => Ok(Looked::Yes),
-        Mark::Head(head) => {
-            if kept.is_behind(head) && !kept.rolled_back {
-                let alert = look::rolled_back(origin, head.size, kept.head.size);
+    let mark = (bench.water).read(&log.origin, &log.keys, &bench.signer.verifier_key());
+    let is_new = matches!(mark, Mark::None) && kept.head.size == TreeSize::ZERO;
+    match mark.recall(kept.head) {
+        Recalled::As(Memory::Fits) => {
+            if is_new {
+                // From now on a folder without this file has lost it.
+                bench
+                    .water
+                    .write(&log.origin, &[])
+                    .map_err(PlainError::HighWater)?;
+            }
+            bench.store.resolve_own(FORGOTTEN, origin, time).await?;
+            Ok(Looked::Yes)
+        }
+        Recalled::Ahead(signed) => {
+            if !kept.rolled_back {
+                let alert = look::rolled_back(origin, signed.head().size, kept.head.size);
                 bench
                     .store
                     .roll_back_witnessed(origin, &alert, time)
@@ -289,20 +300,25 @@ async fn hold_against_high_water(bench: &Bench, log: &PlainLog) -> Result<Looked
             }
             Ok(Looked::Yes)
         }
-        Mark::Unreadable => {
+        Recalled::As(memory) => {
+            let why = match memory {
+                Memory::Unreadable => "cannot be read",
+                Memory::Missing | Memory::Fits => "is missing, or a copy",
+            };
             let alert = Alert {
                 severity: Severity::Own,
-                code: "witness-rolled-back",
+                code: FORGOTTEN,
                 subject: origin.into(),
                 text: format!(
-                    "the file in the folder high-water that says what the plain witness signed last \
-                     of {origin} cannot be read, so nobody knows whether the database is an old copy. \
-                     It signs nothing for this log. Put the file back from the newest copy; if the \
-                     database is known to be the newest, take the file away and start again"
+                    "the file in the folder high-water that says what the plain witness signed last of \
+                     {origin} {why}, so nobody knows whether the database is an old copy. It signs \
+                     nothing for this log. Put the newest copy of the database, or the file itself, \
+                     back; if the database is known to be the newest, `plainsight-auditor resume --log \
+                     {origin} --reason TEXT` and start again"
                 ),
             };
             bench.store.raise(None, &alert, time).await?;
-            Ok(Looked::Unreadable)
+            Ok(Looked::Forgotten(memory))
         }
     }
 }
@@ -320,8 +336,8 @@ fn may_sign(kept: &Witnessed, looked: Looked) -> Result<(), Answer> {
     match looked {
         Looked::Yes => Ok(()),
         Looked::No => Err(Answer::Later("not yet compared with the log")),
-        Looked::Unreadable => Err(Answer::Later(
-            "what this witness signed last cannot be read; its operator was told",
+        Looked::Forgotten(_) => Err(Answer::Later(
+            "nobody remembers what this witness signed last; its operator was told",
         )),
     }
 }

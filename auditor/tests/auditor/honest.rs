@@ -156,6 +156,13 @@ async fn an_epoch_ahead_of_the_clock_is_withheld_and_no_accusation() {
     assert!(answer.retry_after.is_some());
     let alert = auditor.wait_alert("clock-ahead").await;
     assert_eq!(alert["severity"], "availability");
+    // Another head, and the same fact.
+    let epoch = log.replay.next_epoch(now_ms() + 63_000);
+    log.push(epoch.to_bytes().to_vec());
+    site.serve(&log);
+    let answer = auditor.ask(0, Vec::new(), &log.signed()).await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(auditor.alerts().await, ["clock-ahead"]);
     assert_eq!(auditor.log().await["evidence"], serde_json::json!([]));
     // The genesis allows 60 seconds: in a few seconds the same head is fine.
     site.publish(&log);
@@ -205,6 +212,7 @@ async fn an_old_copy_of_the_database_signs_nothing() {
     auditor.stop().await;
 
     std::fs::write(config.database().file().unwrap(), copy).unwrap();
+    std::fs::remove_dir_all(dir.path().join("high-water")).unwrap();
     // The log publishes our own cosignature beside its signature.
     site.put("checkpoint", cosigned);
     let auditor = Auditor::start(&config).await;

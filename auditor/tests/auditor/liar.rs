@@ -462,6 +462,23 @@ async fn garbage_is_an_alert_and_no_evidence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn heads_of_which_nothing_can_be_had_are_one_fact() {
+    let (dir, site) = (tempfile::tempdir().unwrap(), Site::open().await);
+    let mut log = busy();
+    site.publish(&log);
+    let auditor = Auditor::start(&folder(dir.path(), &log, &site)).await;
+    auditor.wait_ok(log.size()).await;
+    let old = log.size().get();
+    for _ in 0..3 {
+        epoch(&mut log);
+        let answer = auditor.ask(old, log.consistency(old), &log.signed()).await;
+        assert_eq!(answer.status, 503);
+        assert_eq!(auditor.alerts().await, ["withheld"]);
+    }
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_published_checkpoint_by_another_key_is_no_evidence() {
     let (dir, site) = (tempfile::tempdir().unwrap(), Site::open().await);
     let log = busy();

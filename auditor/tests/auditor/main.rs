@@ -19,6 +19,7 @@ mod honest;
 mod hostile;
 mod killed;
 mod liar;
+mod memory;
 mod panics;
 mod peers;
 mod plain;

@@ -329,6 +329,7 @@ async fn a_restored_backup_is_told_by_a_peer_what_it_had_signed() {
 
     // The log shows no cosignature of ours: only the peer knows.
     std::fs::write(config.database().file().unwrap(), copy).unwrap();
+    std::fs::remove_dir_all(two.dirs[0].path().join("high-water")).unwrap();
     let restored = Auditor::start(config).await;
     let alert = restored.wait_alert("rolled-back").await;
     assert_eq!(alert["subject"], log.size().to_string());

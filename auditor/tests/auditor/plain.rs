@@ -255,6 +255,7 @@ async fn an_old_copy_of_its_state_signs_nothing() {
     let note = kept(&auditor, ORIGIN).await.unwrap();
     auditor.stop().await;
     std::fs::write(config.database().file().unwrap(), copy).unwrap();
+    std::fs::remove_dir_all(dir.path().join("high-water")).unwrap();
     site.put("checkpoint", note.into_bytes());
     let auditor = Auditor::start(&config).await;
     let alert = auditor.wait_alert("witness-rolled-back").await;
@@ -308,6 +309,13 @@ async fn a_fork_convicts_whatever_old_size_the_log_asks_with() {
     assert_eq!(ask(&auditor, 0, &[], &note).await.0, 409);
     assert_eq!(convicted(&auditor).await, Rule::Fork);
     assert_eq!(auditor.alerts().await, ["witnessed-fork"]);
+    let listed = auditor.json("v1/evidence").await;
+    assert_eq!(
+        (&listed[0]["origin"], &listed[0]["rule"]),
+        (&ORIGIN.into(), &"fork".into())
+    );
+    let alert = auditor.wait_alert("witnessed-fork").await;
+    assert_eq!(alert["evidence"]["id"], listed[0]["id"]);
     auditor.stop().await;
 }
 
@@ -414,10 +422,35 @@ async fn a_witness_that_cannot_read_what_it_signed_last_signs_nothing() {
         std::fs::write(&file, spoilt).unwrap();
         let auditor = Auditor::start(&config).await;
         assert_eq!(ask(&auditor, 1, &[], &note).await.0, 503);
-        auditor.wait_alert("witness-rolled-back").await;
+        auditor.wait_alert("witness-memory-lost").await;
         auditor.stop().await;
     }
     std::fs::write(&file, whole).unwrap();
+    let auditor = Auditor::start(&config).await;
+    assert_eq!(ask(&auditor, 1, &[], &note).await.0, 200);
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_whose_folder_was_put_back_waits_for_its_operator() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = TinyLog::new();
+    let (config, _) = folder(dir.path(), &[log_config(&log, None)]);
+    let auditor = Auditor::start(&config).await;
+    let note = log.signed().to_bytes();
+    assert_eq!(ask(&auditor, 0, &[], &note).await.0, 200);
+    auditor.stop().await;
+    let hash = sha256(ORIGIN.as_bytes()).to_hex();
+    let file = dir.path().join("high-water").join(hash);
+    // A copy is another file, whatever is in it.
+    std::fs::copy(&file, dir.path().join("copy")).unwrap();
+    std::fs::rename(dir.path().join("copy"), &file).unwrap();
+    let auditor = Auditor::start(&config).await;
+    assert_eq!(ask(&auditor, 1, &[], &note).await.0, 503);
+    auditor.wait_alert("witness-memory-lost").await;
+    auditor.stop().await;
+    let size = plainsight_auditor::resume(&config, ORIGIN, "the folder was moved").await;
+    assert_eq!(size.unwrap(), log.size());
     let auditor = Auditor::start(&config).await;
     assert_eq!(ask(&auditor, 1, &[], &note).await.0, 200);
     auditor.stop().await;

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use plainsight_auditor::audit::{self, Answer, Break, Effect, Event, RequestId, Standing, State};
+use plainsight_auditor::audit::{
+    self, Answer, Break, Effect, Event, Memory, RequestId, Standing, State,
+};
 use plainsight_auditor::compare::{Comparison, Known};
 use plainsight_auditor::evidence::Shelf;
 use plainsight_auditor::follow::{Followed, Follower, judge_end, keep_conviction};
+use plainsight_auditor::high_water::{HighWater, Mark, Recalled};
 use plainsight_auditor::mirror::Mirror;
 use plainsight_auditor::peers::{HeadVerdict, ShownHead};
 use plainsight_auditor::progress::Progress;
@@ -72,6 +75,7 @@ pub(super) struct Shown {
 struct Awake {
     store: Store,
     shelf: Shelf,
+    water: HighWater,
     signer: Signer,
     known: Known,
     follower: Option<Follower>,
@@ -169,6 +173,22 @@ impl SimAuditor {
         if let Some(size) = row.rolled_back {
             state.standing = Standing::RolledBack(size);
         }
+        let (water, signer) = (HighWater::of_auditor(&self.dir)?, self.config.signer()?);
+        let mark = water.read(&log.origin, &log.keys, &signer.verifier_key());
+        let is_new = matches!(mark, Mark::None);
+        match mark.recall(row.signed) {
+            Recalled::As(memory) => {
+                if is_new && memory == Memory::Fits {
+                    water.write(&log.origin, &[])?;
+                }
+                state.memory = memory;
+            }
+            Recalled::Ahead(ahead) => {
+                let size = ahead.head().size;
+                state.standing = Standing::RolledBack(size);
+                store.keep_rolled_back(row.id, size).await?;
+            }
+        }
         let shown = Shown {
             store: store.clone(),
             log: log.clone(),
@@ -180,7 +200,8 @@ impl SimAuditor {
         let mut awake = Awake {
             store,
             shelf,
-            signer: self.config.signer()?,
+            water,
+            signer,
             known: follower.known.clone(),
             follower: None,
             state,
@@ -449,6 +470,7 @@ impl SimAuditor {
                     .store
                     .swap_signed(log, from, to.head(), &note, time.seconds())
                     .await?;
+                awake.water.write(&awake.known.origin, &note)?;
                 awake.sealed = Some((to.head(), cosignature.line));
                 Ok(Vec::new())
             }

@@ -255,8 +255,7 @@ impl World {
                 if !kept.exists() || self.is_old_copy {
                     return Ok(());
                 }
-                // An auditor that is alone with its old copy cannot know: the log and its peers tell.
-                self.net.weather().heal();
+                // Whoever is cut off then: without anybody's memory it signs nothing.
                 let door = self.door(number)?;
                 let mut auditor = door.auditor.lock().await;
                 auditor.die().await;
