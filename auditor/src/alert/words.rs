@@ -24,7 +24,7 @@ pub fn words(severity: Severity, code: &str) -> Words {
 
 /// The kinds of alerts that no log brings about by one lie: about this auditor itself, about what
 /// rebuilders have given to it, and about a flood of heads.
-const NOT_OF_LOGS: [&str; 11] = [
+const NOT_OF_LOGS: [&str; 13] = [
     "rebuild-mismatch",
     "flood",
     "rolled-back",

@@ -333,13 +333,13 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             }
             vec![look_at(state, checkpoint)]
         }
-        Event::OwnFound(checkpoint) => match state.own_found(checkpoint.head()) {
-            Some(warning) => vec![Effect::Warn(warning), look_at(state, checkpoint)],
-            None => {
-                state.is_remembered();
-                Vec::new()
+        Event::OwnFound(checkpoint) => {
+            if let Some(warning) = state.own_found(checkpoint.head()) {
+                return vec![Effect::Warn(warning), look_at(state, checkpoint)];
             }
-        },
+            state.is_remembered();
+            Vec::new()
+        }
         Event::Recalled(memory) => {
             state.memory = memory;
             state.clear_if_all_was_looked_at();

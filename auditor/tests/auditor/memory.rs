@@ -90,18 +90,18 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_database_is_known_by_the_file_beside_it() {
     let mut alone = Alone::new().await;
-    let copy = std::fs::read(alone.config.database()).unwrap();
+    let copy = std::fs::read(alone.config.database().file().unwrap()).unwrap();
     alone.goes_on().await;
-    let newest = std::fs::read(alone.config.database()).unwrap();
-    std::fs::write(alone.config.database(), copy).unwrap();
+    let newest = std::fs::read(alone.config.database().file().unwrap()).unwrap();
+    std::fs::write(alone.config.database().file().unwrap(), copy).unwrap();
     alone.signs_nothing("rolled-back").await.stop().await;
     let refused = resume(&alone.config, ORIGIN, "I am sure").await;
     assert!(matches!(refused, Err(ResumeError::Old(_))), "{refused:?}");
     // Nor with an empty one.
-    std::fs::remove_file(alone.config.database()).unwrap();
+    std::fs::remove_file(alone.config.database().file().unwrap()).unwrap();
     alone.signs_nothing("rolled-back").await.stop().await;
     // The newest one goes on at once.
-    std::fs::write(alone.config.database(), newest).unwrap();
+    std::fs::write(alone.config.database().file().unwrap(), newest).unwrap();
     let auditor = Auditor::start(&alone.config).await;
     auditor.wait_ok(alone.log.size()).await;
     auditor.stop().await;
@@ -128,9 +128,9 @@ async fn a_folder_that_is_put_back_whole_signs_nothing_until_the_operator_says_s
     let mut alone = Alone::new().await;
     let kept = tempfile::tempdir().unwrap();
     copy(&alone.high_water(), kept.path());
-    let database = std::fs::read(alone.config.database()).unwrap();
+    let database = std::fs::read(alone.config.database().file().unwrap()).unwrap();
     alone.goes_on().await;
-    std::fs::write(alone.config.database(), database).unwrap();
+    std::fs::write(alone.config.database().file().unwrap(), database).unwrap();
     std::fs::remove_dir_all(alone.high_water()).unwrap();
     copy(kept.path(), &alone.high_water());
     // Whatever the file says, it is not the one that was written.
