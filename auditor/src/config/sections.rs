@@ -303,9 +303,9 @@ pub(super) const EXAMPLE: &str = r#"
 # contact = "security@example.org"
 # url = "https://auditor.example.org"
 
-# The database: a file in this folder, or postgres://user@host/database (its password in a file that
-# only its owner can read).
-# database = "auditor.sqlite3"
+# The database, if not the file auditor.sqlite3 in this folder; its password is in a file that only its
+# owner can read.
+# database = "postgres://auditor@db.example/auditor"
 # database_password_file = "database.password"
 
 # Metrics (/metrics) and health (/readyz) for its operator.
