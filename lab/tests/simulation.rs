@@ -38,8 +38,8 @@ fn a_seed_is_the_same_list_each_time_and_another_list_than_the_next() {
 }
 
 /// What was found, cut down; each came to something that must not be.
-async fn holds(list: &[Op]) {
-    let ground = Ground::new("found").await.unwrap();
+async fn holds(name: &str, list: &[Op]) {
+    let ground = Ground::new(name).await.unwrap();
     let (_, violation) = ground.run(0, list).await.unwrap();
     assert_eq!(violation, None);
 }
@@ -66,7 +66,7 @@ async fn an_old_copy_signs_nothing_before_it_has_heard_its_auditors() {
         publish,
         Op::Sign(0),
     ];
-    holds(&list).await;
+    holds("copied", &list).await;
 }
 
 /// It had not written any objects of its term when the next one went on.
@@ -85,5 +85,5 @@ async fn a_writer_that_was_replaced_before_its_first_objects_is_no_contradiction
         Op::Sign(1),
         Op::Sign(0),
     ];
-    holds(&list).await;
+    holds("replaced", &list).await;
 }

@@ -205,7 +205,7 @@ fn a_transition_inserts_what_the_entries_insert() {
     changed.consistency = log.consistency(4);
     let anchor = changed.anchor.as_mut().unwrap();
     let mut transition = anchor.transition.as_ref().unwrap().to_json();
-    transition["values"] = json!([sha256(b"another value").to_hex()]);
+    transition["values"] = json!([sha256(b"another value").to_base64()]);
     let text = transition.to_string();
     let parsed = plainsight_specs::json::parse(text.as_bytes()).unwrap();
     anchor.transition = Some(TransitionProof::from_json(parsed).unwrap());

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use plainsight_specs::Blame;
 use plainsight_specs::evidence::EvidenceError;
+use plainsight_specs::head::Step;
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::out_of_band::CodeError;
 use serde_json::{Value, json};
@@ -237,19 +238,21 @@ impl Stop {
             return with_member(failure.json(), "kept", json!(kept));
         }
         let (text, blame, next) = self.words();
-        let change = match self {
-            Self::PolicyChanged { change, .. } => Some(change_json(change)),
-            _ => None,
-        };
         let stopped = json!({
             "verdict": self.verdict().as_str(),
             "error": plain(&text),
             "blame": blame.as_str(),
             "next": next,
         });
-        match change {
-            None => stopped,
-            Some(change) => with_member(stopped, "change", change),
+        match self {
+            Self::PolicyChanged { change, .. } => {
+                with_member(stopped, "change", change_json(change))
+            }
+            Self::BadFile { failure, .. } => {
+                let step = failure.step().map(Step::as_str);
+                with_member(stopped, "step", json!(step))
+            }
+            _ => stopped,
         }
     }
 }
