@@ -404,6 +404,17 @@ fn a_contact_accepts_a_reset_upon_themselves() {
     let (code, text) = contact.run(&["contact", "verify", ME]);
     assert_eq!(code, 5, "{text}");
     assert!(text.contains("did not sign version 3"), "{text}");
+    assert!(
+        text.contains(&format!("contact accept {ME} --unconfirmed")),
+        "{text}"
+    );
+    // One line says it, too.
+    let (code, text) = contact.run(&["contact", "verify", ME, "--quiet"]);
+    assert_eq!(code, 5, "{text}");
+    assert!(
+        text.contains("a reset that the keys before did not sign"),
+        "{text}"
+    );
     let (code, text) = contact.run(&["contact", "accept", ME]);
     assert_eq!(code, 3, "{text}");
     let (code, text) = contact.run(&["contact", "accept", ME, "--unconfirmed"]);

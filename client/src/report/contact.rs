@@ -153,9 +153,18 @@ impl<'c> View<'c> {
                     "REFUTED: the code is not that of version {version}, the latest key set of {label}"
                 )
             }
-            Verdict::PinChanged => format!(
-                "CHANGED: {label} has another key set than the one pinned, now version {version}"
-            ),
+            Verdict::PinChanged => {
+                let how = match &self.contact.standing {
+                    Standing::Changed(Change::Reset { .. }) => {
+                        ", by a reset that the keys before did not sign"
+                    }
+                    Standing::Changed(Change::Signed) => ", signed by the keys before",
+                    _ => "",
+                };
+                format!(
+                    "CHANGED: {label} has another key set than the one pinned, now version {version}{how}"
+                )
+            }
             Verdict::Undecided => format!(
                 "UNCONFIRMED: version {version} is the latest key set of {label}, and came by a reset that is still young"
             ),
@@ -208,6 +217,11 @@ impl<'c> View<'c> {
             );
         }
         match self.verdict() {
+            Verdict::PinChanged if self.contact.is_unconfirmed() => Some(format!(
+                "Ask the person in another way, best by a code: plainsight contact verify {label} --code \
+                 CODE. While the reset is young only plainsight contact accept {label} --unconfirmed takes \
+                 the keys, upon you."
+            )),
             Verdict::PinChanged => Some(format!(
                 "Ask the person in another way. If it is right: plainsight contact accept {label}"
             )),
