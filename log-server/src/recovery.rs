@@ -161,6 +161,18 @@ async fn replay(
         Some(shown) if shown.size() <= head.tree.size => shown,
         _ => Replay::new(shared.origin.clone()),
     };
+    let is_other = |replay: &Replay| {
+        public.is_some_and(|public| public.size == replay.size() && public != replay.head())
+    };
+    let differs = |size: TreeSize| {
+        refuse(&format!(
+            "what was signed at size {size} is not what the database holds"
+        ))
+    };
+    // What is shown already is not stepped through again.
+    if is_other(&replay) {
+        return differs(replay.size());
+    }
     let mut signed = Signed::above(replay.size());
     let ends_at_epoch = |replay: &Replay| (replay.size() == head.epoch_size).then(|| replay.head());
     let mut at_epoch = ends_at_epoch(&replay);
@@ -177,12 +189,8 @@ async fn replay(
             }
             let size = replay.size();
             let expected = signed.at(shared, size).await?;
-            if expected.is_some_and(|root| root != replay.head())
-                || public.is_some_and(|public| public.size == size && public != replay.head())
-            {
-                return refuse(&format!(
-                    "what was signed at size {size} is not what the database holds"
-                ));
+            if expected.is_some_and(|root| root != replay.head()) || is_other(&replay) {
+                return differs(size);
             }
             at_epoch = at_epoch.or_else(|| ends_at_epoch(&replay));
         }
