@@ -142,18 +142,42 @@ test("the dashboard", async (t) => {
     page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
     await page.goto(at("/verify"));
     await page.locator("#verify-form").waitFor();
-    const check = async (file) => {
-      await page.locator("input[name=file]").setInputFiles(file);
-      await page.locator("#result [data-kind]").waitFor();
+    /** Gives files to a field, and waits for what the page says of the last of them. */
+    const give = async (field, ...files) => {
+      await page.locator("#result").evaluate((result) => result.replaceChildren());
+      await page.locator(`input[name=${field}]`).setInputFiles(files);
+      await page.locator("#result [data-kind]").first().waitFor();
     };
+    const check = (file) => give("file", file);
     const bundle = path.join(stage.dir, "messenger.bundle");
     const made = await stage.plainsight("release", "bundle", path.join(place.files, "messenger-1.0.0"), "--out", bundle);
     assert.equal(made.code, 0, made.said);
+    const own = path.join(place.files, "messenger-1.0.0");
+    const special = fileOf(stage, "messenger-special", "the build for one person, by another road");
+    const said = () => page.locator("#result").innerText();
     await check(bundle);
-    assert.equal(await verdict(page), "verified", await page.locator("#result").innerText());
+    assert.equal(await verdict(page), "not_verified", await said());
+    assert.match(await said(), /The bundle holds; now compare your file/);
+    assert.equal(await page.locator("#result .banner.good").count(), 0);
+    await axe(page, "a bundle without its file");
     await shot(page, "verify-bundle");
+    await give("artifact", own);
+    assert.equal(await verdict(page), "verified", await said());
+    assert.match(await said(), /Your file is the one that everybody was given/);
+    await shot(page, "verify-bundle-file");
+    await give("artifact", special);
+    assert.equal(await verdict(page), "failed", await said());
+    assert.match(await said(), /Your file is not of this release/);
+    await shot(page, "verify-bundle-other");
+    await give("file", own, bundle);
+    assert.equal(await verdict(page), "verified", await said());
+    await give("file", special);
+    assert.equal(await verdict(page), "failed", await said());
+    await page.reload();
+    await page.locator("#verify-form").waitFor();
+    await give("artifact", own);
+    assert.match(await said(), /Add the bundle of its release/);
     const spoilt = readFileSync(bundle, "utf8").replace(/"entry":"(.)/, (_, first) => `"entry":"${first === "A" ? "B" : "A"}`);
-    await page.locator("#result").evaluate((result) => result.replaceChildren());
     await check(fileOf(stage, "spoilt.bundle", spoilt));
     assert.notEqual(await page.locator("#result [data-verdict]").count() && (await verdict(page)), "verified");
     await page.locator("#result").evaluate((result) => result.replaceChildren());
@@ -162,9 +186,8 @@ test("the dashboard", async (t) => {
       dataTransfer.items.add(new File(["neither this nor that"], "dropped"));
       zone.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
     });
-    await page.locator('#result [data-kind="unknown"]').waitFor();
+    await page.locator('#result [data-kind="unknown"][data-name="dropped"]').waitFor();
     const note = await (await fetch(new URL("checkpoint", place.log))).text();
-    await page.locator("#result").evaluate((result) => result.replaceChildren());
     await check(fileOf(stage, "checkpoint", note));
     assert.equal(await verdict(page), "verified", await page.locator("#result").innerText());
     await axe(page, "a checked file");
@@ -369,6 +392,17 @@ test("the dashboard", async (t) => {
       assert.equal(await page.locator('#result [data-step="server"][data-result="ok"]').count(), 1);
     }
     await shot(page, "verify-evidence");
+    // With one bit changed it is called nothing that it is not.
+    const { id: first } = list[0];
+    const text = await (await fetch(at(`/v1/evidence/${first}`))).text();
+    const flipped = text.replace(/[A-Za-z0-9+/]{60}/, (found) => `${found.slice(0, 20)}${found[20] === "A" ? "B" : "A"}${found.slice(21)}`);
+    assert.notEqual(flipped, text);
+    await page.locator("#result").evaluate((result) => result.replaceChildren());
+    await page.locator("input[name=file]").setInputFiles(fileOf(stage, "flipped.json", flipped));
+    await page.locator("#result [data-kind]").waitFor();
+    const altered = await page.locator("#result").innerText();
+    assert.match(altered, /claims to be evidence/);
+    assert.doesNotMatch(altered, /Convicts|^Proven/m);
     for (const { id } of list) {
       await page.goto(at(`/evidence/${id}`));
       const mark = page.locator(".checked").first();

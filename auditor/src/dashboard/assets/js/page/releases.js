@@ -22,7 +22,7 @@ export function enhance(main) {
   place.append(zone, output);
   place.hidden = false;
   published = null;
-  chooser(zone, (file) => look(file, output));
+  chooser(zone, ([file]) => look(file, output));
 }
 
 async function look(file, output) {
