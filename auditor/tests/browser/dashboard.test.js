@@ -1,11 +1,12 @@
 // The dashboard as a person meets it: in a real browser, over a running network, during attacks.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
 
-import { PATIENCE, axe, fileOf, fits, openBrowser, openLine, openStage, shot } from "./support.js";
+import { PATIENCE, SHOTS, axe, fileOf, fits, openBrowser, openLine, openStage, shot } from "./support.js";
 
 test("the dashboard", async (t) => {
   const stage = await openStage();
@@ -55,7 +56,16 @@ test("the dashboard", async (t) => {
       assert.ok((await page.locator("main").innerText()).length > 40, address);
     }
     await page.goto(at("/lookup"));
-    assert.equal(await page.locator("form:visible").count(), 0);
+    assert.equal(await page.locator("main form:visible").count(), 0);
+    // What a person is found by is not sent by the search box, scripts or not.
+    for (const text of ["a@b.example", "+49 170 1234567", "user:mallory", "00112233-4455-6677-8899-aabbccddeeff"]) {
+      await page.locator("#find").fill(text);
+      assert.equal(await page.locator("#find").evaluate((field) => field.checkValidity()), false, text);
+    }
+    for (const text of ["serde_json", "12", "a".repeat(64)]) {
+      await page.locator("#find").fill(text);
+      assert.equal(await page.locator("#find").evaluate((field) => field.checkValidity()), true, text);
+    }
     await page.context().close();
     clean();
   });
@@ -208,6 +218,86 @@ test("the dashboard", async (t) => {
     };
     assert.equal(await drop(path.join(place.files, "messenger-1.0.0")), "true");
     assert.equal(await drop(fileOf(stage, "messenger-special", "the build for one person, by another road")), "false");
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("one box finds what people have in their hands, and keeps people out of it", async () => {
+    const page = await browser.open({ viewport: { width: 390, height: 844 } });
+    const asked = [];
+    page.on("request", (request) => asked.push(decodeURIComponent(request.url())));
+    await page.goto(at("/"));
+    await page.locator('#live[data-state="live"]').waitFor();
+    const find = async (text, address) => {
+      await page.locator("#find").fill(text);
+      await page.locator("#find").press("Enter");
+      await page.waitForURL((url) => address.test(url.pathname + url.search));
+    };
+    const digest = createHash("sha256").update(readFileSync(path.join(place.files, "messenger-1.0.0"))).digest();
+    await find(digest.toString("hex"), /^\/logs\/[0-9a-f]{64}\/entries\/\d+$/);
+    assert.match(await page.locator("main").innerText(), /messenger/);
+    const leaf = (await page.locator("main").innerText()) && (await (await fetch(`${page.url()}.json`)).json()).leaf;
+    const entry = new URL(page.url()).pathname;
+    await find(Buffer.from(leaf, "hex").toString("base64"), new RegExp(`^${entry}$`));
+    await find("0", /^\/search/);
+    assert.ok((await page.locator("#hits li").count()) >= 6);
+    await axe(page, "what was found");
+    await fits(page, "what was found");
+    await shot(page, "search-390");
+    await find(honest.origin, /^\/logs\/[0-9a-f]{64}$/);
+    await find(honest.vkeys[0].split("+")[1], /^\/logs\/[0-9a-f]{64}$/);
+    const root = await page.locator("#head code.digest").first().innerText();
+    await find(root.replaceAll(/\s/g, ""), /^\/logs\/[0-9a-f]{64}$/);
+    await find("messenger", /^\/(search|releases)/);
+    const { hits } = await (await fetch(at("/search.json?q=messenger"))).json();
+    assert.ok(hits.some((hit) => hit.path.startsWith("/releases/")), JSON.stringify(hits));
+    await find("f".repeat(64), /^\/search/);
+    assert.match(await page.locator("main").innerText(), /Nothing here is that/);
+    for (const person of ["somebody@mail.example", "+49 170 1234567", "user:mallory"]) {
+      await find(person, /^\/lookup$/);
+      await page.locator("#lookup-form").waitFor();
+      assert.equal(await page.locator("[name=label]").inputValue(), person);
+      assert.match(await page.locator("#result").innerText(), /stayed in this browser/);
+      const told = asked.filter((url) => url.split("#")[0].includes(person));
+      assert.deepEqual(told, []);
+    }
+    await axe(page, "a person typed into the box");
+    await shot(page, "search-person-390");
+    const refused = await (await fetch(at("/search.json?q=a%40b.example"))).json();
+    assert.deepEqual([refused.is_person, refused.query, refused.hits], [true, "", []]);
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("what happened over time is drawn and said", async () => {
+    for (const [colorScheme, width] of [["light", 1280], ["dark", 390]]) {
+      const page = await browser.open({ colorScheme, viewport: { width, height: 844 } });
+      await page.goto(at(log));
+      const figures = page.locator(".charts figure");
+      assert.ok((await figures.count()) >= 2);
+      for (const figure of await figures.all()) {
+        const words = await figure.locator("svg").getAttribute("aria-labelledby");
+        assert.match(await page.locator(`#${words}`).innerText(), /entr|head|alert|waited/);
+        await figure.locator("summary").click();
+        assert.ok((await figure.locator("tbody tr").count()) >= 1);
+        await figure.locator("summary").click();
+      }
+      await page.locator(".charts").scrollIntoViewIfNeeded();
+      await page.locator(".charts").screenshot({ path: path.join(SHOTS, `charts-${width}-${colorScheme}.png`) });
+      await page.context().close();
+    }
+    assert.equal((await fetch(at("/favicon.ico"))).headers.get("content-type"), "image/svg+xml");
+    clean();
+  });
+
+  await t.test("on paper everything is open", async () => {
+    const page = await browser.open({ viewport: { width: 800, height: 1000 } });
+    await page.goto(at(log));
+    await page.locator('#live[data-state="live"]').waitFor();
+    await page.emulateMedia({ media: "print" });
+    assert.equal(await page.locator("#note").isVisible(), true);
+    assert.equal(await page.locator("nav").isVisible(), false);
+    await shot(page, "print-log");
     await page.context().close();
     clean();
   });

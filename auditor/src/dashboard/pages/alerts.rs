@@ -9,7 +9,7 @@ use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
 use super::super::view::{Badge, Frame, Nav, Prose, Tone, When};
-use super::headline::CAREFUL;
+use super::advice;
 use super::overview::subject;
 use super::words::{capital, severity_tone, severity_word};
 use crate::alert::{RULE_BROKEN, Severity, words};
@@ -52,8 +52,13 @@ impl AlertLine {
     pub(super) fn of(alert: &KeptAlert, now: u64) -> Self {
         let severity = Severity::parse(&alert.severity).unwrap_or(Severity::Own);
         let acknowledged = alert.acknowledged.as_ref();
+        let word = match alert.code.as_str() {
+            // No provider has declared that.
+            "rebuild-mismatch" => "Found by a rebuilder",
+            _ => severity_word(severity),
+        };
         Self {
-            badge: Badge::new(severity_tone(severity), severity_word(severity)),
+            badge: Badge::new(severity_tone(severity), word),
             text: capital(&alert.text),
             kind: alert.code.clone(),
             log: alert.origin.clone(),
@@ -157,7 +162,9 @@ pub(super) struct AlertPage {
     people: Option<&'static str>,
     /// What the entry is about, where that can be said.
     concerns: Option<String>,
-    /// What to do next.
+    /// Who is concerned, if a rule was broken.
+    whom: Option<String>,
+    /// What the operator does next; everybody, if no rule was broken.
     next: Prose,
     /// How often it ended and came back soon.
     again: u64,
@@ -197,6 +204,10 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<AlertPage, PageError
             entry = Some(super::entry_path(desk, found.at));
         }
     }
+    let whom = found.as_ref().map(|found| match &concerns {
+        Some(about) => format!("Everybody who uses {about}"),
+        None => advice::concerned(found.rule).to_owned(),
+    });
     let command = match (&found, desk, line.acknowledged.is_some()) {
         (_, _, true) => None,
         (Some(found), Some(desk), _) => found.can_be_acknowledged().then(|| {
@@ -216,8 +227,9 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<AlertPage, PageError
         code: alert.code.clone(),
         proven: Prose::new(sentences.proven),
         not_proven: Prose::new(sentences.not_proven),
-        people: found.is_some().then_some(CAREFUL),
+        people: found.as_ref().map(|found| advice::steps(found.rule)),
         concerns,
+        whom,
         next: Prose::new(sentences.next),
         again: alert.again,
         log_path: desk.map(super::log_path),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::advice::CAREFUL;
 use super::alerts::AlertLine;
 use super::overview::{Health, LogCard};
 use crate::dashboard::view::Tone;
@@ -32,12 +33,9 @@ pub(super) struct Also {
     pub(super) path: String,
 }
 
-/// What a log's break means for those who use it.
+/// What nobody can say.
 const WHOM: &str =
     "Nobody can see from here who was meant. If you use this provider, it may be you.";
-/// And what they do.
-pub(super) const CAREFUL: &str = "Install no update from it, and confirm keys in person or by telephone, until \
-                       this is explained.";
 
 /// All logs, alerts and this auditor in one sentence; of all that could be said, the gravest.
 pub(super) fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) -> Headline {
@@ -85,7 +83,10 @@ pub(super) fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) 
             let told = told(Tone::Bad, &title, sentence);
             Headline {
                 whom: Some(WHOM),
-                next: Some(CAREFUL),
+                next: match bad.as_slice() {
+                    [one] => one.verdict.next,
+                    _ => Some(CAREFUL),
+                },
                 also,
                 link: match bad.as_slice() {
                     [_] => told.link,
@@ -142,10 +143,10 @@ fn broken(bad: &[&LogCard], names: &str) -> (String, String) {
         [one] => (
             "A log broke its promise".to_owned(),
             format!(
-                "{}: {}{} What it signed itself proves that.",
+                "{} is concerned. {}: {} What it signed itself proves that.",
+                one.whom(),
                 one.origin,
                 one.verdict.sentence,
-                one.about()
             ),
         ),
         many => (

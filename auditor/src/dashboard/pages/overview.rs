@@ -2,12 +2,14 @@
 
 use askama::Template;
 use plainsight_specs::entry::Entry;
+use plainsight_specs::rules::Rule;
 use serde::Serialize;
 
 use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
 use super::super::view::{Badge, Frame, Nav, Tone, When, counted};
+use super::advice;
 use super::alerts::AlertLine;
 use super::changes::{self, Change};
 use super::headline::{Headline, headline};
@@ -61,6 +63,9 @@ pub(super) struct LogCard {
     pub(super) agreement: Badge,
     /// What the entry is about that broke a rule, where that can be said.
     pub(super) concerns: Option<String>,
+    /// The rule for which this auditor has stopped.
+    #[serde(skip)]
+    rule: Option<Rule>,
 }
 
 /// How this auditor does.
@@ -134,10 +139,13 @@ pub(super) async fn draw(site: Site, asked: Asked) -> Result<Overview, PageError
 }
 
 impl LogCard {
-    /// What it concerns, as a sentence that follows others.
-    pub(super) fn about(&self) -> String {
-        let concerns = self.concerns.as_ref();
-        concerns.map_or_else(String::new, |about| format!(" It concerns {about}."))
+    /// Who is concerned by the rule that it broke: by name, where the entry says it.
+    pub(super) fn whom(&self) -> String {
+        match (&self.concerns, self.rule) {
+            (Some(about), _) => format!("Everybody who uses {about}"),
+            (None, Some(rule)) => advice::concerned(rule).into(),
+            (None, None) => "Everybody who uses this provider".into(),
+        }
     }
 }
 
@@ -159,6 +167,7 @@ pub(super) fn card(desk: &Handle, now: u64) -> LogCard {
         checked: status.checked.map(|time| When::new(time, now)),
         agreement: agreement(&status),
         concerns: None,
+        rule: status.open.map(|open| open.rule),
         origin: status.origin,
     }
 }
