@@ -404,7 +404,7 @@ async fn without_a_token_the_page_names_the_command_line() {
     let alert = stage.auditor.wait_alert("protection-withdrawn").await;
     let id = alert["id"].as_str().unwrap();
     let page = stage.text(&format!("/alerts/{id}")).await;
-    assert!(!page.contains("<form"), "{page}");
+    assert!(!page.contains("method=\"post\""), "{page}");
     assert!(page.contains("plainsight-auditor alert ack"), "{page}");
     let own = [("sec-fetch-site", "same-origin")];
     let fields = [("token", "anything at all"), ("reason", "x")];

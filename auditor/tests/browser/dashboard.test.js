@@ -516,6 +516,18 @@ test("the dashboard", async (t) => {
     const table = page.locator("section.banner:has-text('second-build') + table");
     assert.equal(await table.locator(".badge.good").count(), 0);
     assert.equal(await table.locator(".badge.bad").count(), 1);
+    await page.goto(at("/heads"));
+    const heads = page.locator("section:has(> h2 > a:text-is('log.liar.example/second-build'))");
+    assert.equal(await heads.count(), 1);
+    assert.equal(await heads.locator(".good").count(), 0);
+    await page.goto(at("/quorum"));
+    const says = page.locator(".tree .meta:has-text('log.liar.example/second-build')");
+    assert.ok((await says.count()) >= 3);
+    assert.equal(await says.locator(".good").count(), 0);
+    await page.goto(at("/"));
+    const card = page.locator(".card.bad:has-text('second-build')");
+    assert.match(await card.innerText(), /Everybody who uses pkg:cargo\/messenger 1\.0\.0/);
+    assert.match(await card.innerText(), /Do not install this version/);
     await page.goto(at("/lookup"));
     await page.locator("[name=log]").selectOption("log.liar.example/second-build");
     await page.locator("[name=label]").fill("nobody@mail.example");

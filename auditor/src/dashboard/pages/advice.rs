@@ -30,8 +30,8 @@ pub(super) fn concerned(rule: Rule) -> &'static str {
 pub(super) fn steps(rule: Rule) -> &'static str {
     match rule {
         Rule::VersionConflict => {
-            "Do not install this version. If you have it, hold your file against the two builds on the \
-             page Releases: if it is the second one, keep it, do not run it, and show it to somebody who \
+            "Do not install this version. If you have it, hold your file against the two builds, on the \
+             product's page: if it is the second one, keep it, do not run it, and show it to somebody who \
              can look into it."
         }
         Rule::Yank => {

@@ -10,7 +10,7 @@ use super::super::error::PageError;
 use super::super::frame;
 use super::super::view::{Badge, Frame, Nav, Prose, Tone, When};
 use super::advice;
-use super::overview::subject;
+use super::overview::{product_page, subject};
 use super::words::{capital, severity_tone, severity_word};
 use crate::alert::{RULE_BROKEN, Severity, words};
 use crate::audit::Break;
@@ -174,6 +174,8 @@ pub(super) struct AlertPage {
     evidence: Option<String>,
     /// The page of the entry that it is about.
     entry: Option<String>,
+    /// The page of the product that it is about, where a file can be compared.
+    product: Option<String>,
     /// Whether acknowledging lets cosigning go on; `None` if it is about no broken rule.
     lets_cosigning_go_on: Option<bool>,
     /// Whether and how it can be acknowledged here.
@@ -196,11 +198,13 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<AlertPage, PageError
     let desk = alert.origin.as_deref().and_then(|origin| site.desk(origin));
     let found = found_break(&alert);
     let (mut evidence, mut entry, mut concerns) = (None, None, None);
+    let mut product = None;
     if let (Some(desk), Some(found)) = (desk, &found) {
         let kept = site.store.kept_break(desk.id, found).await?;
         evidence = kept.and_then(|kept| kept.evidence);
         if !found.is_about_head() {
             concerns = subject(&site, desk, found.at).await?;
+            product = product_page(&site, desk, found.at).await?;
             entry = Some(super::entry_path(desk, found.at));
         }
     }
@@ -235,6 +239,7 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<AlertPage, PageError
         log_path: desk.map(super::log_path),
         evidence: evidence.as_deref().map(super::evidence_path),
         entry,
+        product,
         lets_cosigning_go_on: found.map(|found| found.can_be_acknowledged()),
         form: Form::of(&site, command.is_some()),
         command,

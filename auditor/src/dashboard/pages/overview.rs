@@ -3,6 +3,7 @@
 use askama::Template;
 use plainsight_specs::entry::Entry;
 use plainsight_specs::rules::Rule;
+use plainsight_specs::statement::Body;
 use serde::Serialize;
 
 use super::super::asked::Asked;
@@ -13,6 +14,7 @@ use super::advice;
 use super::alerts::AlertLine;
 use super::changes::{self, Change};
 use super::headline::{Headline, headline};
+use super::releases::stream_path;
 use super::words::{LogVerdict, verdict_of};
 use crate::clock;
 use crate::desk::{Handle, Status};
@@ -139,6 +141,12 @@ pub(super) async fn draw(site: Site, asked: Asked) -> Result<Overview, PageError
 }
 
 impl LogCard {
+    /// The rule that it broke, as a sentence.
+    pub(super) fn broke(&self) -> String {
+        let meaning = self.rule.map_or("it broke a rule", Rule::meaning);
+        format!("{meaning}.")
+    }
+
     /// Who is concerned by the rule that it broke: by name, where the entry says it.
     pub(super) fn whom(&self) -> String {
         match (&self.concerns, self.rule) {
@@ -192,6 +200,31 @@ pub(super) async fn subject(
     Ok(entry
         .and_then(|entry| changes::describe(&entry))
         .map(|(_, text)| text))
+}
+
+/// The page of the product whose release stands at a position.
+pub(super) async fn product_page(
+    site: &Site,
+    desk: &Handle,
+    position: u64,
+) -> Result<Option<String>, PageError> {
+    let bodies = site.store.entries(desk.id, position..position + 1).await?;
+    let entry = bodies.first().and_then(|body| Entry::parse(body).ok());
+    let Some(Entry::Statement(entry)) = entry else {
+        return Ok(None);
+    };
+    Ok(match entry.statement().body() {
+        Body::Release(release) => {
+            let product = &release.product;
+            let [purl, channel, arch] = [
+                product.purl.to_string(),
+                product.channel.to_string(),
+                product.arch.to_string(),
+            ];
+            Some(stream_path(desk, &purl, &channel, &arch))
+        }
+        _ => None,
+    })
 }
 
 /// Whether the other auditors see the same.
