@@ -117,13 +117,16 @@ impl Sought {
 /// Whether a text looks like what people are found by. The same is decided in the page before anything
 /// is sent, by `assets/js/page/search.js` and the field's own pattern.
 fn is_person(text: &str) -> bool {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    let is_phone = text.len() >= 7
+    // Without the sign of a country's code, dots are a version's.
+    let (digits, between, longest) = match text.strip_prefix('+') {
+        Some(digits) => (digits, " ().-", usize::MAX),
+        None => (text, " ()-", 15),
+    };
+    let is_phone = (7..=longest).contains(&text.len())
         && digits.starts_with(|c: char| c.is_ascii_digit())
-        && (text.starts_with('+') || digits.len() <= 15)
         && digits
             .chars()
-            .all(|c| c.is_ascii_digit() || " ().-".contains(c));
+            .all(|c| c.is_ascii_digit() || between.contains(c));
     let groups: Vec<usize> = text.split('-').map(str::len).collect();
     let is_uuid = groups == [8, 4, 4, 4, 12]
         && text

@@ -4,7 +4,7 @@
 /** Whether a text looks like what a person is found by; as `is_person` of the page's own program. */
 export function isPerson(text) {
   const phone = /^\+[0-9][0-9 ().-]*$/.test(text) && text.length >= 7;
-  const digits = /^[0-9][0-9 ().-]{6,14}$/.test(text);
+  const digits = /^[0-9][0-9 ()-]{6,14}$/.test(text);
   const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
   return text.includes("@") || phone || digits || uuid || /^(user|opaque):/i.test(text);
 }
