@@ -21,7 +21,9 @@ pub enum AcknowledgeError {
     #[error("{0} cannot be acknowledged: nothing that follows can be trusted")]
     Never(Break),
     /// The reason is public and must say something.
-    #[error("a reason is one line of 1 to {MAX_REASON} bytes")]
+    #[error(
+        "a reason is one line of 1 to {MAX_REASON} bytes, without signs that turn the direction of text"
+    )]
     Reason,
     /// There is no such open break.
     #[error("{0} is not among this log's open breaks")]
@@ -43,11 +45,17 @@ impl AcknowledgeError {
 
 pub(crate) fn checked(reason: &str) -> Result<&str, AcknowledgeError> {
     let reason = reason.trim();
-    let is_line = !reason.chars().any(char::is_control);
+    let is_line = !reason.chars().any(|c| c.is_control() || turns(c));
     if reason.is_empty() || reason.len() > MAX_REASON || !is_line {
         return Err(AcknowledgeError::Reason);
     }
     Ok(reason)
+}
+
+/// Whether a sign is not seen and turns the direction of what stands around it, so that a reason would
+/// be read as something else.
+fn turns(sign: char) -> bool {
+    matches!(sign, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Acknowledges an alert, which changes nothing about cosigning: it is known, and need not be told

@@ -65,6 +65,12 @@ impl Asked {
         self.place.push_str(&encoded(value));
     }
 
+    /// The page with the form that was sent to this address.
+    pub(super) fn tried_from(&self) -> Option<String> {
+        let page = self.path.strip_suffix("/acknowledge")?;
+        page.starts_with("/alerts/").then(|| page.to_owned())
+    }
+
     /// The one address of the page.
     pub(super) fn canonical(&self) -> String {
         format!("{}{}", self.path, self.place)
@@ -165,6 +171,7 @@ mod tests {
             host: None,
         };
         assert_eq!(asked.json_path(), "/logs/ab/entries.json");
+        assert_eq!(asked.tried_from(), None);
         asked.keep("from", "5 6");
         assert_eq!(asked.canonical(), "/logs/ab/entries?from=5%206");
         assert_eq!(asked.json_path(), "/logs/ab/entries.json?from=5%206");

@@ -58,6 +58,20 @@ pub(super) async fn asset(Path((digest, name)): Path<(String, String)>) -> Respo
     (StatusCode::OK, headers, bytes).into_response()
 }
 
+/// `GET /favicon.ico`, which browsers ask for where no page has told them another address.
+pub(super) async fn favicon() -> Response {
+    let Some(bytes) = find("icon.svg") else {
+        return Problem::not_found("no such file is in this build").into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "image/svg+xml"),
+        (header::CACHE_CONTROL, "public, max-age=86400"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'"),
+    ];
+    (StatusCode::OK, headers, bytes).into_response()
+}
+
 fn media_type(name: &str) -> Option<&'static str> {
     Some(match name.rsplit_once('.')?.1 {
         "css" => "text/css; charset=utf-8",

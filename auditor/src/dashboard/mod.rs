@@ -100,6 +100,7 @@ pub fn check(config: &Config) -> Result<bool, ConfigError> {
 pub(crate) fn routes() -> Router<Site> {
     let router = Router::new()
         .route("/assets/{digest}/{*name}", get(assets::asset))
+        .route("/favicon.ico", get(assets::favicon))
         .route("/v1/events", get(events::stream))
         .route("/alerts/{id}/acknowledge", post(admin::acknowledge))
         .route("/logs", post(adding::add_log));

@@ -369,7 +369,7 @@ async fn insert(connection: &mut AnyConnection, log: LogId, mark: &Mark) -> Resu
     Ok(())
 }
 
-fn number(row: &AnyRow, column: &'static str) -> Result<u64, StoreError> {
+pub(super) fn number(row: &AnyRow, column: &'static str) -> Result<u64, StoreError> {
     from_db(row.try_get(column)?).ok_or(StoreError::Corrupt(column))
 }
 

@@ -1,11 +1,12 @@
 // The dashboard as a person meets it: in a real browser, over a running network, during attacks.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
 
-import { PATIENCE, axe, fileOf, fits, openBrowser, openLine, openStage, shot } from "./support.js";
+import { PATIENCE, SHOTS, axe, fileOf, fits, openBrowser, openLine, openStage, shot } from "./support.js";
 
 test("the dashboard", async (t) => {
   const stage = await openStage();
@@ -55,7 +56,16 @@ test("the dashboard", async (t) => {
       assert.ok((await page.locator("main").innerText()).length > 40, address);
     }
     await page.goto(at("/lookup"));
-    assert.equal(await page.locator("form:visible").count(), 0);
+    assert.equal(await page.locator("main form:visible").count(), 0);
+    // What a person is found by is not sent by the search box, scripts or not.
+    for (const text of ["a@b.example", "+49 170 1234567", "user:mallory", "00112233-4455-6677-8899-aabbccddeeff"]) {
+      await page.locator("#find").fill(text);
+      assert.equal(await page.locator("#find").evaluate((field) => field.checkValidity()), false, text);
+    }
+    for (const text of ["serde_json", "12", "a".repeat(64)]) {
+      await page.locator("#find").fill(text);
+      assert.equal(await page.locator("#find").evaluate((field) => field.checkValidity()), true, text);
+    }
     await page.context().close();
     clean();
   });
@@ -142,18 +152,42 @@ test("the dashboard", async (t) => {
     page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
     await page.goto(at("/verify"));
     await page.locator("#verify-form").waitFor();
-    const check = async (file) => {
-      await page.locator("input[name=file]").setInputFiles(file);
-      await page.locator("#result [data-kind]").waitFor();
+    /** Gives files to a field, and waits for what the page says of the last of them. */
+    const give = async (field, ...files) => {
+      await page.locator("#result").evaluate((result) => result.replaceChildren());
+      await page.locator(`input[name=${field}]`).setInputFiles(files);
+      await page.locator("#result [data-kind]").first().waitFor();
     };
+    const check = (file) => give("file", file);
     const bundle = path.join(stage.dir, "messenger.bundle");
     const made = await stage.plainsight("release", "bundle", path.join(place.files, "messenger-1.0.0"), "--out", bundle);
     assert.equal(made.code, 0, made.said);
+    const own = path.join(place.files, "messenger-1.0.0");
+    const special = fileOf(stage, "messenger-special", "the build for one person, by another road");
+    const said = () => page.locator("#result").innerText();
     await check(bundle);
-    assert.equal(await verdict(page), "verified", await page.locator("#result").innerText());
+    assert.equal(await verdict(page), "not_verified", await said());
+    assert.match(await said(), /The bundle holds; now compare your file/);
+    assert.equal(await page.locator("#result .banner.good").count(), 0);
+    await axe(page, "a bundle without its file");
     await shot(page, "verify-bundle");
+    await give("artifact", own);
+    assert.equal(await verdict(page), "verified", await said());
+    assert.match(await said(), /Your file is the one that everybody was given/);
+    await shot(page, "verify-bundle-file");
+    await give("artifact", special);
+    assert.equal(await verdict(page), "failed", await said());
+    assert.match(await said(), /Your file is not of this release/);
+    await shot(page, "verify-bundle-other");
+    await give("file", own, bundle);
+    assert.equal(await verdict(page), "verified", await said());
+    await give("file", special);
+    assert.equal(await verdict(page), "failed", await said());
+    await page.reload();
+    await page.locator("#verify-form").waitFor();
+    await give("artifact", own);
+    assert.match(await said(), /Add the bundle of its release/);
     const spoilt = readFileSync(bundle, "utf8").replace(/"entry":"(.)/, (_, first) => `"entry":"${first === "A" ? "B" : "A"}`);
-    await page.locator("#result").evaluate((result) => result.replaceChildren());
     await check(fileOf(stage, "spoilt.bundle", spoilt));
     assert.notEqual(await page.locator("#result [data-verdict]").count() && (await verdict(page)), "verified");
     await page.locator("#result").evaluate((result) => result.replaceChildren());
@@ -162,9 +196,8 @@ test("the dashboard", async (t) => {
       dataTransfer.items.add(new File(["neither this nor that"], "dropped"));
       zone.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
     });
-    await page.locator('#result [data-kind="unknown"]').waitFor();
+    await page.locator('#result [data-kind="unknown"][data-name="dropped"]').waitFor();
     const note = await (await fetch(new URL("checkpoint", place.log))).text();
-    await page.locator("#result").evaluate((result) => result.replaceChildren());
     await check(fileOf(stage, "checkpoint", note));
     assert.equal(await verdict(page), "verified", await page.locator("#result").innerText());
     await axe(page, "a checked file");
@@ -189,11 +222,92 @@ test("the dashboard", async (t) => {
     clean();
   });
 
+  await t.test("one box finds what people have in their hands, and keeps people out of it", async () => {
+    const page = await browser.open({ viewport: { width: 390, height: 844 } });
+    const asked = [];
+    page.on("request", (request) => asked.push(decodeURIComponent(request.url())));
+    await page.goto(at("/"));
+    await page.locator('#live[data-state="live"]').waitFor();
+    const find = async (text, address) => {
+      await page.locator("#find").fill(text);
+      await page.locator("#find").press("Enter");
+      await page.waitForURL((url) => address.test(url.pathname + url.search));
+    };
+    const digest = createHash("sha256").update(readFileSync(path.join(place.files, "messenger-1.0.0"))).digest();
+    await find(digest.toString("hex"), /^\/logs\/[0-9a-f]{64}\/entries\/\d+$/);
+    assert.match(await page.locator("main").innerText(), /messenger/);
+    const leaf = (await page.locator("main").innerText()) && (await (await fetch(`${page.url()}.json`)).json()).leaf;
+    const entry = new URL(page.url()).pathname;
+    await find(Buffer.from(leaf, "hex").toString("base64"), new RegExp(`^${entry}$`));
+    await find("0", /^\/search/);
+    assert.ok((await page.locator("#hits li").count()) >= 6);
+    await axe(page, "what was found");
+    await fits(page, "what was found");
+    await shot(page, "search-390");
+    await find(honest.origin, /^\/logs\/[0-9a-f]{64}$/);
+    await find(honest.vkeys[0].split("+")[1], /^\/logs\/[0-9a-f]{64}$/);
+    const root = await page.locator("#head code.digest").first().innerText();
+    await find(root.replaceAll(/\s/g, ""), /^\/logs\/[0-9a-f]{64}$/);
+    await find("messenger", /^\/(search|releases)/);
+    const { hits } = await (await fetch(at("/search.json?q=messenger"))).json();
+    assert.ok(hits.some((hit) => hit.path.startsWith("/releases/")), JSON.stringify(hits));
+    await find("f".repeat(64), /^\/search/);
+    assert.match(await page.locator("main").innerText(), /Nothing here is that/);
+    for (const person of ["somebody@mail.example", "+49 170 1234567", "user:mallory"]) {
+      await find(person, /^\/lookup$/);
+      await page.locator("#lookup-form").waitFor();
+      assert.equal(await page.locator("[name=label]").inputValue(), person);
+      assert.match(await page.locator("#result").innerText(), /stayed in this browser/);
+      const told = asked.filter((url) => url.split("#")[0].includes(person));
+      assert.deepEqual(told, []);
+    }
+    await axe(page, "a person typed into the box");
+    await shot(page, "search-person-390");
+    const refused = await (await fetch(at("/search.json?q=a%40b.example"))).json();
+    assert.deepEqual([refused.is_person, refused.query, refused.hits], [true, "", []]);
+    await page.context().close();
+    clean();
+  });
+
+  await t.test("what happened over time is drawn and said", async () => {
+    for (const [colorScheme, width] of [["light", 1280], ["dark", 390]]) {
+      const page = await browser.open({ colorScheme, viewport: { width, height: 844 } });
+      await page.goto(at(log));
+      const figures = page.locator(".charts figure");
+      assert.ok((await figures.count()) >= 2);
+      for (const figure of await figures.all()) {
+        const words = await figure.locator("svg").getAttribute("aria-labelledby");
+        assert.match(await page.locator(`#${words}`).innerText(), /entr|head|alert|waited/);
+        await figure.locator("summary").click();
+        assert.ok((await figure.locator("tbody tr").count()) >= 1);
+        await figure.locator("summary").click();
+      }
+      await page.locator(".charts").scrollIntoViewIfNeeded();
+      await page.locator(".charts").screenshot({ path: path.join(SHOTS, `charts-${width}-${colorScheme}.png`) });
+      await page.context().close();
+    }
+    assert.equal((await fetch(at("/favicon.ico"))).headers.get("content-type"), "image/svg+xml");
+    clean();
+  });
+
+  await t.test("on paper everything is open", async () => {
+    const page = await browser.open({ viewport: { width: 800, height: 1000 } });
+    await page.goto(at(log));
+    await page.locator('#live[data-state="live"]').waitFor();
+    await page.emulateMedia({ media: "print" });
+    assert.equal(await page.locator("#note").isVisible(), true);
+    assert.equal(await page.locator("nav").isVisible(), false);
+    await shot(page, "print-log");
+    await page.context().close();
+    clean();
+  });
+
   await t.test("heads of other auditors are compared in the browser", async () => {
     const page = await browser.open();
     await page.goto(at("/heads"));
-    const cells = await page.locator("main table a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
-    assert.ok(cells.length >= 12, String(cells.length));
+    // The auditors compare themselves one by one, and the page says it as they do.
+    await page.locator("main table a:has(.good)").nth(11).waitFor();
+    const cells = await page.locator("main table a:has(.good)").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
     await page.goto(at(cells[0]));
     const mark = page.locator(".checked").first();
     await mark.waitFor();
@@ -272,8 +386,9 @@ test("the dashboard", async (t) => {
       await page.locator("[name=vkey]").fill(vkey);
       await page.locator("[name=url]").fill(url);
       await page.locator("[name=token]").fill(token);
+      const answered = page.waitForEvent("load");
       await page.locator("#add button").click();
-      await page.waitForLoadState();
+      await answered;
     };
     const { vkey, url } = place.newcomer;
     await page.goto(at("/logs"));
@@ -354,10 +469,13 @@ test("the dashboard", async (t) => {
   });
 
   await t.test("evidence is proven in the page", async () => {
-    const list = await (await fetch(at("/v1/evidence"))).json();
-    const rules = new Set(list.map((each) => each.rule));
-    for (const rule of ["version-conflict", "epoch-root", "extension", "fork"]) assert.ok(rules.has(rule), `${rule} in ${[...rules]}`);
     const page = await browser.open();
+    // A file is put together after the verdict; the list says it when there is one.
+    await page.goto(at("/alerts"));
+    for (const rule of ["version-conflict", "epoch-root", "extension", "fork"]) {
+      await page.locator(`section[aria-labelledby="ev-h"] li:has(code:text-is("${rule}"))`).first().waitFor();
+    }
+    const list = await (await fetch(at("/v1/evidence"))).json();
     await page.goto(at("/verify"));
     await page.locator("#verify-form").waitFor();
     for (const { id, rule } of list) {
@@ -369,6 +487,17 @@ test("the dashboard", async (t) => {
       assert.equal(await page.locator('#result [data-step="server"][data-result="ok"]').count(), 1);
     }
     await shot(page, "verify-evidence");
+    // With one bit changed it is called nothing that it is not.
+    const { id: first } = list[0];
+    const text = await (await fetch(at(`/v1/evidence/${first}`))).text();
+    const flipped = text.replace(/[A-Za-z0-9+/]{60}/, (found) => `${found.slice(0, 20)}${found[20] === "A" ? "B" : "A"}${found.slice(21)}`);
+    assert.notEqual(flipped, text);
+    await page.locator("#result").evaluate((result) => result.replaceChildren());
+    await page.locator("input[name=file]").setInputFiles(fileOf(stage, "flipped.json", flipped));
+    await page.locator("#result [data-kind]").waitFor();
+    const altered = await page.locator("#result").innerText();
+    assert.match(altered, /claims to be evidence/);
+    assert.doesNotMatch(altered, /Convicts|^Proven/m);
     for (const { id } of list) {
       await page.goto(at(`/evidence/${id}`));
       const mark = page.locator(".checked").first();
@@ -387,6 +516,18 @@ test("the dashboard", async (t) => {
     const table = page.locator("section.banner:has-text('second-build') + table");
     assert.equal(await table.locator(".badge.good").count(), 0);
     assert.equal(await table.locator(".badge.bad").count(), 1);
+    await page.goto(at("/heads"));
+    const heads = page.locator("section:has(> h2 > a:text-is('log.liar.example/second-build'))");
+    assert.equal(await heads.count(), 1);
+    assert.equal(await heads.locator(".good").count(), 0);
+    await page.goto(at("/quorum"));
+    const says = page.locator(".tree .meta:has-text('log.liar.example/second-build')");
+    assert.ok((await says.count()) >= 3);
+    assert.equal(await says.locator(".good").count(), 0);
+    await page.goto(at("/"));
+    const card = page.locator(".card.bad:has-text('second-build')");
+    assert.match(await card.innerText(), /Everybody who uses pkg:cargo\/messenger 1\.0\.0/);
+    assert.match(await card.innerText(), /Do not install this version/);
     await page.goto(at("/lookup"));
     await page.locator("[name=log]").selectOption("log.liar.example/second-build");
     await page.locator("[name=label]").fill("nobody@mail.example");
@@ -436,7 +577,7 @@ test("the dashboard", async (t) => {
     // The browser itself complains about the line.
     browser.complaints();
     await stage.play("release 1.1.0");
-    await home.locator('main:has-text("messenger")').first().waitFor();
+    await home.locator('main:has-text("messenger 1.1.0")').first().waitFor();
     assert.equal(await home.evaluate(() => globalThis.isSame), true);
     clean();
   });

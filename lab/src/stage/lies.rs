@@ -9,10 +9,13 @@ use plainsight_specs::label::{Label, Version};
 
 use super::{Stage, VICTIM, build};
 use crate::accounts;
-use crate::liar::{Liar, Opened, Script, Served};
+use crate::liar::{AuditorAnswer, Liar, Opened, Script, Served};
 use crate::network::AUDITORS;
 use crate::provider::random;
 use crate::story::forged;
+
+/// How often a head is published again that an auditor has not judged, each time with patience of its own.
+const PATIENCE: usize = 8;
 
 /// The logs that lie, by the word that makes them.
 pub(super) const LIARS: [&str; 6] = [
@@ -38,7 +41,7 @@ impl Stage {
             }
             liar.push_epoch()?;
         }
-        for answer in served.publish().await? {
+        for answer in judged(served).await? {
             ensure!(
                 answer.status == 200,
                 "an honest head was refused: {answer:?}"
@@ -80,7 +83,7 @@ impl Stage {
                 put_a_decoy(&mut liar)?;
                 drop(liar);
                 // No rule forbids an entry that nobody can name: the auditors vouch for it.
-                let answers = served.publish().await?;
+                let answers = judged(served).await?;
                 let is_cosigned = answers.iter().all(|answer| answer.status == 200);
                 ensure!(is_cosigned, "an auditor refused: {answers:?}");
                 return Ok(());
@@ -96,7 +99,7 @@ impl Stage {
             }
         }
         drop(liar);
-        let answers = served.publish().await?;
+        let answers = judged(served).await?;
         let is_refused = answers.iter().all(|answer| answer.status != 200);
         ensure!(is_refused, "an auditor cosigned a lie: {answers:?}");
         Ok(())
@@ -113,6 +116,18 @@ impl Stage {
         ensure!(self.network.auditors().len() == AUDITORS.len());
         Ok(())
     }
+}
+
+/// Publishes until every auditor has judged the head: on a busy machine one may still be reading.
+async fn judged(served: &Served) -> Result<Vec<AuditorAnswer>> {
+    let mut answers = served.publish().await?;
+    for _ in 0..PATIENCE {
+        if answers.iter().all(|answer| answer.status != 503) {
+            break;
+        }
+        answers = served.publish().await?;
+    }
+    Ok(answers)
 }
 
 fn push_victim(liar: &mut Liar) -> Result<()> {

@@ -9,8 +9,8 @@ use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
 use super::super::view::{Badge, Frame, Nav, Prose, Tone, When};
-use super::headline::CAREFUL;
-use super::overview::subject;
+use super::advice;
+use super::overview::{product_page, subject};
 use super::words::{capital, severity_tone, severity_word};
 use crate::alert::{RULE_BROKEN, Severity, words};
 use crate::audit::Break;
@@ -52,8 +52,13 @@ impl AlertLine {
     pub(super) fn of(alert: &KeptAlert, now: u64) -> Self {
         let severity = Severity::parse(&alert.severity).unwrap_or(Severity::Own);
         let acknowledged = alert.acknowledged.as_ref();
+        let word = match alert.code.as_str() {
+            // No provider has declared that.
+            "rebuild-mismatch" => "Found by a rebuilder",
+            _ => severity_word(severity),
+        };
         Self {
-            badge: Badge::new(severity_tone(severity), severity_word(severity)),
+            badge: Badge::new(severity_tone(severity), word),
             text: capital(&alert.text),
             kind: alert.code.clone(),
             log: alert.origin.clone(),
@@ -157,7 +162,9 @@ pub(super) struct AlertPage {
     people: Option<&'static str>,
     /// What the entry is about, where that can be said.
     concerns: Option<String>,
-    /// What to do next.
+    /// Who is concerned, if a rule was broken.
+    whom: Option<String>,
+    /// What the operator does next; everybody, if no rule was broken.
     next: Prose,
     /// How often it ended and came back soon.
     again: u64,
@@ -167,6 +174,8 @@ pub(super) struct AlertPage {
     evidence: Option<String>,
     /// The page of the entry that it is about.
     entry: Option<String>,
+    /// The page of the product that it is about, where a file can be compared.
+    product: Option<String>,
     /// Whether acknowledging lets cosigning go on; `None` if it is about no broken rule.
     lets_cosigning_go_on: Option<bool>,
     /// Whether and how it can be acknowledged here.
@@ -189,14 +198,20 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<AlertPage, PageError
     let desk = alert.origin.as_deref().and_then(|origin| site.desk(origin));
     let found = found_break(&alert);
     let (mut evidence, mut entry, mut concerns) = (None, None, None);
+    let mut product = None;
     if let (Some(desk), Some(found)) = (desk, &found) {
         let kept = site.store.kept_break(desk.id, found).await?;
         evidence = kept.and_then(|kept| kept.evidence);
         if !found.is_about_head() {
             concerns = subject(&site, desk, found.at).await?;
+            product = product_page(&site, desk, found.at).await?;
             entry = Some(super::entry_path(desk, found.at));
         }
     }
+    let whom = found.as_ref().map(|found| match &concerns {
+        Some(about) => format!("Everybody who uses {about}"),
+        None => advice::concerned(found.rule).to_owned(),
+    });
     let command = match (&found, desk, line.acknowledged.is_some()) {
         (_, _, true) => None,
         (Some(found), Some(desk), _) => found.can_be_acknowledged().then(|| {
@@ -216,13 +231,15 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<AlertPage, PageError
         code: alert.code.clone(),
         proven: Prose::new(sentences.proven),
         not_proven: Prose::new(sentences.not_proven),
-        people: found.is_some().then_some(CAREFUL),
+        people: found.as_ref().map(|found| advice::steps(found.rule)),
         concerns,
+        whom,
         next: Prose::new(sentences.next),
         again: alert.again,
         log_path: desk.map(super::log_path),
         evidence: evidence.as_deref().map(super::evidence_path),
         entry,
+        product,
         lets_cosigning_go_on: found.map(|found| found.can_be_acknowledged()),
         form: Form::of(&site, command.is_some()),
         command,

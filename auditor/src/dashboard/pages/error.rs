@@ -20,6 +20,8 @@ pub(in crate::dashboard) struct ErrorPage {
     what: String,
     /// What it does and does not mean.
     meaning: &'static str,
+    /// The page from which it was tried, if it is known.
+    back: Option<String>,
     /// As HTTP says it.
     status: u16,
 }
@@ -33,11 +35,7 @@ pub(in crate::dashboard) async fn of(site: &Site, asked: &Asked, error: &PageErr
             "The address may be mistyped or old. That something is not shown here proves nothing \
              about any log.",
         ),
-        PageError::Refused(refusal) => (
-            "Not done",
-            refusal.to_string(),
-            "Nothing was changed. Go back to correct it.",
-        ),
+        PageError::Refused(refusal) => ("Not done", refusal.to_string(), "Nothing was changed."),
         PageError::Store(_) | PageError::Mirror(_) => {
             tracing::error!(%error, "a page cannot be shown");
             (
@@ -56,6 +54,7 @@ pub(in crate::dashboard) async fn of(site: &Site, asked: &Asked, error: &PageErr
         frame,
         what,
         meaning,
+        back: asked.tried_from(),
         status: error.status().as_u16(),
     }
 }

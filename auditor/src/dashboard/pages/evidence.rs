@@ -13,7 +13,9 @@ use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
 use super::super::view::{Digest, Frame, Nav, Tone, When, grouped};
+use super::advice;
 use super::logs::HeadView;
+use super::overview::subject;
 use super::words::capital;
 use crate::clock;
 use crate::http::Site;
@@ -35,6 +37,11 @@ pub(super) struct Found {
     rule: &'static str,
     /// In words.
     meaning: String,
+    /// What people do who use the log.
+    steps: &'static str,
+    /// Who is concerned, as far as the rule says it.
+    #[serde(skip)]
+    concerned: &'static str,
     /// The key whose holder broke it.
     log_key: Digest,
     /// The log that the key is named after.
@@ -109,6 +116,8 @@ fn look(bytes: &[u8]) -> Option<Found> {
         bytes: bytes.len(),
         rule: evidence.rule.as_str(),
         meaning: capital(evidence.rule.meaning()),
+        steps: advice::steps(evidence.rule),
+        concerned: advice::concerned(evidence.rule),
         log_key: Digest::key(evidence.log_key.to_string()),
         log: evidence.log_key.name().to_string(),
         position: finding
@@ -132,6 +141,8 @@ fn look(bytes: &[u8]) -> Option<Found> {
 pub(super) struct EvidencePage {
     #[serde(rename = "page")]
     frame: Frame,
+    /// Who is concerned.
+    whom: String,
     /// SHA-256 of the file.
     id: Digest,
     /// Where the file is.
@@ -173,7 +184,15 @@ pub(super) async fn draw(site: Site, asked: Asked) -> Result<EvidencePage, PageE
     let desk = site.desk(&found.log);
     let position = found.position;
     let file = format!("/v1/evidence/{hex}");
+    let about = match desk.zip(position) {
+        Some((desk, position)) => subject(&site, desk, position).await?,
+        None => None,
+    };
     Ok(EvidencePage {
+        whom: match about {
+            Some(about) => format!("Everybody who uses {about}"),
+            None => found.concerned.into(),
+        },
         frame: frame(&site, &asked, "Evidence", Nav::Alerts).await?,
         fetch: format!("curl -o evidence.json {}{file}", asked.base(&site)),
         check: "plainsight evidence verify evidence.json".into(),

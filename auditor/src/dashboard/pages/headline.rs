@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::advice::CAREFUL;
 use super::alerts::AlertLine;
 use super::overview::{Health, LogCard};
 use crate::dashboard::view::Tone;
@@ -15,7 +16,9 @@ pub(super) struct Headline {
     pub(super) title: String,
     /// What happened.
     pub(super) sentence: String,
-    /// To whom, if there is somebody to say it of.
+    /// Who is concerned by which log that broke a rule.
+    pub(super) concerned: Vec<Concerned>,
+    /// What nobody can say of whom was meant.
     pub(super) whom: Option<&'static str>,
     /// What to do.
     pub(super) next: Option<&'static str>,
@@ -25,6 +28,18 @@ pub(super) struct Headline {
     pub(super) link: Option<String>,
 }
 
+/// Logs whose users are named.
+const NAMED: usize = 6;
+
+/// Who is concerned by a log.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Concerned {
+    pub(super) who: String,
+    pub(super) log: String,
+    /// The log's page.
+    pub(super) path: String,
+}
+
 /// Something beside it, with its page.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Also {
@@ -32,12 +47,9 @@ pub(super) struct Also {
     pub(super) path: String,
 }
 
-/// What a log's break means for those who use it.
+/// What nobody can say.
 const WHOM: &str =
     "Nobody can see from here who was meant. If you use this provider, it may be you.";
-/// And what they do.
-pub(super) const CAREFUL: &str = "Install no update from it, and confirm keys in person or by telephone, until \
-                       this is explained.";
 
 /// All logs, alerts and this auditor in one sentence; of all that could be said, the gravest.
 pub(super) fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) -> Headline {
@@ -46,6 +58,7 @@ pub(super) fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) 
         tone,
         title: title.into(),
         sentence,
+        concerned: Vec::new(),
         whom: None,
         next: None,
         also: None,
@@ -81,11 +94,21 @@ pub(super) fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) 
         ),
         Some(Tone::Bad) => {
             let bad: Vec<&LogCard> = of(Tone::Bad).collect();
-            let (title, sentence) = broken(&bad, &named(Tone::Bad));
+            let (title, sentence) = broken(&bad);
+            let named = bad.iter().take(NAMED).map(|log| Concerned {
+                who: log.whom(),
+                log: log.origin.clone(),
+                path: log.path.clone(),
+            });
+            let concerned = named.collect();
             let told = told(Tone::Bad, &title, sentence);
             Headline {
+                concerned,
                 whom: Some(WHOM),
-                next: Some(CAREFUL),
+                next: match bad.as_slice() {
+                    [one] => one.verdict.next,
+                    _ => Some(CAREFUL),
+                },
                 also,
                 link: match bad.as_slice() {
                     [_] => told.link,
@@ -137,20 +160,19 @@ pub(super) fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) 
 }
 
 /// Title and sentence where logs broke rules.
-fn broken(bad: &[&LogCard], names: &str) -> (String, String) {
+fn broken(bad: &[&LogCard]) -> (String, String) {
     match bad {
         [one] => (
             "A log broke its promise".to_owned(),
             format!(
-                "{}: {}{} What it signed itself proves that.",
+                "{}: {} Its own signature proves it.",
                 one.origin,
-                one.verdict.sentence,
-                one.about()
+                one.broke()
             ),
         ),
         many => (
             format!("{} logs broke their promise", many.len()),
-            format!("What they signed themselves proves it: {names}."),
+            "Their own signatures prove it.".into(),
         ),
     }
 }

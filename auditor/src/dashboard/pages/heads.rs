@@ -116,7 +116,11 @@ fn rows(desk: &Handle, status: &Status, now: u64) -> Vec<Row> {
     peers
         .map(|view| Row {
             name: view.peer.key.name().to_string(),
-            verdict: badge(view.verdict),
+            verdict: match (badge(view.verdict), status.open) {
+                // That two were shown the same says nothing good of a log that broke a rule.
+                (same, Some(_)) if same.tone == Tone::Good => Badge::new(Tone::Quiet, same.word),
+                (badge, _) => badge,
+            },
             size: view.shown.as_ref().map(|shown| shown.head.size.get()),
             compared: view.shown.as_ref().map(|shown| When::new(shown.time, now)),
             detail: capital(&view.detail),

@@ -11,7 +11,7 @@ use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
 use super::super::view::{Badge, Digest, Frame, Nav, Tone, When, counted, grouped, span};
-use super::growth::Growth;
+use super::history::{self, Chart};
 use super::log_form::{Field, LogForm};
 use super::overview::{LogCard, card, cards, subject};
 use crate::clock;
@@ -75,8 +75,8 @@ pub(super) struct LogPage {
     terms: Option<Terms>,
     /// The rules that it broke.
     breaks: Vec<BreakView>,
-    /// How it grew.
-    growth: Option<Growth>,
+    /// What it and its auditing did over time.
+    charts: Vec<Chart>,
     /// The heads cosigned lately, the newest first.
     history: Vec<HeadView>,
     /// How many statements of each kind there are.
@@ -282,7 +282,7 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<LogPage, PageError> 
         broken.concerns = subject(&site, desk, broken.at).await?;
     }
     let cosigned = site.store.cosigned(desk.id, HEADS).await?;
-    let growth = Growth::of(&site.store, desk.id, held, now).await?;
+    let charts = history::of(&site.store, desk.id, held, now).await?;
     let signed = row.signed_note.as_deref();
     Ok(LogPage {
         frame,
@@ -302,7 +302,7 @@ pub(super) async fn one(site: Site, asked: Asked) -> Result<LogPage, PageError> 
         head: signed.and_then(|note| HeadView::of(note, row.signed_time, now)),
         terms: terms(&site, desk).await?,
         breaks,
-        growth,
+        charts,
         history: cosigned
             .iter()
             .filter_map(|kept| HeadView::of(&kept.note, Some(kept.time), now))

@@ -1,15 +1,16 @@
 //! One file a page, and the addresses of all of them.
 
 mod about;
+mod advice;
 mod alerts;
 mod auditors;
 mod changes;
 mod entries;
 pub(super) mod error;
 mod evidence;
-mod growth;
 mod headline;
 mod heads;
+mod history;
 mod inspect;
 mod log_form;
 mod logs;
@@ -18,10 +19,12 @@ mod protections;
 mod quorum;
 mod rebuilt;
 mod releases;
+mod search;
 mod status;
 mod words;
 
 use axum::Router;
+use axum::routing::get;
 
 use super::page;
 use crate::desk::Handle;
@@ -36,6 +39,9 @@ pub(super) use words::{head_tone, severity_tone, verdict_of};
 
 /// All pages.
 pub(super) fn add(router: Router<Site>) -> Router<Site> {
+    let router = router
+        .route("/search", get(search::search))
+        .route("/search.json", get(search::search));
     let router = page(router, "/", overview::draw);
     let router = page(router, "/logs", logs::list);
     let router = page(router, "/logs/{hash}", logs::one);
@@ -55,6 +61,7 @@ pub(super) fn add(router: Router<Site>) -> Router<Site> {
     let router = page(router, "/verify", inspect::verify);
     let router = page(router, "/lookup", inspect::lookup);
     let router = page(router, "/me", inspect::me);
+    let router = page(router, "/words", about::words);
     page(router, "/about", about::draw)
 }
 

@@ -2,15 +2,19 @@
 
 use askama::Template;
 use plainsight_specs::entry::Entry;
+use plainsight_specs::rules::Rule;
+use plainsight_specs::statement::Body;
 use serde::Serialize;
 
 use super::super::asked::Asked;
 use super::super::error::PageError;
 use super::super::frame;
 use super::super::view::{Badge, Frame, Nav, Tone, When, counted};
+use super::advice;
 use super::alerts::AlertLine;
 use super::changes::{self, Change};
 use super::headline::{Headline, headline};
+use super::releases::stream_path;
 use super::words::{LogVerdict, verdict_of};
 use crate::clock;
 use crate::desk::{Handle, Status};
@@ -61,6 +65,9 @@ pub(super) struct LogCard {
     pub(super) agreement: Badge,
     /// What the entry is about that broke a rule, where that can be said.
     pub(super) concerns: Option<String>,
+    /// The rule for which this auditor has stopped.
+    #[serde(skip)]
+    rule: Option<Rule>,
 }
 
 /// How this auditor does.
@@ -134,10 +141,19 @@ pub(super) async fn draw(site: Site, asked: Asked) -> Result<Overview, PageError
 }
 
 impl LogCard {
-    /// What it concerns, as a sentence that follows others.
-    pub(super) fn about(&self) -> String {
-        let concerns = self.concerns.as_ref();
-        concerns.map_or_else(String::new, |about| format!(" It concerns {about}."))
+    /// The rule that it broke, as a sentence.
+    pub(super) fn broke(&self) -> String {
+        let meaning = self.rule.map_or("it broke a rule", Rule::meaning);
+        format!("{meaning}.")
+    }
+
+    /// Who is concerned by the rule that it broke: by name, where the entry says it.
+    pub(super) fn whom(&self) -> String {
+        match (&self.concerns, self.rule) {
+            (Some(about), _) => format!("Everybody who uses {about}"),
+            (None, Some(rule)) => advice::concerned(rule).into(),
+            (None, None) => "Everybody who uses this provider".into(),
+        }
     }
 }
 
@@ -159,6 +175,7 @@ pub(super) fn card(desk: &Handle, now: u64) -> LogCard {
         checked: status.checked.map(|time| When::new(time, now)),
         agreement: agreement(&status),
         concerns: None,
+        rule: status.open.map(|open| open.rule),
         origin: status.origin,
     }
 }
@@ -183,6 +200,31 @@ pub(super) async fn subject(
     Ok(entry
         .and_then(|entry| changes::describe(&entry))
         .map(|(_, text)| text))
+}
+
+/// The page of the product whose release stands at a position.
+pub(super) async fn product_page(
+    site: &Site,
+    desk: &Handle,
+    position: u64,
+) -> Result<Option<String>, PageError> {
+    let bodies = site.store.entries(desk.id, position..position + 1).await?;
+    let entry = bodies.first().and_then(|body| Entry::parse(body).ok());
+    let Some(Entry::Statement(entry)) = entry else {
+        return Ok(None);
+    };
+    Ok(match entry.statement().body() {
+        Body::Release(release) => {
+            let product = &release.product;
+            let [purl, channel, arch] = [
+                product.purl.to_string(),
+                product.channel.to_string(),
+                product.arch.to_string(),
+            ];
+            Some(stream_path(desk, &purl, &channel, &arch))
+        }
+        _ => None,
+    })
 }
 
 /// Whether the other auditors see the same.

@@ -132,6 +132,15 @@ struct Vouch {
     fits: bool,
 }
 
+/// A log, and how far each auditor vouches for it.
+#[derive(Debug)]
+struct OfLog {
+    log: String,
+    vouched: BTreeMap<String, Vouch>,
+    /// When this auditor convicted it, if it did.
+    convicted: Option<u64>,
+}
+
 /// Draws it.
 pub(super) async fn draw(site: Site, mut asked: Asked) -> Result<Quorum, PageError> {
     let now = clock::now_s();
@@ -182,7 +191,11 @@ pub(super) async fn draw(site: Site, mut asked: Asked) -> Result<Quorum, PageErr
     for desk in site.desks.values() {
         let of = vouched_for(&site, desk).await?;
         logs.push(log_quorum(trust, desk, &of));
-        vouched.push((desk.log.origin.to_string(), of));
+        vouched.push(OfLog {
+            log: desk.log.origin.to_string(),
+            vouched: of,
+            convicted: convicted(&site, desk).await?,
+        });
     }
     let seats = Seats {
         trust,
@@ -255,6 +268,14 @@ fn majority(site: &Site) -> Option<TrustPolicy> {
         toml::Value::Array(vec![toml::Value::Table(note)]),
     )]);
     TrustPolicy::parse(&policy, Some(&notes.to_string())).ok()
+}
+
+/// When this auditor found the rule broken for which it has stopped.
+async fn convicted(site: &Site, desk: &Handle) -> Result<Option<u64>, PageError> {
+    let open = desk.status.borrow().open;
+    let Some(open) = open else { return Ok(None) };
+    let kept = site.store.kept_break(desk.id, &open).await?;
+    Ok(Some(kept.map_or(0, |kept| kept.seen)))
 }
 
 /// How far each auditor, this one included, vouches for a log, as far as is known here.
@@ -354,7 +375,7 @@ fn log_quorum(trust: &TrustPolicy, desk: &Handle, vouched: &BTreeMap<String, Vou
 
 struct Seats<'a> {
     trust: &'a TrustPolicy,
-    vouched: &'a [(String, BTreeMap<String, Vouch>)],
+    vouched: &'a [OfLog],
     liars: &'a [String],
     now: u64,
 }
@@ -399,17 +420,25 @@ impl Seats<'_> {
             .map(|witness| witness.key.to_string())
             .unwrap_or_default();
         let all = self.vouched.iter();
-        all.map(|(log, vouched)| {
-            let found = vouched.get(&key).copied();
+        all.map(|of| {
+            let found = of.vouched.get(&key).copied();
             let (tone, word) = match found {
                 _ if !verifiable => (Tone::Unknown, "Its key cannot be verified here"),
+                // What was signed before the break was found says nothing of what followed.
+                Some(vouch) if vouch.fits && vouch.size > 0 && of.convicted.is_some() => {
+                    if vouch.time > of.convicted {
+                        (Tone::Warn, "Vouches still")
+                    } else {
+                        (Tone::Quiet, "Vouched, before the break was found")
+                    }
+                }
                 None => (Tone::Unknown, "Not compared with here"),
                 Some(vouch) if !vouch.fits => (Tone::Warn, "Does not vouch"),
                 Some(vouch) if vouch.size == 0 => (Tone::Unknown, "Nothing yet"),
                 Some(_) => (Tone::Good, "Vouches"),
             };
             Says {
-                log: log.clone(),
+                log: of.log.clone(),
                 badge: Badge::new(tone, word),
                 size: found.map_or(0, |vouch| vouch.size),
                 cosigned: found
@@ -425,7 +454,10 @@ impl PartyView {
     fn of(party: &Party, what: &str) -> Self {
         let name = party.name.clone();
         let alone = |more: Option<usize>| more == Some(0);
-        let (tone, word) = if alone(party.more_to_forge) {
+        let (tone, word) = if name.is_none() {
+            // They may be under one law or under many.
+            (Tone::Unknown, "Not known")
+        } else if alone(party.more_to_forge) {
             (Tone::Bad, "Could vouch for anything alone")
         } else if alone(party.more_to_split) {
             (Tone::Warn, "Could show two histories alone")
@@ -454,12 +486,15 @@ impl PartyView {
             "Without them nobody can vouch: they can stop everything by silence."
         };
         Self {
-            words: format!("{}{split}. {stop}", super::words::capital(&forge)),
+            words: match name {
+                Some(_) => format!("{}{split}. {stop}", super::words::capital(&forge)),
+                None => format!("If it were one and the same: {forge}{split}. {stop}"),
+            },
             suppose: match &name {
                 Some(name) => format!("/quorum?{what}={}", super::super::asked::encoded(name)),
                 None => String::new(),
             },
-            name: name.unwrap_or_else(|| "Nothing noted".into()),
+            name: name.unwrap_or_else(|| "Not noted".into()),
             auditors: party.auditors.clone(),
             more_to_forge: party.more_to_forge,
             more_to_split: party.more_to_split,

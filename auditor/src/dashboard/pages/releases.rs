@@ -180,7 +180,7 @@ async fn broke(site: &Site, desk: &Handle) -> Result<Option<String>, PageError> 
     Ok(Some(format!("{}{concerns}", verdict.sentence)))
 }
 
-fn stream_path(desk: &Handle, product: &str, channel: &str, arch: &str) -> String {
+pub(super) fn stream_path(desk: &Handle, product: &str, channel: &str, arch: &str) -> String {
     format!(
         "/releases/{}?purl={}&channel={}&arch={}",
         desk.log.origin.origin_hash(),

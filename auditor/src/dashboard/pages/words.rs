@@ -43,10 +43,7 @@ pub(crate) fn verdict_of(status: &Status) -> LogVerdict {
                 "{}. This auditor no longer vouches for this log.",
                 capital(open.rule.meaning())
             ),
-            Some(
-                "Read the evidence, and check it yourself. Do not rely on this log for anything new: \
-                 confirm keys in person, and hold back updates.",
-            ),
+            Some(super::advice::steps(open.rule)),
         ),
         (Verdict::Stopped, None) => (
             Tone::Warn,

@@ -35,6 +35,8 @@ pub(crate) enum Nav {
     Status,
     /// `/about`
     About,
+    /// `/words`
+    Words,
 }
 
 /// A group of the menu: a question, and the pages that answer it.
@@ -102,6 +104,7 @@ pub(crate) const MENU: &[Section] = &[
         items: &[
             item(Nav::Status, "/status", "Status"),
             item(Nav::About, "/about", "About"),
+            item(Nav::Words, "/words", "What the words mean"),
         ],
     },
 ];

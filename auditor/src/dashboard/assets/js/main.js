@@ -2,6 +2,7 @@
 
 import { addCopyButtons } from "./page/copy.js";
 import { listen } from "./page/live.js";
+import { keepPeople } from "./page/search.js";
 import { tick } from "./page/times.js";
 import { watchParts } from "./page/swap.js";
 
@@ -27,6 +28,7 @@ async function start() {
   const main = document.getElementById("main");
   // Before anything is added, so that what the server drew can be told from what scripts did.
   const parts = watchParts(main);
+  keepPeople();
   const own = PAGES.find(([path]) => path.test(location.pathname));
   const page = own ? await own[1]() : {};
   const enhance = () => {

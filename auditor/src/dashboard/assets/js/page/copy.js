@@ -1,9 +1,8 @@
-// A button beside every hash and key.
+// A button beside every hash, key and command.
 
 import { make } from "./dom.js";
 
-async function copy(code, button) {
-  const text = code.textContent.replaceAll(/\s/g, "");
+async function copy(code, button, text) {
   const before = button.textContent;
   try {
     await navigator.clipboard.writeText(text);
@@ -24,7 +23,13 @@ export function addCopyButtons(root) {
     if (code.nextElementSibling?.classList.contains("copy")) continue;
     const start = code.textContent.replaceAll(/\s/g, "").slice(0, 8);
     const button = make("button", { type: "button", class: "copy", "aria-label": `Copy ${start}…` }, "Copy");
-    button.addEventListener("click", () => copy(code, button));
+    button.addEventListener("click", () => copy(code, button, code.textContent.replaceAll(/\s/g, "")));
     code.after(button);
+  }
+  for (const command of root.querySelectorAll("pre.command")) {
+    if (command.nextElementSibling?.classList.contains("copy")) continue;
+    const button = make("button", { type: "button", class: "copy", "aria-label": `Copy the command ${command.textContent.slice(0, 40)}…` }, "Copy");
+    button.addEventListener("click", () => copy(command, button, command.textContent.trim()));
+    command.after(button);
   }
 }

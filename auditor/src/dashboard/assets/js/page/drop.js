@@ -1,10 +1,10 @@
 // A place to drop a file, or to choose one.
 
-/** Makes `zone`, which holds an `input[type=file]`, take files. `take(file)` is called for each. */
+/** Makes `zone`, which holds an `input[type=file]`, take files. `take(files)` is given all that came at once. */
 export function chooser(zone, take) {
   const input = zone.querySelector("input[type=file]");
   input.addEventListener("change", async () => {
-    for (const file of input.files) await take(file);
+    if (input.files.length > 0) await take([...input.files]);
     // So that the same file can be chosen again.
     input.value = "";
   });
@@ -17,6 +17,6 @@ export function chooser(zone, take) {
   zone.addEventListener("drop", async (event) => {
     event.preventDefault();
     over(false);
-    for (const file of event.dataTransfer.files) await take(file);
+    if (event.dataTransfer.files.length > 0) await take([...event.dataTransfer.files]);
   });
 }

@@ -3,7 +3,7 @@
 
 import { toHex } from "../verify/bytes.js";
 import { checkGenesis } from "../verify/head.js";
-import { parsePolicy } from "../verify/policy.js";
+import { isSatisfied, parsePolicy, witnesses } from "../verify/policy.js";
 import { verify } from "../verify/report.js";
 import { ask } from "./ask.js";
 
@@ -13,6 +13,8 @@ export const MAX_AGE = 86_400;
 export const MAX_AGE_RELEASE = 7 * 86_400;
 
 let known = null;
+/** What the newest answer was. */
+let ring = null;
 
 /**
  * What this node tells: `{logs: [{origin, hash, url, vkeys}], auditor: {name, vkey, watch_vkey},
@@ -24,7 +26,24 @@ export async function keyring({ isFresh = false } = {}) {
     known = null;
     throw error;
   });
-  return known;
+  ring = await known;
+  return ring;
+}
+
+/**
+ * Whose a policy is, `words`, and why what it accepts is worth little, `caution`: null where the reader
+ * gave it, or where no auditor meets it alone.
+ */
+export function ownerOf(policyText) {
+  if (ring === null || policyText.trim() !== ring.policy.trim()) return { words: "your policy", caution: null };
+  const words = ring.is_own_policy ? "the policy that this auditor's operator chose" : "this page's own example of a policy";
+  const policy = parsePolicy(policyText);
+  const caution = (why) => `This goes by ${words}, not by yours, and ${why}. Paste the policy that you use elsewhere to rely on more.`;
+  if (policy.quorum === null) return { words, caution: caution("it asks no auditor at all") };
+  const alone = witnesses(policy).filter((each) => isSatisfied(policy.quorum, new Set([each.name])));
+  if (alone.length === 0) return { words, caution: null };
+  const isOwn = alone.every((each) => each.key.name === ring.auditor.name);
+  return { words, caution: caution(isOwn ? `it asks for one auditor only: ${ring.auditor.name}, which shows you this page` : "one auditor alone meets it") };
 }
 
 const genesis = new Map();
@@ -36,7 +55,7 @@ export function now() {
 
 /** What `verify/head.js` calls a context, without a genesis. */
 export function contextOf(policyText, maxAge = MAX_AGE) {
-  return { policy: parsePolicy(policyText), now: now(), maxAge, since: null, genesis: null };
+  return { policy: parsePolicy(policyText), whose: ownerOf(policyText).words, now: now(), maxAge, since: null, genesis: null };
 }
 
 /**

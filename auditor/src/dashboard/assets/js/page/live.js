@@ -74,7 +74,7 @@ function newsLine(live) {
     if (isLesser && ["bad", "warn"].includes(news.dataset.tone)) return;
     news.dataset.tone = tone;
     news.className = `news ${tone}`;
-    news.replaceChildren(make("span", { class: "meta" }, `${time} UTC`), " ", make("a", { href: path }, String(event.text)));
+    news.replaceChildren(make("span", { class: "meta" }, `${time} UTC`), " ", typeof event.log === "string" ? `${event.log}: ` : "", make("a", { href: path }, String(event.text)));
     news.hidden = false;
   };
 }

@@ -7,7 +7,7 @@ import { Refusal } from "../verify/refusal.js";
 import { Answered, ask } from "./ask.js";
 import { addCopyButtons } from "./copy.js";
 import { digest, facts, make } from "./dom.js";
-import { base, contextOf, genesisOf, keyring, rememberHead, rememberedHead } from "./keyring.js";
+import { base, contextOf, genesisOf, keyring, ownerOf, rememberHead, rememberedHead } from "./keyring.js";
 import { resultView } from "./result.js";
 import { keyTable } from "./show.js";
 import { whenOf } from "./times.js";
@@ -26,6 +26,10 @@ export async function start(main) {
   const wanted = new URLSearchParams(location.hash.slice(1));
   if (wanted.has("q")) form.querySelector("[name=label]").value = wanted.get("q");
   if (wanted.has("log")) choice.value = wanted.get("log");
+  if (wanted.get("from") === "search") {
+    output.replaceChildren(make("p", { class: "empty", role: "status" }, "What you typed in the search box stayed in this browser: this auditor was not asked. Choose the log and press Look up, and your question goes to the log itself."));
+    form.querySelector("button").focus();
+  }
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button");
@@ -51,7 +55,7 @@ async function lookUp(log, typed, policy) {
       result.steps.unshift({ step: "log", result: "failed", sentence: log.broke, name: "broke" });
       result.verdict = "failed";
     }
-    return view(result, log, describeLabel(label));
+    return view(result, log, describeLabel(label), policy);
   } catch (error) {
     return excuse(error, log, typed);
   }
@@ -69,7 +73,7 @@ export async function lookUpLabel(log, label, policy) {
   return looked;
 }
 
-function view(result, log, name) {
+function view(result, log, name, policy) {
   const { version, keySet, loggedBy, t, size, vouching, position } = result.facts;
   const next = "Use no key that came with this answer. Ask again; if it happens again, ask an auditor and the person, over another way than the provider's.";
   if (version === undefined) return resultView(result, { next });
@@ -88,9 +92,11 @@ function view(result, log, name) {
     const link = make("a", { class: "button", href: `/me#q=${encodeURIComponent(name)}&log=${encodeURIComponent(log.origin)}` }, "Keep an eye on this");
     body.push(make("p", {}, link));
   }
+  const { words, caution } = ownerOf(policy);
+  const vouched = `a head that enough auditors for ${words} vouch for`;
   const known = version === null ? `Nobody has published keys for ${name}` : `These are the keys of ${name}`;
-  const said = version === null ? "Their absence is proved against a head that your auditors vouch for." : "Everybody who looks is shown the same, by a head that your auditors vouch for.";
-  return resultView(result, { title: known, sentence: said, next, body });
+  const said = version === null ? `Their absence is proved against ${vouched}.` : `Everybody who looks is shown the same, by ${vouched}.`;
+  return resultView(result, { title: known, sentence: said, next, caution, body });
 }
 
 function excuse(error, log, typed) {

@@ -62,14 +62,20 @@ export async function start(main) {
   form.hidden = false;
   main.querySelector("#me-file").hidden = false;
   let isRunning = false;
+  let isAgain = false;
   let again = null;
   let pause = FIRST_PAUSE;
   const checkAll = async () => {
+    // News that comes while it is looked may be of what was looked at already: once more, then.
+    isAgain = isRunning;
     if (isRunning || people.length === 0) return;
     isRunning = true;
-    await check(ring);
-    draw();
-    if (await lookBackAtAll(ring)) draw();
+    do {
+      isAgain = false;
+      await check(ring);
+      draw();
+      if (await lookBackAtAll(ring)) draw();
+    } while (isAgain);
     isRunning = false;
     // A log may show later what the auditors have vouched for already.
     clearTimeout(again);

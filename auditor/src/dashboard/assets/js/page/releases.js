@@ -1,5 +1,5 @@
 // `/releases` and the pages of streams: a file is hashed in the page and looked for among the digests
-// that were published. Neither the file nor its digest leaves the browser.
+// that were published. The file never leaves the browser, and its digest only by the link that says so.
 
 import { ask } from "./ask.js";
 import { addCopyButtons } from "./copy.js";
@@ -22,7 +22,7 @@ export function enhance(main) {
   place.append(zone, output);
   place.hidden = false;
   published = null;
-  chooser(zone, (file) => look(file, output));
+  chooser(zone, ([file]) => look(file, output));
 }
 
 async function look(file, output) {
@@ -57,7 +57,7 @@ function named(stream) {
 function view(file, hash, found, { isCut }) {
   const about = [`${file.name}, ${file.size} bytes: `, digest(hash)];
   if (found.length === 0) {
-    if (isCut) return banner("unknown", "Not among the products shown here", "Only what this page lists was compared, which is not everything: that says nothing about the file. Search for the product's name first, and choose the file again; or let the command line ask the log: plainsight release verify FILE.", about, null, false);
+    if (isCut) return banner("unknown", "Not among the products shown here", "Only what this page lists was compared, which is not everything: that says nothing about the file. Search for the product's name first, and choose the file again; or let the command line ask the log: plainsight release verify FILE. ", [...about, " ", make("a", { href: `/search?q=${hash}` }, "Ask this auditor about this digest"), ", over everything that it holds."], null, false);
     return banner("warn", "Not among the files listed here", "If you were given it as one of these products, do not install it, and ask others for their digest.", about, null, false);
   }
   const version = found.find((each) => each.is_void) ?? found[0];

@@ -58,12 +58,21 @@ export function stepList(steps) {
   return list;
 }
 
-/** A verdict with a title of its own, or the usual one. */
-export function verdictBanner(result, { title, sentence, next } = {}) {
-  const [tone, usual] = VERDICTS[result.verdict];
-  const failed = result.steps.find((step) => step.result === "failed");
+/**
+ * A verdict with words of its own, or the usual ones. `waiting`: `{title, sentence}` where nothing failed
+ * and something is still to come; `failed`: the title where something did; `caution`: why what holds is
+ * amber all the same, null where it is not.
+ */
+export function verdictBanner(result, { title, sentence, next, waiting, failed, caution } = {}) {
+  const [usualTone, usual] = VERDICTS[result.verdict];
+  const isHeld = result.verdict === "verified";
+  const isWaiting = result.verdict === "not_verified" && waiting !== undefined && result.steps.filter((step) => step.result !== "ok").every((step) => step.step === "file");
+  const tone = isHeld && typeof caution === "string" ? "warn" : usualTone;
+  const fault = result.steps.find((step) => step.result === "failed");
   const skipped = result.steps.find((step) => step.result === "not_checked");
-  const why = failed ?? (result.verdict === "not_verified" ? skipped : undefined);
+  const why = fault ?? (result.verdict === "not_verified" ? skipped : undefined);
+  const heading = isHeld ? (title ?? usual) : isWaiting ? waiting.title : result.verdict === "failed" ? (failed ?? usual) : usual;
+  const said = isWaiting ? waiting.sentence : why ? `${stepName(why.step)}: ${why.sentence}` : (sentence ?? "Every step was checked in this page.");
   return make(
     "section",
     { class: `banner ${tone}`, "data-verdict": result.verdict },
@@ -71,16 +80,17 @@ export function verdictBanner(result, { title, sentence, next } = {}) {
     make(
       "div",
       {},
-      make("h2", {}, result.verdict === "verified" ? (title ?? usual) : usual),
-      make("p", { class: "sentence" }, why ? `${stepName(why.step)}: ${why.sentence}` : (sentence ?? "Every step was checked in this page.")),
+      make("h2", {}, heading),
+      make("p", { class: "sentence" }, said),
+      isHeld && caution ? make("p", {}, caution) : null,
       result.verdict === "failed" && next ? make("p", { class: "next" }, make("b", {}, "What to do: "), next) : null,
     ),
   );
 }
 
-/** Everything: the banner, what is shown in between, the steps, the limits. */
-export function resultView(result, { title, sentence, next, body } = {}) {
-  const parts = [verdictBanner(result, { title, sentence, next }), ...(body ?? [])];
+/** Everything: the banner, what is shown in between, the steps, the limits. `words` as of `verdictBanner`. */
+export function resultView(result, { body, ...words } = {}) {
+  const parts = [verdictBanner(result, words), ...(body ?? [])];
   parts.push(make("h3", {}, "Step by step"), stepList(result.steps));
   if (result.limits.length > 0) {
     const limits = make("ul", {});

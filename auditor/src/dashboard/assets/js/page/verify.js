@@ -1,7 +1,7 @@
-// `/verify`: a file is recognised and checked in the page, and never leaves it.
+// `/verify`: documents are recognised and checked in the page, files are held against the bundles
+// beside them; none of them leaves it. Bundles are in `bundled.js`.
 
 import { fromBase64, fromHex, toHex } from "../verify/bytes.js";
-import { verifyBundle } from "../verify/bundle.js";
 import { parseCheckpoint } from "../verify/checkpoint.js";
 import { verifyEvidence } from "../verify/evidence.js";
 import { checkCheckpoint, checkGenesis } from "../verify/head.js";
@@ -12,7 +12,7 @@ import { verifyHistory, verifyLookup } from "../verify/lookup.js";
 import { leafHash } from "../verify/merkle.js";
 import { parseVkey } from "../verify/note.js";
 import { parsePolicy } from "../verify/policy.js";
-import { MAX_FILE, recognise } from "../verify/recognise.js";
+import { MAX_FILE } from "../verify/recognise.js";
 import { Refusal } from "../verify/refusal.js";
 import { verify } from "../verify/report.js";
 import { sha256 } from "../verify/sha256.js";
@@ -22,13 +22,17 @@ import { formatTime } from "../verify/time.js";
 import { ask } from "./ask.js";
 import { addCopyButtons } from "./copy.js";
 import { digest, facts, make } from "./dom.js";
+import { inspectBundle, looseFile, weigh } from "./bundled.js";
 import { chooser } from "./drop.js";
-import { MAX_AGE, MAX_AGE_RELEASE, contextOf, genesisOf, keyring } from "./keyring.js";
+import { MAX_AGE, MAX_AGE_RELEASE, contextOf, genesisOf, keyring, ownerOf } from "./keyring.js";
 import { compareWithServer, resultView } from "./result.js";
-import { describeStatement, keyTable } from "./show.js";
+import { keyTable } from "./show.js";
 import { whenOf } from "./times.js";
 
 export const isStatic = true;
+
+/** Files that are dropped together. */
+const MAX_PILE = 64;
 
 const KINDS = {
   "tlog-proof": "a proof that an entry is in a log",
@@ -44,7 +48,8 @@ const KINDS = {
   feed: "an auditor's list of inserted indexes",
   note: "a signed note of another kind",
   policy: "a policy",
-  unknown: "nothing that this page knows",
+  unknown: "no document that this page knows: it is taken for a file that was shipped",
+  artifact: "the file itself",
 };
 
 /** Makes the page work. */
@@ -55,46 +60,76 @@ export async function start(main) {
   const label = form.querySelector("[name=label]");
   const leaf = form.querySelector("[name=leaf]");
   policy.value = (await keyring()).policy;
-  let dropped = null;
+  let pile = [];
   const check = async () => {
-    if (dropped === null) return;
+    if (pile.length === 0) return;
     output.replaceChildren(make("p", { class: "empty" }, "Checking in this page…"));
     const inputs = { policyText: policy.value, labelText: label.value.trim(), leafText: leaf.value.trim() };
-    output.replaceChildren(await inspect(dropped, inputs));
+    output.replaceChildren(...(await inspectAll(pile, inputs)));
     addCopyButtons(output);
     output.querySelector("h2")?.scrollIntoView({ block: "nearest" });
   };
-  chooser(form.querySelector("#drop"), async (file) => {
-    if (file.size > MAX_FILE) {
-      output.replaceChildren(make("p", { class: "empty" }, "The file is larger than 64 MiB, which nothing that can be checked here is."));
+  /** What is already here stays only where it and what comes belong together: a bundle, and files beside it. */
+  const takeNow = async (files, isArtifact) => {
+    if (files.length > MAX_PILE) {
+      output.replaceChildren(make("p", { class: "empty", role: "alert" }, `These are more than ${MAX_PILE} files: drop fewer at once.`));
       return;
     }
-    dropped = { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
+    output.replaceChildren(make("p", { class: "empty" }, "Reading and hashing in this page…"));
+    const taken = [];
+    for (const file of files) taken.push(await weigh(file, isArtifact));
+    const isLoose = (each) => each.kind === null || each.kind === "unknown";
+    const completes = taken.every(isLoose) ? pile.filter((each) => each.kind === "bundle") : taken.every((each) => each.kind === "bundle") ? pile.filter(isLoose) : [];
+    pile = [...completes, ...taken];
     await check();
-  });
+  };
+  // One after another, however fast they come.
+  let turn = Promise.resolve();
+  const take = (files, isArtifact) => (turn = turn.then(() => takeNow(files, isArtifact)));
+  chooser(form.querySelector("#drop"), (files) => take(files, false));
+  chooser(form.querySelector("#beside"), (files) => take(files, true));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const pasted = form.querySelector("[name=pasted]").value;
-    if (pasted !== "") dropped = { name: "what you pasted", bytes: new TextEncoder().encode(pasted) };
-    await check();
+    if (pasted !== "") await take([new File([pasted], "what you pasted")], false);
+    else await (turn = turn.then(check));
   });
   form.hidden = false;
 }
 
-async function inspect(file, inputs) {
-  let kind;
-  try {
-    kind = recognise(file.bytes);
-  } catch (error) {
-    return make("p", { class: "empty" }, error.sentence ?? String(error));
+/** One view for each document; files without a document say what they wait for. */
+async function inspectAll(pile, inputs) {
+  const bundles = pile.filter((each) => each.kind === "bundle");
+  const views = [];
+  const used = new Set();
+  let hasRead = false;
+  for (const bundle of bundles) {
+    const { view, files, isRead, isHeld } = await inspectBundle(bundle, pile.filter((each) => each.kind !== "bundle"), inputs.policyText, bundles.length === 1);
+    for (const file of files) used.add(file);
+    hasRead ||= isRead;
+    views.push(framed(bundle, view, isHeld));
   }
-  const head = make("p", { class: "lead" }, "“", file.name, `” is ${KINDS[kind]}.`);
+  for (const file of pile) {
+    if (file.kind === "bundle" || used.has(file)) continue;
+    if (file.kind === null || file.kind === "unknown") views.push(framed(file, looseFile(file, hasRead)));
+    else views.push(await inspect(file, inputs));
+  }
+  return views;
+}
+
+/** A view under its file's name. What it is called stands only where its own check held. */
+function framed(file, view, isHeld = view.querySelector("[data-verdict]")?.dataset.verdict === "verified") {
+  const is = file.kind === "unknown" || file.kind === null || isHeld ? "is" : "claims to be";
+  const head = make("p", { class: "lead" }, "“", make("bdi", {}, file.name), `” ${is} ${KINDS[file.kind ?? "artifact"]}.`);
+  return make("div", { "data-kind": file.kind ?? "artifact", "data-name": file.name }, head, view);
+}
+
+async function inspect(file, inputs) {
   try {
-    const view = await CHECKS[kind](file.bytes, inputs);
-    return make("div", { "data-kind": kind }, head, view);
+    return framed(file, await CHECKS[file.kind](file.bytes, inputs));
   } catch (error) {
     const sentence = error instanceof Refusal ? error.sentence : `This page could not check it: ${error.message}`;
-    return make("div", { "data-kind": kind }, head, make("p", { class: "empty" }, sentence));
+    return framed(file, make("p", { class: "empty" }, sentence));
   }
 }
 
@@ -137,12 +172,6 @@ const CHECKS = {
     return resultView(result, { title: "Proven", sentence: `Whoever holds this key broke the rule ${rule}. This can be checked by anybody, offline.`, body });
   },
 
-  async bundle(bytes, { policyText }) {
-    const result = await verifyBundle(bytes, contextOf(policyText, MAX_AGE_RELEASE));
-    const { release } = result.facts;
-    return resultView(result, { title: release?.fields.audience === "all" ? "Everybody was given this" : "This is in the log, and not for everybody", next: "Do not install what came with this bundle; get the file and its bundle again, from somewhere else.", body: release ? [describeStatement(release)] : [] });
-  },
-
   async lookup(bytes, inputs) {
     return labelled(bytes, inputs, verifyLookup);
   },
@@ -158,7 +187,7 @@ const CHECKS = {
     const result = await verify("genesis", async (report) => {
       genesis = await checkGenesis(report, bytes, { ...contextOf(policyText), since: undefined });
     });
-    return resultView(result, { body: genesis ? [facts([["Log", genesis.origin], ["VRF key", digest(toHex(genesis.vrfKey))]])] : [] });
+    return resultView(result, { caution: ownerOf(policyText).caution, body: genesis ? [facts([["Log", genesis.origin], ["VRF key", digest(toHex(genesis.vrfKey))]])] : [] });
   },
 
   async checkpoint(bytes, { policyText }) {
@@ -170,7 +199,7 @@ const CHECKS = {
     });
     result.limits.push("A checkpoint by itself shows what a log signed, not what is in it.");
     const body = [facts([["Log", checkpoint.origin], ["Entries", checkpoint.size.toString()], ["Root", digest(toHex(checkpoint.root))]])];
-    return resultView(result, { body });
+    return resultView(result, { caution: ownerOf(policyText).caution, body });
   },
 
   async "tlog-proof"(bytes, { policyText, leafText }) {
@@ -188,7 +217,7 @@ const CHECKS = {
         return `Your entry is entry ${proof.index} of the log.`;
       });
     });
-    return resultView(result);
+    return resultView(result, { caution: ownerOf(policyText).caution });
   },
 
   async "watch-report"(bytes) {
@@ -218,9 +247,6 @@ const CHECKS = {
   async note() {
     return make("p", { class: "empty" }, "The signatures of notes of other kinds mean nothing to this page.");
   },
-  async unknown() {
-    return make("p", { class: "empty" }, "It can be a proof file (tlog-proof), a release bundle, a checkpoint, a look-up or history answer, evidence, or a report of a watch.");
-  },
 };
 
 async function labelled(bytes, { policyText, labelText }, run) {
@@ -230,7 +256,7 @@ async function labelled(bytes, { policyText, labelText }, run) {
   const result = await run(bytes, { ...context, label });
   const body = [facts([["Label", result.facts.label], ["Version", result.facts.version?.toString()]])];
   if (result.facts.keySet) body.push(keyTable(result.facts.keySet));
-  return resultView(result, { body });
+  return resultView(result, { caution: ownerOf(policyText).caution, body });
 }
 
 async function watched(parsed, rows) {

@@ -32,8 +32,8 @@ export function entryBytes(value) {
 }
 
 /**
- * Verifies a checkpoint by itself: the log's signature, the quorum, the freshness. Returns the times
- * at which auditors vouched for it, and `t`, in POSIX seconds.
+ * Verifies a checkpoint by itself: the log's signature, the quorum, the freshness. `context.whose` says
+ * whose the policy is, in words, if it is not the reader's own. Returns the times at which auditors vouched for it, and `t`, in POSIX seconds.
  */
 export async function checkCheckpoint(report, checkpoint, context) {
   const { policy } = context;
@@ -44,10 +44,11 @@ export async function checkCheckpoint(report, checkpoint, context) {
   let times = null;
   await report.step("quorum", async () => {
     const found = await verifyCosignatures(checkpoint, policy);
-    requireQuorum(policy, found);
+    const whose = context.whose ?? "your policy";
+    requireQuorum(policy, found, whose);
     times = found;
-    if (policy.quorum === null) return "Your policy asks for no auditors, and so relies on the log's word alone.";
-    return `Enough auditors for your policy vouch for it: ${[...found.keys()].map(quote).join(", ")}.`;
+    if (policy.quorum === null) return `No auditor is asked for by ${whose}, which so relies on the log's word alone.`;
+    return `Enough auditors for ${whose} vouch for it: ${[...found.keys()].map(quote).join(", ")}.`;
   });
   if (times === null) {
     report.add("freshness", NOT_CHECKED, "Without the auditors' signatures nothing is known about its age.");

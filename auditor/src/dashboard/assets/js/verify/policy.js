@@ -128,14 +128,14 @@ export async function verifyCosignatures(checkpoint, policy) {
   return times;
 }
 
-/** Refuses cosignatures that do not satisfy the quorum. [POL-12] */
-export function requireQuorum(policy, times) {
+/** Refuses cosignatures that do not satisfy the quorum of a policy, said to be `whose`. [POL-12] */
+export function requireQuorum(policy, times, whose = "your policy") {
   const satisfied = isSatisfied(policy.quorum, new Set(times.keys()));
-  must(satisfied, "quorum", `The auditors who vouch for this head are not enough for your policy: ${names(times)}.`);
+  must(satisfied, "quorum", `The auditors who vouch for this head are not enough for ${whose}: ${names(times)}.`);
 }
 
 function names(times) {
-  return times.size === 0 ? "none of yours" : [...times.keys()].map(quote).join(", ");
+  return times.size === 0 ? "none that it knows" : [...times.keys()].map(quote).join(", ");
 }
 
 /** The time t of a checkpoint in POSIX seconds, or null if there is none. [POL-16] [POL-17] */
