@@ -129,6 +129,24 @@ async fn what_others_log_is_no_alarm_and_is_read_to_the_end() {
 }
 
 #[tokio::test]
+async fn several_rotations_before_the_next_look_are_the_owners_own() {
+    let mut owner = Owner::new().await;
+    for _ in 0..3 {
+        owner.own.rotate(&DeviceChange::default(), now()).unwrap();
+        publish(&owner.source, &mut owner.own, Some(TOKEN))
+            .await
+            .unwrap();
+    }
+    let fed = owner.look().await;
+    assert_eq!(fed.alarms, []);
+    assert!(fed.feeds.iter().all(|feed| feed.latest.get() == 3));
+    owner.served.log().log_next(&label(), "ghost", false);
+    let fed = owner.look().await;
+    let kinds: Vec<_> = fed.alarms.iter().map(WatchAlarm::kind).collect();
+    assert_eq!(kinds, ["hit", "hit", "served"], "{:?}", fed.alarms);
+}
+
+#[tokio::test]
 async fn the_owners_own_next_version_is_expected_and_the_reading_begins_anew() {
     let mut owner = Owner::new().await;
     for version in 1..4u32 {

@@ -174,9 +174,9 @@ async fn a_bundle_shows_no_rebuilds() {
     let (_, bundle) = release::bundle(&mut reader, question.clone())
         .await
         .unwrap();
-    let genesis = reader.memory().genesis.clone();
+    let remembered = reader.memory().clone();
     let trust = TrustPolicy::parse(&TinyLog::policy(&served.url), Some(&notes)).unwrap();
-    let found = release::verify_bundle(&trust, &genesis, now(), question, &bundle).unwrap();
+    let found = release::verify_bundle(&trust, &remembered, now(), question, &bundle).unwrap();
     let not_asked = RebuildsUnmet::NotAsked { wanted: 2 };
     assert_eq!(unmet(&found), [Unmet::Rebuilds(not_asked)]);
 }

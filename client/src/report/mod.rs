@@ -64,7 +64,14 @@ impl Report for Failure {
             .unwrap_or_default();
         vec![
             format!("{word}{step}: {}.", plain(&self.to_string())),
-            format!("Blame: {}.", blame_words(self.blame())),
+            match self {
+                Self::Taken { .. } => {
+                    "Blame: whoever published it, and the log that took it; to log it breaks no rule \
+                     of the log."
+                        .into()
+                }
+                _ => format!("Blame: {}.", blame_words(self.blame())),
+            },
             self.next_step().into(),
         ]
     }

@@ -19,6 +19,8 @@ use super::{TinyLog, position, signer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GuardLie {
     None,
+    /// Says that what is announced was inserted already.
+    Late,
     /// It signs that nothing is there.
     Deny,
     /// It does not answer.
@@ -95,6 +97,11 @@ impl TinyLog {
             }
             "v1/watch/announce" => {
                 let announcement = Announcement::parse(body).unwrap();
+                let index = &self.heads.last().unwrap().index;
+                let is_late = self.guards[n].lie == GuardLie::Late;
+                if is_late || index.value(&announcement.index).is_some() {
+                    return (409, b"that index was inserted already".to_vec());
+                }
                 if let Some(kept) = self.guards[n]
                     .watches
                     .get_mut(announcement.token.as_bytes())
