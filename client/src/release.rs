@@ -131,6 +131,20 @@ pub enum Unmet {
     Rebuilds(RebuildsUnmet),
 }
 
+impl Unmet {
+    /// The rule in one word, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Audience => "audience",
+            Self::TooYoung { .. } => "too-young",
+            Self::AgeNotShown { .. } => "age-not-shown",
+            Self::Rebuilds(RebuildsUnmet::Mismatch) => "rebuild-mismatch",
+            Self::Rebuilds(RebuildsUnmet::TooFew { .. }) => "too-few-rebuilds",
+            Self::Rebuilds(RebuildsUnmet::NotAsked { .. }) => "rebuilds-not-asked",
+        }
+    }
+}
+
 /// Asks the log about a file.
 pub async fn verify(reader: &mut Reader<'_>, question: FileQuestion) -> Result<FileFound, Failure> {
     let mut asked = question.clone();

@@ -15,6 +15,7 @@ use plainsight_client::reader::Reader;
 use plainsight_client::report::Report as _;
 use plainsight_client::source::Source;
 use plainsight_client::trust::TrustPolicy;
+use plainsight_specs::hash::sha256;
 use plainsight_specs::head::Step;
 use plainsight_specs::keyset::Role;
 use plainsight_specs::label::{Label, Version};
@@ -355,4 +356,28 @@ async fn when_the_log_refuses_an_auditor_proves_what_was_logged() {
     let stranger = OwnKeys::create(label(), &["phone".into()], now()).unwrap();
     let nothing = by_auditors::look(&http, &auditor, &reader, &stranger, down()).await;
     assert_eq!(nothing.unwrap_err().verdict(), Verdict::Usage);
+}
+
+#[tokio::test]
+async fn auditors_that_show_another_tree_of_the_size_seen_prove_nothing() {
+    let mut owner = Owner::new().await;
+    owner.rotate().await;
+    let mut reader = Reader::open(&owner.source, &owner.trust, None, now())
+        .await
+        .unwrap();
+    monitor(&mut reader, &mut owner.own).await.unwrap();
+    let mut memory = reader.memory().clone();
+    memory.head.root = sha256(b"another tree");
+    let reader = Reader::open(&owner.source, &owner.trust, Some(memory), now())
+        .await
+        .unwrap();
+    let http = Http::new(Patience::default()).unwrap();
+    let auditors = ["auditor0", "auditor1"].map(|path| {
+        let url = format!("{}/{path}", owner.served.url);
+        (path.to_owned(), BaseUrl::parse(&url).unwrap())
+    });
+    let refused = by_auditors::look(&http, &auditors, &reader, &owner.own).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.step(), Some(Step::Consistency), "{refused}");
+    assert!(refused.is_refuted(), "{refused}");
 }

@@ -22,10 +22,9 @@ pub fn words(severity: Severity, code: &str) -> Words {
         .map_or_else(|| of_severity(severity), |(_, words)| *words)
 }
 
-/// The kinds of alerts that no log brings about by one lie: about this auditor itself, about what
-/// rebuilders have given to it, and about a flood of heads.
-const NOT_OF_LOGS: [&str; 13] = [
-    "rebuild-mismatch",
+/// The kinds of alerts that no log brings about by one lie: about this auditor itself, and about a
+/// flood of heads.
+const NOT_OF_LOGS: [&str; 12] = [
     "flood",
     "rolled-back",
     "memory-lost",
@@ -108,6 +107,15 @@ const KINDS: &[(&str, Words)] = &[
         },
     ),
     (
+        "canary-dates",
+        Words {
+            proven: "The provider signed and logged a canary with these dates, after the epoch before it.",
+            not_proven: "Why it is dated so: by mistake, or so that nobody would notice its lapse.",
+            next: "Do not rely on it: a promise of long ago says nothing of today, and one without an end \
+                   never lapses. Ask the provider in public for one that is dated as it is logged.",
+        },
+    ),
+    (
         "protection-withdrawn",
         Words {
             proven: "The provider signed and logged that it withdraws this protection there.",
@@ -150,6 +158,15 @@ const KINDS: &[(&str, Words)] = &[
             not_proven: "That it is harmful: new architectures and channels begin like this. A build \
                          for a few would too.",
             next: "Find out who is to follow this stream. Devices stay on the stream they pinned.",
+        },
+    ),
+    (
+        "look-alike",
+        Words {
+            proven: "The publisher signed and logged the first release of a product whose name people can \
+                     take for that of another one in the log.",
+            not_proven: "That it is meant to be taken for the other: names collide by accident too.",
+            next: "Find out who is to install it. Devices that pinned the other product do not.",
         },
     ),
     (

@@ -334,6 +334,35 @@ async fn limits_hold_and_unknown_tokens_are_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_expired_is_unknown_and_makes_room() {
+    let mut setting = Setting::new(log(), |config| {
+        config.operations.watch.days = 0;
+        config.operations.watch.total = 1;
+        config.operations.watch.per_address = 1000;
+    })
+    .await;
+    let request = setting.request(0);
+    let token = setting.watch(&request).await;
+    let asked = TokenRequest { token }.to_json();
+    let report = setting.auditor.post("v1/watch/report", &asked).await;
+    assert_eq!(report.status, 404, "it has expired");
+    let body = request.to_json();
+    assert_eq!(setting.auditor.post("v1/watch", &body).await.status, 503);
+    // What expired is forgotten as an auditor starts, and once an hour.
+    setting.auditor.stop().await;
+    setting.auditor = Auditor::start(&setting.config).await;
+    setting.auditor.wait_ok(setting.log.size()).await;
+    for left in (0..200).rev() {
+        match setting.auditor.post("v1/watch", &body).await.status {
+            200 => break,
+            status => assert!(status == 503 && left > 0, "{status}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    setting.auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_token_or_the_label_is_on_the_disk() {
     let setting = Setting::new(log(), |_| {}).await;
     let request = setting.request(0);

@@ -258,6 +258,10 @@ impl Report for FileReport {
                     .collect(),
                 _ => Vec::new(),
             },
+            "unmet_rules": match &found.state {
+                FileState::Logged(logged) => logged.unmet.iter().map(Unmet::code).collect(),
+                _ => Vec::new(),
+            },
             "rebuilds": match &found.state {
                 FileState::Logged(logged) => logged.rebuilds.as_ref().map(rebuilds_json),
                 _ => None,
