@@ -258,6 +258,7 @@ test("the dashboard", async (t) => {
       await page.locator("#lookup-form").waitFor();
       assert.equal(await page.locator("[name=label]").inputValue(), person);
       assert.match(await page.locator("#result").innerText(), /stayed in this browser/);
+      assert.equal(await page.locator("[name=log]").inputValue(), "");
       const told = asked.filter((url) => url.split("#")[0].includes(person));
       assert.deepEqual(told, []);
     }

@@ -95,15 +95,9 @@ pub(super) fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) 
         Some(Tone::Bad) => {
             let bad: Vec<&LogCard> = of(Tone::Bad).collect();
             let (title, sentence) = broken(&bad);
-            let named = bad.iter().take(NAMED).map(|log| Concerned {
-                who: log.whom(),
-                log: log.origin.clone(),
-                path: log.path.clone(),
-            });
-            let concerned = named.collect();
             let told = told(Tone::Bad, &title, sentence);
             Headline {
-                concerned,
+                concerned: concerned(&bad),
                 whom: Some(WHOM),
                 next: match bad.as_slice() {
                     [one] => one.verdict.next,
@@ -157,6 +151,16 @@ pub(super) fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) 
             well(logs),
         ),
     }
+}
+
+/// Who is concerned by each of these logs.
+fn concerned(bad: &[&LogCard]) -> Vec<Concerned> {
+    let named = bad.iter().take(NAMED).map(|log| Concerned {
+        who: log.whom(),
+        log: log.origin.clone(),
+        path: log.path.clone(),
+    });
+    named.collect()
 }
 
 /// Title and sentence where logs broke rules.

@@ -21,6 +21,9 @@ export async function start(main) {
   const output = main.querySelector("#result");
   const { logs, policy } = await keyring();
   const choice = form.querySelector("[name=log]");
+  // None is chosen for anybody: in another's log nobody is found, which would look like an answer.
+  choice.required = true;
+  if (logs.length > 1) choice.append(make("option", { value: "" }, "Choose the log of their provider"));
   for (const log of logs) choice.append(make("option", { value: log.origin }, log.broke ? `${log.origin} (broke its promise)` : log.origin));
   // What `/me` wants looked up stands behind the #, which no request carries.
   const wanted = new URLSearchParams(location.hash.slice(1));
