@@ -53,18 +53,11 @@ pub(crate) async fn run(
             remove_device,
             token,
         } => {
-            let label = label(&typed)?;
-            let session = Session::open(places)?;
-            let mut own = own(&session, &label)?;
-            watch::may_rotate(&session, &own)?;
             let change = DeviceChange {
                 add: add_device,
                 remove: remove_device,
             };
-            own.rotate(&change, super::clock()?)?;
-            // On disk before it is sent: what may be logged must never be unknown here.
-            session.home.keep_own_keys(&session.origin, &own)?;
-            publish(&session, own, &token, output).await
+            rotate(places, &typed, &change, &token, output).await
         }
         KeysVerb::Reset {
             label: typed,
@@ -74,8 +67,6 @@ pub(crate) async fn run(
             yes,
             token,
         } => {
-            let label = label(&typed)?;
-            let session = Session::open(places)?;
             let asked = if yes { Asked::Before } else { Asked::Now };
             let strangers = match (mine, not_mine) {
                 (true, _) => Strangers::Mine,
@@ -87,8 +78,7 @@ pub(crate) async fn run(
                 strangers,
                 asked,
             };
-            let own = reset::stage(&session, label, &wanted, output).await?;
-            publish(&session, own, &token, output).await
+            begin_anew(places, &typed, &wanted, &token, output).await
         }
         KeysVerb::Monitor {
             label: typed,
@@ -139,6 +129,36 @@ pub(crate) async fn run(
         KeysVerb::History { label: typed } => show(places, &typed, true, output),
         KeysVerb::Show { label: typed } => show(places, &typed, false, output),
     }
+}
+
+async fn rotate(
+    places: &Places,
+    typed: &str,
+    change: &DeviceChange,
+    token: &Token,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    let label = label(typed)?;
+    let session = Session::open(places)?;
+    let mut own = own(&session, &label)?;
+    watch::may_rotate(&session, &own)?;
+    own.rotate(change, super::clock()?)?;
+    // On disk before it is sent: what may be logged must never be unknown here.
+    session.home.keep_own_keys(&session.origin, &own)?;
+    publish(&session, own, token, output).await
+}
+
+async fn begin_anew(
+    places: &Places,
+    typed: &str,
+    wanted: &Wanted<'_>,
+    token: &Token,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    let label = label(typed)?;
+    let session = Session::open(places)?;
+    let own = reset::stage(&session, label, wanted, output).await?;
+    publish(&session, own, token, output).await
 }
 
 pub(super) fn own(session: &Session, label: &Label) -> Result<OwnKeys, Stop> {

@@ -169,8 +169,8 @@ impl Session {
         let evidence = failure.shown().and_then(|shown| self.evidence(shown));
         Stop::Failure {
             failure,
-            kept,
-            evidence,
+            kept: kept.map(PathBuf::into_boxed_path),
+            evidence: evidence.map(PathBuf::into_boxed_path),
         }
     }
 

@@ -29,8 +29,8 @@ pub(crate) enum Stop {
     /// verified before.
     Failure {
         failure: Failure,
-        kept: Option<PathBuf>,
-        evidence: Option<PathBuf>,
+        kept: Option<Box<Path>>,
+        evidence: Option<Box<Path>>,
     },
     /// The home.
     Home(HomeError),
@@ -302,10 +302,10 @@ impl Stop {
             evidence,
         } = self
         {
-            let path =
-                |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-            let stopped = with_member(failure.json(), "kept", json!(path(kept)));
-            return with_member(stopped, "evidence", json!(path(evidence)));
+            let path = |path: Option<&Path>| path.map(|path| path.display().to_string());
+            let (kept, evidence) = (path(kept.as_deref()), path(evidence.as_deref()));
+            let stopped = with_member(failure.json(), "kept", json!(kept));
+            return with_member(stopped, "evidence", json!(evidence));
         }
         let (text, blame, next) = self.words();
         let stopped = json!({

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use plainsight_specs::rebuild::Outcome;
-use plainsight_specs::statement::{Audience, Product, Release, Seq};
+use plainsight_specs::statement::{Audience, Product, Release, ReleaseVersion, Seq};
 use serde_json::{Value, json};
 
 use super::{Report, head_json, head_lines, not_checked_line, plain};
@@ -245,7 +245,7 @@ impl Report for FileReport {
                 FileState::Logged(logged) => Some(logged.seq.get()),
                 _ => None,
             },
-            "also_in": found.also.as_ref().map(|version| version.as_str()),
+            "also_in": found.also.as_ref().map(ReleaseVersion::as_str),
             "latest_seq": match &found.state {
                 FileState::Logged(logged) => logged.latest.map(Seq::get),
                 _ => None,
