@@ -279,3 +279,59 @@ async fn lists_of_another_history_are_apart() {
         "{alarms:?}"
     );
 }
+
+#[tokio::test]
+async fn lists_that_cover_nothing_or_hardly_anything_come_to_an_end() {
+    for (lie, said) in [
+        (GuardLie::Nothing, "cover nothing"),
+        (GuardLie::Drip, "without coming to an end"),
+    ] {
+        let mut owner = Owner::new().await;
+        owner.others(600);
+        owner.lie(0, lie);
+        let alarms = owner.look().await.alarms;
+        assert!(
+            matches!(&alarms[..], [WatchAlarm::Silent { auditor, why }] if auditor == "w0" && why.contains(said)),
+            "{lie:?}: {alarms:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_version_planted_where_the_next_watch_would_look_begins_none() {
+    let mut owner = Owner::new().await;
+    for _ in 0..2 {
+        assert_eq!(owner.look().await.alarms, []);
+        owner.own.rotate(&DeviceChange::default(), now()).unwrap();
+        publish(&owner.source, &mut owner.own, Some(TOKEN))
+            .await
+            .unwrap();
+    }
+    // Of the rungs of version 2, which nobody reads yet; those of version 1 are as they should be.
+    owner.served.log().plant(&label(), 5);
+    let alarms = owner.look().await.alarms;
+    let version = Version::new(5);
+    assert_eq!(alarms, [WatchAlarm::Planted { version }]);
+    assert!(
+        owner
+            .feeds
+            .iter()
+            .all(|feed| feed.latest == Version::new(1))
+    );
+}
+
+#[tokio::test]
+async fn a_version_that_only_the_log_shows_is_planted() {
+    let mut owner = Owner::new().await;
+    owner.served.log().plant(&label(), 3);
+    for guard in 0..2 {
+        // It ends where the ghost is not yet.
+        owner.lie(guard, GuardLie::Still);
+    }
+    let alarms = owner.look().await.alarms;
+    let version = Version::new(3);
+    assert!(
+        alarms.contains(&WatchAlarm::Planted { version }),
+        "{alarms:?}"
+    );
+}

@@ -376,7 +376,7 @@ async fn auditors_that_show_another_tree_of_the_size_seen_prove_nothing() {
         let url = format!("{}/{path}", owner.served.url);
         (path.to_owned(), BaseUrl::parse(&url).unwrap())
     });
-    let refused = by_auditors::look(&http, &auditors, &reader, &owner.own).await;
+    let refused = by_auditors::look(&http, &auditors, &reader, &owner.own, down()).await;
     let refused = refused.unwrap_err();
     assert_eq!(refused.step(), Some(Step::Consistency), "{refused}");
     assert!(refused.is_refuted(), "{refused}");

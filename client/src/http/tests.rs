@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::transport::Carried;
 
 /// Answers request n with `answers[n]`, the last one for ever; counts requests.
 async fn server(
@@ -369,4 +370,29 @@ async fn the_deadline_holds_for_any_transport() {
     let http = Http::over(Arc::new(Endless), hasty());
     let answer = http.read("http://log.example/x", 10).await;
     assert!(is_too_slow(&answer), "{answer:?}");
+}
+
+/// An app's transport that gives more than it was asked for.
+#[derive(Debug)]
+struct Generous;
+
+impl Transport for Generous {
+    fn carry<'r>(&'r self, request: Request<'r>) -> Carried<'r> {
+        let body = vec![b'x'; request.limit + 1];
+        Box::pin(async move {
+            Ok(Answer {
+                status: 200,
+                content_type: None,
+                retry_after: None,
+                body,
+            })
+        })
+    }
+}
+
+#[tokio::test]
+async fn no_transport_gives_more_than_was_asked_for() {
+    let http = Http::over(Arc::new(Generous), Patience::default());
+    let refused = http.read("http://log.example/checkpoint", 10).await;
+    assert!(matches!(refused, Err(HttpError::TooLong { limit: 10, .. })));
 }

@@ -35,6 +35,10 @@ pub(crate) enum GuardLie {
     OtherKey,
     /// It leaves the last insertion of every list out.
     LeaveOut,
+    /// Its lists cover nothing.
+    Nothing,
+    /// Its lists cover one entry each.
+    Drip,
 }
 
 pub(crate) struct Kept {
@@ -160,6 +164,12 @@ impl TinyLog {
         let through = insertions.get(3).map_or(head.size, |next| {
             TreeSize::new(next.position.get()).unwrap()
         });
+        let through = match guard.lie {
+            GuardLie::Nothing => since,
+            GuardLie::Drip => TreeSize::new(since.get() + 1).unwrap().min(through),
+            _ => through,
+        };
+        insertions.retain(|insertion| insertion.position.get() < through.get());
         insertions.truncate(3);
         if guard.lie == GuardLie::LeaveOut {
             insertions.pop();

@@ -217,11 +217,11 @@ async fn to_installers(theatre: &Theatre, results: &Results, told: &mut Told) ->
         ("holds-a-match-back", same(&[first])),
         (
             "contradicts-its-own-rebuild",
-            [vec![first, second], vec![&results.contradicted]].map(owned),
+            [vec![&results.contradicted], vec![first, second]].map(owned),
         ),
         (
             "shows-an-older-rebuild",
-            [vec![first, second], vec![&results.corrected]].map(owned),
+            [vec![&results.corrected], vec![first, second]].map(owned),
         ),
         (
             "holds-a-mismatch-back",
