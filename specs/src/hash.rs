@@ -118,7 +118,7 @@ pub(crate) fn leaf_hashes<T: AsRef<[u8]>>(entries: &[T]) -> Vec<Hash> {
         .map(Padded::leaf)
         .collect();
     let mut hashes = Vec::with_capacity(padded.len());
-    of_each(&padded, &mut hashes);
+    hash_together(&padded, &mut hashes);
     let mut hashes = hashes.into_iter();
     let of = |data: &[u8]| {
         let ready = if has_two_blocks(data) {
@@ -140,7 +140,7 @@ pub(crate) fn node_hashes(hashes: &[Hash]) -> Vec<Hash> {
         .map(|[left, right]| Padded::pair(0x01, &left.0, &right.0))
         .collect();
     let mut hashes = Vec::with_capacity(padded.len());
-    of_each(&padded, &mut hashes);
+    hash_together(&padded, &mut hashes);
     hashes
 }
 
@@ -154,11 +154,11 @@ pub(crate) fn prefixed_pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> Ha
 
 /// A message that with its padding is two blocks.
 #[derive(Clone, Copy)]
-struct Padded([[u8; 64]; 2]);
+pub(crate) struct Padded([[u8; 64]; 2]);
 
 impl Padded {
     /// `prefix || left || right`.
-    fn pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> Self {
+    pub(crate) fn pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> Self {
         let mut blocks = [[0u8; 64]; 2];
         let bytes = blocks.as_flattened_mut();
         bytes[0] = prefix;
@@ -190,7 +190,7 @@ impl Padded {
 }
 
 /// How many messages are hashed one right after the other.
-const TOGETHER: usize = 8;
+pub(crate) const TOGETHER: usize = 8;
 
 /// Adds the digest of each message, in order.
 ///
@@ -199,7 +199,7 @@ const TOGETHER: usize = 8;
 /// the one before, where a chain in which each hash needs the last takes half as much time again.
 /// What had to be written and read back in between would have it wait. Instructions for several
 /// lanes, which need `unsafe`, are measured to save a fifth of what is left and are not worth it.
-fn of_each(messages: &[Padded], digests: &mut Vec<Hash>) {
+pub(crate) fn hash_together(messages: &[Padded], digests: &mut Vec<Hash>) {
     for messages in messages.chunks(TOGETHER) {
         let mut states = [FIRST_STATE; TOGETHER];
         for (state, Padded(blocks)) in states.iter_mut().zip(messages) {

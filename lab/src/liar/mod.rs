@@ -153,15 +153,23 @@ async fn ask(
     signed: &SignedCheckpoint,
     auditor: &BaseUrl,
 ) -> Result<AuditorAnswer> {
-    let request = {
-        let liar = state.read().await;
-        let old = liar
-            .cosigned
-            .get(auditor.as_str())
-            .copied()
-            .unwrap_or(TreeSize::ZERO);
-        liar.add_checkpoint(signed, old)?
-    };
+    let cosigned = state.read().await.cosigned.get(auditor.as_str()).copied();
+    let answer = ask_from(state, signed, auditor, cosigned.unwrap_or(TreeSize::ZERO)).await?;
+    // An answer can be lost: whoever signed this very size already says so, and signs it again.
+    let size = signed.head().size;
+    if answer.status == 409 && answer.body.trim() == size.to_string() {
+        return ask_from(state, signed, auditor, size).await;
+    }
+    Ok(answer)
+}
+
+async fn ask_from(
+    state: &RwLock<Liar>,
+    signed: &SignedCheckpoint,
+    auditor: &BaseUrl,
+    old: TreeSize,
+) -> Result<AuditorAnswer> {
+    let request = state.read().await.add_checkpoint(signed, old)?;
     let auditor = Source::new(Http::new(Patience::default())?, auditor.clone());
     let mut tries = 0;
     loop {

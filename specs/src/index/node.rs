@@ -1,18 +1,31 @@
 //! The hashes of the tree's nodes.
 
 use super::IndexKey;
-use crate::hash::{self, Hash};
+use crate::hash::{self, Hash, Padded};
+
+const LEAF: u8 = 0x02;
+const PARENT: u8 = 0x03;
 
 /// `H(02 || index || value)`.
 // SPEC(INDEX-2)
 pub fn leaf(index: &IndexKey, value: &Hash) -> Hash {
-    hash::prefixed_pair(0x02, index.as_bytes(), value.as_bytes())
+    hash::prefixed_pair(LEAF, index.as_bytes(), value.as_bytes())
 }
 
 /// `H(03 || left || right)`; an empty child is [`Hash::ZERO`].
 // SPEC(INDEX-3)
 pub fn parent(left: &Hash, right: &Hash) -> Hash {
-    hash::prefixed_pair(0x03, left.as_bytes(), right.as_bytes())
+    hash::prefixed_pair(PARENT, left.as_bytes(), right.as_bytes())
+}
+
+/// What [`leaf`] hashes.
+pub(super) fn leaf_message(index: &IndexKey, value: &Hash) -> Padded {
+    Padded::pair(LEAF, index.as_bytes(), value.as_bytes())
+}
+
+/// What [`parent`] hashes.
+pub(super) fn parent_message(left: &Hash, right: &Hash) -> Padded {
+    Padded::pair(PARENT, left.as_bytes(), right.as_bytes())
 }
 
 /// The hash at `top` of the inner node whose hash at `bottom` is `hash`, when the nodes between

@@ -7,6 +7,8 @@
 //! Pages are shared between copies of a tree and copied when one of them is about to change.
 //! Which page holds what depends on the order of arrival; the tree that they mean does not.
 
+mod refresh;
+
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -16,10 +18,9 @@ use crate::hash::Hash;
 /// How many items a page has room for. A page is split as soon as it is full, so that one more
 /// always fits.
 const ROOM: usize = 32;
-/// By how many parts a list grows: doubling would cost up to twice the memory.
-const GROWTH: usize = 6;
-/// How many cells a page has beyond what it holds when it begins, since it will grow.
-const SPARE: usize = 4;
+/// By how many parts a list grows: doubling would cost up to twice the memory. Always a multiple
+/// of it, so that what one page gives back fits another.
+const GROWTH: usize = 8;
 
 /// A leaf of the tree.
 #[derive(Debug, Clone, Copy)]
@@ -287,10 +288,7 @@ impl Page {
     /// Hashes what is stale, and gives the hash of everything in the page as the node above at
     /// depth `top - 1` needs it.
     pub(super) fn refresh(&mut self, top: usize) -> Hash {
-        let hash = self.refresh_part(self.top, top);
-        self.stale_forks = 0;
-        self.stale_links = 0;
-        hash
+        refresh::refresh(self, top)
     }
 
     fn is_full(&self) -> bool {
@@ -340,7 +338,7 @@ impl Page {
             PartKind::Leaf(leaf) => self.add_leaf(page.cells[leaf].leaf),
             PartKind::Link(link) => self.add_link(Arc::clone(&page.links[link].page)),
             PartKind::Fork(_) => {
-                let mut half = Self::empty(page.forks_under(part) + 1 + SPARE);
+                let mut half = Self::empty((page.forks_under(part) + 2).next_multiple_of(GROWTH));
                 half.top = half.copy(&page, part);
                 self.add_link(Arc::new(half))
             }
@@ -447,35 +445,6 @@ impl Page {
             add(&mut self.cells, EMPTY);
         }
         &mut self.cells[number]
-    }
-
-    fn refresh_part(&mut self, part: Part, top: usize) -> Hash {
-        match part.kind() {
-            PartKind::Leaf(leaf) => self.cells[leaf].leaf.hash(),
-            PartKind::Link(number) => {
-                let link = &mut self.links[number];
-                if self.stale_links >> number & 1 == 1 {
-                    link.hash = Arc::make_mut(&mut link.page).refresh(top);
-                }
-                link.hash
-            }
-            PartKind::Fork(number) => {
-                if self.stale_forks >> number & 1 == 0 {
-                    return self.cells[number].fork;
-                }
-                let Fork { depth, parts } = self.forks[number];
-                let depth = usize::from(depth);
-                let [left, right] = parts;
-                let left = self.refresh_part(left, depth + 1);
-                let right = self.refresh_part(right, depth + 1);
-                let mut hash = node::parent(&left, &right);
-                if top < depth {
-                    hash = node::lift(hash, self.below(part), depth, top);
-                }
-                self.cells[number].fork = hash;
-                hash
-            }
-        }
     }
 
     /// An index under a part.
