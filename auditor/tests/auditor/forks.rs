@@ -342,7 +342,8 @@ async fn fill(config: &Config) {
          INSERT INTO shown SELECT 1, '', 1000000 + i, randomblob(32), x'00', 'unproven', '', NULL,
                                   0, zeroblob(32), 1 FROM n",
         r"INSERT INTO shown SELECT 1, '', 1000000 + i, sha256(i::text::bytea), '\x00', 'unproven', '', NULL,
-                                 0, decode(repeat('00', 32), 'hex'), 1 FROM generate_series(1, 65536) AS i",
+                                 0, decode(repeat('00', 32), 'hex'), 1 FROM generate_series(1, 65536) AS i;
+           ANALYZE shown",
     )
     .await;
 }

@@ -111,7 +111,7 @@ async fn talk(stream: TcpStream, mood: Mood, mails: Arc<Mutex<Vec<Mail>>>) -> st
             write.write_all(&[b'2'; 4096]).await?;
         },
         Mood::Takes | Mood::StallsAtTheEnd | Mood::RefusesOne | Mood::TalksBeforeTls => {
-            write.write_all(b"220 here\r\n").await?
+            write.write_all(b"220 here\r\n").await?;
         }
     }
     let mut mail = Mail {
