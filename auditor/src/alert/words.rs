@@ -24,7 +24,7 @@ pub fn words(severity: Severity, code: &str) -> Words {
 
 /// The kinds of alerts that no log brings about by one lie: about this auditor itself, and about a
 /// flood of heads.
-const NOT_OF_LOGS: [&str; 12] = [
+const NOT_OF_LOGS: [&str; 15] = [
     "flood",
     "rolled-back",
     "memory-lost",
@@ -33,6 +33,9 @@ const NOT_OF_LOGS: [&str; 12] = [
     "disk-full",
     "database",
     "no-files",
+    "clock-off",
+    "peer-other-key",
+    "peer-unreachable",
     // Of a log, and only after 65,536 of its heads.
     "unshown-heads",
     "stalled",
@@ -215,7 +218,8 @@ const KINDS: &[(&str, Words)] = &[
         Words {
             proven: "Nothing: anybody on the way can cause this.",
             not_proven: OUTAGE,
-            next: "Read the address from another network; check that it is the log's.",
+            next: "Check that the key and the address in auditor.toml are the log's \
+                   (`plainsight-auditor doctor`), then read the address from another network.",
         },
     ),
     (
@@ -253,6 +257,35 @@ const KINDS: &[(&str, Words)] = &[
             not_proven: "How the database came to be old: a restored backup, most likely.",
             next: "Restore the newest database. If it is lost, make a new key under a new name, and \
                    tell those who rely on the old one.",
+        },
+    ),
+    (
+        "clock-off",
+        Words {
+            proven: "Nothing about any log: at least two hosts that this auditor talks to, and more than \
+                     half of those that answered, agree on a time that is not this machine's.",
+            not_proven: "That they are right. If this machine's clock is, they are wrong together.",
+            next: "Set this machine's clock by NTP (`timedatectl`, `chronyc tracking`); \
+                   `plainsight-auditor doctor` says how it stands to each host. Cosigning goes on by itself.",
+        },
+    ),
+    (
+        "peer-other-key",
+        Words {
+            proven: "What answers at the peer's address shows heads signed under its name by another key than \
+                     the one in auditor.toml.",
+            not_proven: "Whether the auditor has a new key, the key here is wrong, or somebody else answers.",
+            next: "Ask its operator over another way than this address which key is the right one. Never copy \
+                   a key from the address that is in doubt.",
+        },
+    ),
+    (
+        "peer-unreachable",
+        Words {
+            proven: "Nothing that a stranger could check.",
+            not_proven: OUTAGE,
+            next: "If it lasts, tell its operator. Until then a log that shows it another history than this \
+                   auditor is noticed by the other peers only, if there are any.",
         },
     ),
     ("memory-lost", FORGOTTEN),

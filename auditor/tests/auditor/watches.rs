@@ -370,6 +370,10 @@ async fn nothing_of_the_token_or_the_label_is_on_the_disk() {
     setting.report(&request, &token).await;
     let config = setting.config.clone();
     setting.auditor.stop().await;
+    if config.database().file().is_none() {
+        println!("SKIPPED: there is no file of the database to look into");
+        return;
+    }
     for suffix in ["", "-wal"] {
         let mut path = config.database().file().unwrap().as_os_str().to_owned();
         path.push(suffix);
