@@ -311,7 +311,10 @@ async fn a_version_planted_where_the_next_watch_would_look_begins_none() {
     owner.served.log().plant(&label(), 5);
     let alarms = owner.look().await.alarms;
     let version = Version::new(5);
-    assert_eq!(alarms, [WatchAlarm::Planted { version }]);
+    assert!(
+        matches!(&alarms[..], [WatchAlarm::Planted { version: seen, .. }] if *seen == version),
+        "{alarms:?}"
+    );
     assert!(
         owner
             .feeds
@@ -331,7 +334,9 @@ async fn a_version_that_only_the_log_shows_is_planted() {
     let alarms = owner.look().await.alarms;
     let version = Version::new(3);
     assert!(
-        alarms.contains(&WatchAlarm::Planted { version }),
+        alarms.iter().any(
+            |alarm| matches!(alarm, WatchAlarm::Planted { version: seen, .. } if *seen == version)
+        ),
         "{alarms:?}"
     );
 }
