@@ -11,6 +11,7 @@ pub mod feed;
 mod file;
 mod hit;
 mod hook;
+pub mod mail;
 mod message;
 mod notices;
 mod proof;

@@ -1,6 +1,10 @@
 //! The one place where the system's clock is read. What decides gets a [`Clock`], so that a test
 //! can let a week pass in seconds.
 
+pub(crate) mod ask;
+pub(crate) mod judge;
+pub(crate) mod others;
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,22 +12,41 @@ use plainsight_specs::time::Timestamp;
 
 /// Tells the time. Clones tell the same.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
+pub struct Clock {
+    now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+    is_of_a_machine: bool,
+}
 
 impl Clock {
     /// The system's.
     pub fn system() -> Self {
-        Self(Arc::new(now_ms))
+        Self::of_machine(now_ms)
     }
 
-    /// Any other: POSIX milliseconds.
+    /// A machine's, which may be wrong: POSIX milliseconds. It is held against the clocks of others.
+    pub fn of_machine(now_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self {
+            now_ms: Arc::new(now_ms),
+            is_of_a_machine: true,
+        }
+    }
+
+    /// Any other, of a world of its own: POSIX milliseconds.
     pub fn from_fn(now_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now_ms))
+        Self {
+            now_ms: Arc::new(now_ms),
+            is_of_a_machine: false,
+        }
+    }
+
+    /// Whether it shows the time that other hosts have too, or should.
+    pub fn is_of_a_machine(&self) -> bool {
+        self.is_of_a_machine
     }
 
     /// POSIX milliseconds; zero before 1970.
     pub fn now_ms(&self) -> u64 {
-        (self.0)()
+        (self.now_ms)()
     }
 
     /// POSIX seconds.

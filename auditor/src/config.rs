@@ -24,6 +24,7 @@ use plainsight_specs::checkpoint::Origin;
 use plainsight_specs::note::{Algorithm, VerifierKey};
 use serde::{Deserialize, Serialize};
 
+use crate::alert::mail::MailConfig;
 use crate::dashboard::{DashboardConfig, Serve};
 use crate::http::LimitConfig;
 use crate::peers::{MAX_PEERS, Peer, PeerConfig};
@@ -101,12 +102,16 @@ struct File {
     min_free_mb: Option<u64>,
     #[serde(default, skip_serializing)]
     stall_after_s: Option<u64>,
+    #[serde(default, skip_serializing)]
+    max_clock_offset_s: Option<u64>,
     #[serde(default, skip_serializing, rename = "alert_file")]
     alert_lines: Option<PathBuf>,
     #[serde(default, skip_serializing)]
     hook: Vec<HookConfig>,
     #[serde(default, skip_serializing)]
     webhook: Vec<WebhookConfig>,
+    #[serde(default, skip_serializing)]
+    mail: Vec<MailConfig>,
     #[serde(default, skip_serializing)]
     heartbeat: Option<HeartbeatConfig>,
     #[serde(default, skip_serializing)]
@@ -331,9 +336,11 @@ impl Config {
                     admin_listen: file.admin_listen,
                     min_free_mb: file.min_free_mb,
                     stall_after_s: file.stall_after_s,
+                    max_clock_offset_s: file.max_clock_offset_s,
                     alert_file: file.alert_lines,
                     hook: file.hook,
                     webhook: file.webhook,
+                    mail: file.mail,
                     heartbeat: file.heartbeat,
                     watch: file.watch,
                 },

@@ -216,7 +216,7 @@ fn channels(config: &Config) -> Vec<Line> {
         )),
         Ok(channels) if channels.is_empty() => lines.push(warn(
             "channels: nobody is told of alerts",
-            "Add alert_file, [[hook]] or [[webhook]] to auditor.toml.",
+            "Add alert_file, [[hook]], [[webhook]] or [[mail]] to auditor.toml.",
         )),
         Ok(channels) => {
             let names: Vec<_> = channels

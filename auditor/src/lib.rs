@@ -33,6 +33,7 @@ pub mod watch;
 mod acknowledge;
 mod clock;
 mod contain;
+mod hands;
 mod heartbeat;
 mod http;
 mod node;
@@ -44,6 +45,7 @@ pub use config::{
     Config, ConfigError, FollowedLog, Identity, LogConfig, Rebuilder, WitnessConfig, add_log,
     add_peer, init,
 };
-pub use http::LimitConfig;
+pub use hands::{OtherOwner, may_write};
+pub use http::{LimitConfig, openapi};
 pub use node::{Node, StartError};
 pub use resume::{ResumeError, resume};

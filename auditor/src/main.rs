@@ -28,6 +28,12 @@ struct Folder {
 }
 
 impl Folder {
+    /// The same folder, if what is written there stays its owner's.
+    fn to_write(&self) -> anyhow::Result<&Self> {
+        plainsight_auditor::may_write(&self.dir)?;
+        Ok(self)
+    }
+
     /// Its configuration, with what the environment replaces.
     fn config(&self) -> anyhow::Result<Config> {
         Ok(Config::load_with(&self.dir, |name| {
@@ -101,6 +107,8 @@ enum Verb {
         #[command(flatten)]
         folder: Folder,
     },
+    /// Print the document of the HTTP interface (`OpenAPI`)
+    Openapi,
     /// The configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -209,22 +217,24 @@ async fn main() -> anyhow::Result<ExitCode> {
             };
             verbs::init(&folder.dir, &identity, database.as_deref())?;
         }
-        Verb::AddLog { folder, vkey, url } => verbs::add_log(&folder.dir, vkey, url)?,
-        Verb::InitWitness { folder, name } => verbs::init_witness(&folder.dir, &name)?,
-        Verb::AddPeer { folder, vkey, url } => verbs::add_peer(&folder.dir, vkey, url)?,
-        Verb::Serve { folder } => verbs::serve(|| folder.config(), progress).await?,
-        Verb::Check { folder } => verbs::check(&folder.config()?, &progress).await?,
+        Verb::AddLog { folder, vkey, url } => verbs::add_log(&folder.to_write()?.dir, vkey, url)?,
+        Verb::InitWitness { folder, name } => verbs::init_witness(&folder.to_write()?.dir, &name)?,
+        Verb::AddPeer { folder, vkey, url } => verbs::add_peer(&folder.to_write()?.dir, vkey, url)?,
+        Verb::Serve { folder } => verbs::serve(|| folder.to_write()?.config(), progress).await?,
+        Verb::Check { folder } => verbs::check(&folder.to_write()?.config()?, &progress).await?,
         Verb::Doctor { folder } => return verbs::doctor(&folder.config()?).await,
+        Verb::Openapi => print!("{}", plainsight_auditor::openapi()),
         Verb::Config(ConfigVerb::Check { folder }) => verbs::config_check(&folder.config()?)?,
         Verb::Alert(AlertVerb::List { folder, all }) => {
             verbs::alert_list(&folder.config()?, all).await?;
         }
         Verb::Alert(AlertVerb::Ack { folder, id, reason }) => {
-            plainsight_auditor::acknowledge_alert(&folder.config()?, &id, &reason).await?;
+            plainsight_auditor::acknowledge_alert(&folder.to_write()?.config()?, &id, &reason)
+                .await?;
             println!("acknowledged: {id}");
         }
         Verb::Alert(AlertVerb::Test { folder }) => {
-            return verbs::alert_test(&folder.config()?).await;
+            return verbs::alert_test(&folder.to_write()?.config()?).await;
         }
         Verb::Alert(AlertVerb::Keygen { out, ed25519 }) => verbs::alert_keygen(&out, ed25519)?,
         Verb::Resume {
@@ -232,7 +242,8 @@ async fn main() -> anyhow::Result<ExitCode> {
             log,
             reason,
         } => {
-            let size = plainsight_auditor::resume(&folder.config()?, &log, &reason).await?;
+            let size =
+                plainsight_auditor::resume(&folder.to_write()?.config()?, &log, &reason).await?;
             println!("{log}: cosigning goes on from size {size}");
         }
         Verb::Acknowledge {
@@ -245,7 +256,8 @@ async fn main() -> anyhow::Result<ExitCode> {
             let rule = plainsight_specs::rules::Rule::parse(&rule)
                 .with_context(|| format!("no rule is called {rule:?}"))?;
             let found = plainsight_auditor::audit::Break { at: position, rule };
-            plainsight_auditor::acknowledge(&folder.config()?, &log, found, &reason).await?;
+            plainsight_auditor::acknowledge(&folder.to_write()?.config()?, &log, found, &reason)
+                .await?;
             println!("acknowledged: {found}");
         }
     }

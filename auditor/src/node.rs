@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use plainsight_client::http::{Http, HttpError, Patience};
 use plainsight_door::Bounds;
-use plainsight_specs::note::VerifierKey;
+use plainsight_specs::note::{Signer, VerifierKey};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -18,9 +18,10 @@ use tokio::task::JoinHandle;
 use crate::alert::Sender;
 use crate::alert::channel::Channel;
 use crate::clock::Clock;
+use crate::clock::others::Others;
 use crate::config::{Config, ConfigError};
 use crate::dashboard::Dashboard;
-use crate::desk::{self, Shared};
+use crate::desk::{self, Outages, Shared};
 use crate::evidence::Shelf;
 use crate::follow::Fatal;
 use crate::high_water::HighWater;
@@ -116,6 +117,9 @@ impl Node {
         let io = |what| move |source| StartError::Io { what, source };
         let shelf = Shelf::open(config.evidence()).map_err(io("the folder of evidence"))?;
         let (store, claim) = claimed(&config, &channels, &clock).await?;
+        let others = Others::new(&config, &clock);
+        // SPEC(WIT-18): nothing is signed by a clock that nobody was asked about.
+        others.look().await;
         let (hold, held) = watch::channel(false);
         let shared = Shared {
             hold: held,
@@ -125,8 +129,10 @@ impl Node {
             signer,
             http: Http::new(Patience::default())?,
             clock: clock.clone(),
+            others,
             progress,
             peers: Arc::new(config.peers.clone()),
+            outages: Outages::default(),
             peer_http: Http::new(Patience {
                 answer: PEER_PATIENCE,
                 attempts: 1,
@@ -145,6 +151,7 @@ impl Node {
             desks.insert(log.origin.to_string(), handle);
             tasks.list.push(task);
         }
+        end_what_is_configured_no_more(&config, &shared, desks.values()).await?;
         let plain = open_plain(&config, &shared, &mut tasks).await?;
         let sender = Sender {
             name: config.identity.name.clone(),
@@ -153,18 +160,8 @@ impl Node {
         };
         tasks.tell(&sender, channels);
         let followed: Vec<_> = desks.values().cloned().collect();
-        let pulse = tasks.look(&config, followed.clone(), disk, hold);
-        if operations.watch.bucket_feed {
-            store.index_buckets().await?;
-        }
-        // However much is asked over HTTP, auditing has connections of its own.
-        let readers = store.apart().await?;
-        let watches = Watches {
-            store: readers.clone(),
-            signer: watch_signer,
-            limits: Arc::new(Limits::new(operations.watch.per_address)),
-            config: operations.watch.clone(),
-        };
+        let pulse = tasks.look(&config, followed.clone(), disk, hold, &shared.others);
+        let (readers, watches) = open_watches(&config, &store, watch_signer).await?;
         tasks.watch(&watches, followed.clone());
         let hub = tasks.herald(&clock, &store, &followed, &pulse);
         let dashboard = Dashboard::new(&config, hub)?;
@@ -250,6 +247,42 @@ async fn claimed(
     Ok((store, claim))
 }
 
+/// Nobody looks any more whether what lasted about them still does.
+async fn end_what_is_configured_no_more(
+    config: &Config,
+    shared: &Shared,
+    desks: impl Iterator<Item = &desk::Handle>,
+) -> Result<(), StoreError> {
+    let logs: Vec<_> = desks.map(|desk| desk.id).collect();
+    let witness = config.witness.iter().flat_map(|witness| &witness.logs);
+    let witnessed = witness.map(|log| log.origin.as_str());
+    let peers = config.peers.iter().map(|peer| peer.key.name().as_str());
+    let named: Vec<&str> = witnessed.chain(peers).collect();
+    let now = shared.clock.now_s();
+    shared.store.end_of_others(&logs, &named, now).await
+}
+
+/// Watches, and the connections by which readers are answered: however much is asked over HTTP, auditing
+/// has connections of its own.
+async fn open_watches(
+    config: &Config,
+    store: &Store,
+    signer: Arc<Signer>,
+) -> Result<(Store, Watches), StoreError> {
+    let watch = config.operations.watch.clone();
+    if watch.bucket_feed {
+        store.index_buckets().await?;
+    }
+    let readers = store.apart().await?;
+    let watches = Watches {
+        store: readers.clone(),
+        signer,
+        limits: Arc::new(Limits::new(watch.per_address)),
+        config: watch,
+    };
+    Ok((readers, watches))
+}
+
 /// Answers the operator, and gives where.
 async fn listen_to_operator(
     tasks: &mut Tasks,
@@ -292,6 +325,7 @@ async fn open_plain(
         signer: Arc::new(config.witness_signer(witness)?),
         http: shared.http.clone(),
         clock: shared.clock.clone(),
+        others: shared.others.clone(),
         poll: shared.poll,
     };
     let plain = Plain::open(bench, &witness.logs).await?;

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::alert::{Alert, Severity};
 use crate::clock;
+use crate::clock::judge;
 use crate::desk::{Handle, Status, Verdict};
 use crate::store::{LogId, Store, StoreError};
 
@@ -25,6 +26,10 @@ const DISK_FULL: &str = "disk-full";
 const DATABASE: &str = "database";
 /// How long the database may take for one look.
 const LOOK_LIMIT: Duration = Duration::from_secs(30);
+/// The code of the alert about this machine's clock.
+const CLOCK_OFF: &str = "clock-off";
+/// The codes of the alerts by which the plain witness signs nothing of a log.
+const PLAIN_STOPS: [&str; 2] = [crate::plain::FORGOTTEN, crate::plain::ROLLED_BACK];
 /// The code of the alert about a log that gets nowhere.
 const STALLED: &str = "stalled";
 
@@ -41,6 +46,8 @@ pub struct LogPulse {
     pub stalled: bool,
     /// Whether this auditor's own past keeps it from signing.
     pub rolled_back: bool,
+    /// Why, in the desk's words.
+    pub detail: Option<String>,
 }
 
 /// How the node gets on.
@@ -56,6 +63,10 @@ pub struct Pulse {
     pub full: bool,
     /// Why the database cannot be used, if it cannot.
     pub store: Option<String>,
+    /// Why the own clock cannot be signed with, if it cannot.
+    pub clock: Option<String>,
+    /// Logs for which the plain witness may not sign, by its own past.
+    pub witness: BTreeSet<String>,
     /// Tasks beside the logs' own that fell and do not stand yet.
     pub fallen: BTreeSet<String>,
 }
@@ -67,6 +78,8 @@ impl Pulse {
         let unreachable = |log: &LogPulse| log.verdict == Verdict::Unreachable;
         !self.full
             && self.store.is_none()
+            && self.clock.is_none()
+            && self.witness.is_empty()
             && self.fallen.is_empty()
             && !self.logs.iter().any(standing)
             && (self.logs.is_empty() || !self.logs.iter().all(unreachable))
@@ -82,12 +95,19 @@ impl Pulse {
             ));
         }
         lines.extend(self.store.iter().map(|why| format!("database: {why}")));
+        lines.extend(self.clock.iter().map(|why| format!("clock: {why}")));
+        let signs_nothing = |log| {
+            format!(
+                "plain witness: nothing is signed for {log}: its memory is lost or old, see its alert"
+            )
+        };
+        lines.extend(self.witness.iter().map(signs_nothing));
         lines.extend(self.fallen.iter().map(|what| format!("{what}: it fell")));
         for log in &self.logs {
             let why = match log.verdict {
-                _ if log.rolled_back => {
-                    "rolled back, or its memory is lost; nothing is signed, see its alerts"
-                }
+                _ if log.rolled_back => log.detail.as_deref().unwrap_or(
+                    "rolled back, or its memory is lost; nothing is signed, see its alerts",
+                ),
                 _ if log.stalled => "no progress",
                 Verdict::Ok | Verdict::Stopped => continue,
                 verdict => verdict.as_str(),
@@ -153,6 +173,8 @@ pub struct Watcher {
     pub min_free: u64,
     /// After how long a log that gets nowhere is called stalled.
     pub stall_after: Duration,
+    /// How the own clock stands.
+    pub own_clock: watch::Receiver<judge::Verdict>,
     /// The desks hold while this is true.
     pub hold: watch::Sender<bool>,
     /// The result.
@@ -185,6 +207,9 @@ impl Watcher {
                 free: self.disk.free(&self.dir).ok(),
                 ..Pulse::default()
             };
+            if let judge::Verdict::Off(off) = &*self.own_clock.borrow() {
+                pulse.clock = Some(off.text());
+            }
             // Unknown room is not a full disk.
             pulse.full = pulse.free.is_some_and(|free| free < self.min_free);
             let looking = self.look(&mut places, &mut pulse);
@@ -192,7 +217,10 @@ impl Watcher {
             match looked.unwrap_or(Err(StoreError::Timeout)) {
                 Ok(()) => self.tell_of(&mut outage).await,
                 Err(error) => {
-                    let why = error.to_string();
+                    let mut why = error.to_string();
+                    if pulse.full {
+                        why = format!("it cannot be written, for want of room on the disk ({why})");
+                    }
                     tracing::error!(%why, "the database cannot be used");
                     outage.get_or_insert((clock::now_s(), why.clone()));
                     pulse.store = Some(why);
@@ -245,10 +273,14 @@ impl Watcher {
                 progress: place.progress,
                 stalled,
                 rolled_back: is_rolled_back(&status),
+                detail: status.detail.clone(),
             });
         }
         if let Some(error) = failed {
             return Err(error);
+        }
+        for code in PLAIN_STOPS {
+            pulse.witness.extend(self.store.own_lasting(code).await?);
         }
         self.tell(places, pulse, now).await
     }
@@ -294,6 +326,11 @@ impl Watcher {
             .await?;
         } else {
             self.store.resolve_own(DISK_FULL, "", now).await?;
+        }
+        if let Some(why) = &pulse.clock {
+            self.raise(None, &clock_off(why), now).await?;
+        } else {
+            self.store.resolve_own(CLOCK_OFF, "", now).await?;
         }
         for (desk, log) in self.desks.iter().zip(&pulse.logs) {
             let Some(place) = places.get_mut(&log.origin) else {
@@ -343,6 +380,15 @@ fn disk_full(free: u64, needed: u64) -> Alert {
     }
 }
 
+fn clock_off(why: &str) -> Alert {
+    Alert {
+        severity: Severity::Own,
+        code: CLOCK_OFF,
+        subject: String::new(),
+        text: format!("{why}. Nothing is cosigned until it is right: a cosignature bears its time"),
+    }
+}
+
 /// Stopped, though no break is open: by this auditor's own past.
 fn is_rolled_back(status: &Status) -> bool {
     status.verdict == Verdict::Stopped && status.open.is_none()
@@ -359,6 +405,7 @@ mod tests {
             progress: 0,
             stalled: false,
             rolled_back: false,
+            detail: None,
         }
     }
 
@@ -393,7 +440,17 @@ mod tests {
             store: Some("disk I/O error".into()),
             ..Pulse::default()
         };
+        let off = Pulse {
+            clock: Some("3 days ahead".into()),
+            ..Pulse::default()
+        };
+        let forgetful = Pulse {
+            witness: BTreeSet::from(["log.example".to_owned()]),
+            ..Pulse::default()
+        };
         for (bad, word) in [
+            (forgetful, "log.example"),
+            (off, "3 days"),
             (pulse(vec![stalled]), "no progress"),
             (pulse(vec![rolled_back]), "rolled back"),
             (full, "3 MB"),

@@ -249,10 +249,7 @@ fn described(alert: &KeptAlert, evidence: Option<&str>) -> String {
             time(alert.time)
         ),
         format!("  what: {}", alert.text),
-        format!(
-            "  about: {}",
-            alert.origin.as_deref().unwrap_or("this auditor")
-        ),
+        format!("  about: {}", alert.about()),
         format!("  proven: {}", words.proven),
         format!("  not proven: {}", words.not_proven),
         format!("  next: {}", words.next),
@@ -278,7 +275,9 @@ pub(crate) async fn alert_test(config: &Config) -> anyhow::Result<ExitCode> {
     };
     let channels = config.operations.channels(&config.dir)?;
     if channels.is_empty() {
-        bail!("no channel is configured: add alert_file, [[hook]] or [[webhook]] to auditor.toml");
+        bail!(
+            "no channel is configured: add alert_file, [[hook]], [[webhook]] or [[mail]] to auditor.toml"
+        );
     }
     let mut nonce = [0u8; 8];
     getrandom::fill(&mut nonce).context("no randomness")?;

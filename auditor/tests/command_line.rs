@@ -250,3 +250,58 @@ fn whoever_reads_only_the_first_alerts_gets_them() {
         .unwrap();
     assert!(ended.status.success(), "{}", noted(&ended));
 }
+
+#[test]
+fn a_log_that_has_moved_is_told_how() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(init(dir.path()).status.success());
+    let key = log_key("log.example/moved");
+    for (url, is_new) in [("http://127.0.0.1:1", true), ("http://127.0.0.1:2", false)] {
+        let added = run(dir.path(), &["add-log", "--vkey", &key, "--url", url]);
+        assert_eq!(added.status.success(), is_new);
+        assert_eq!(noted(&added).contains("gets its new url"), !is_new);
+    }
+}
+
+#[test]
+fn the_document_of_the_interface_is_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let printed = run(dir.path(), &["openapi"]);
+    assert!(
+        said(&printed) == include_str!("../openapi.json"),
+        "as it is checked in"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn the_database_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = tempfile::tempdir().unwrap();
+    assert!(init(dir.path()).status.success());
+    assert!(run(dir.path(), &["alert", "list"]).status.success());
+    let file = std::fs::metadata(dir.path().join("auditor.sqlite3")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+}
+
+#[cfg(unix)]
+#[test]
+fn root_leaves_no_files_in_somebody_elses_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(init(dir.path()).status.success());
+    if std::os::unix::fs::chown(dir.path(), Some(65_534), None).is_err() {
+        println!("SKIPPED: only root can give a folder to somebody else");
+        return;
+    }
+    let before = std::fs::read_dir(dir.path()).unwrap().count();
+    for words in [vec!["serve"], vec!["alert", "test"], vec!["check"]] {
+        let refused = run(dir.path(), &words);
+        assert!(!refused.status.success(), "{words:?}");
+        let why = noted(&refused);
+        assert!(why.contains("runuser -u"), "{why}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), before);
+    // Reading is anybody's who can.
+    assert!(run(dir.path(), &["config", "check"]).status.success());
+}

@@ -52,7 +52,7 @@ pub(crate) async fn installable<S: Store>(
     let found = verifier.file(question, now).await?;
     let release = match found.state {
         FileState::Logged(logged) => logged.release,
-        FileState::Absent => return Err(Refused::NotLogged.into()),
+        FileState::Absent | FileState::NoStream => return Err(Refused::NotLogged.into()),
         FileState::OtherFile { .. } | FileState::OtherRelease { .. } => {
             return Err(Refused::OtherFile.into());
         }

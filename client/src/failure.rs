@@ -4,6 +4,7 @@ use plainsight_specs::Blame;
 use plainsight_specs::bundle::BundleError;
 use plainsight_specs::head::{HeadError, Step};
 use plainsight_specs::json::JsonError;
+use plainsight_specs::label::Version;
 use plainsight_specs::lookup::LookupError;
 use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::policy::{PolicyError, StaleError};
@@ -70,6 +71,15 @@ pub enum Failure {
     /// The log did not log what it was given.
     #[error("the log refused the key set: {0}")]
     Publish(#[from] PublishError),
+    /// Somebody else's version stands where one's own next version was to be published.
+    #[error(
+        "version {version} is in the log already, and it is not the one made in this home (proved): \
+         somebody else published keys in your name"
+    )]
+    Taken {
+        /// Which version.
+        version: Version,
+    },
     /// The token does not do for publishing keys.
     #[error("the log does not let this token publish keys: {detail}")]
     Token {
@@ -242,6 +252,7 @@ impl Failure {
             Self::Http(error) => error.blame(),
             Self::Refused { why, .. } => why.blame(),
             Self::Publish(_) | Self::Moving { .. } => Blame::Unavailable,
+            Self::Taken { .. } => Blame::Unproven,
             Self::Token { .. } | Self::Question(_) => Blame::Misuse,
         }
     }
@@ -249,6 +260,27 @@ impl Failure {
     /// Whether nothing that can be judged came back: the log is down, or refuses to answer.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Http(error) if error.blame() == Blame::Unavailable)
+    }
+
+    /// Whether others are to be asked instead: whenever the log has given no answer that holds, for
+    /// whatever reason, and this side has asked as it should. What they show never makes good what the
+    /// log did, unless it merely did not answer ([`Self::is_outage`]).
+    pub fn is_for_others(&self) -> bool {
+        self.verdict() != Verdict::Usage
+    }
+
+    /// Whether a server said that what it has is in the way of what was asked.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Http(HttpError::Status { status: 409, .. }))
+    }
+
+    /// Whether the place of the version that was to be published is taken.
+    pub fn is_taken(&self) -> bool {
+        match self {
+            Self::Publish(error) => error.code == "exists",
+            Self::Taken { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether something was shown that must not be.
@@ -309,6 +341,11 @@ impl Failure {
             Self::Publish(error) if error.code == "exists" => {
                 "Somebody logged this version already. If it was not you, run `plainsight keys monitor` at \
                  once; if it was you, from a home that is lost, `plainsight keys reset` begins anew."
+            }
+            Self::Taken { .. } => {
+                "Nothing was published. Run `plainsight keys monitor` to see whose keys they are, and \
+                 warn your contacts in another way; `plainsight keys reset --not-mine` then goes over \
+                 that version with new keys."
             }
             Self::Publish(_) => "Mend what the log objects to, then publish again.",
             Self::Token { .. } => {

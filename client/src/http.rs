@@ -1,8 +1,8 @@
 //! HTTP with every bound set before a byte is read: the one way that this library and the auditor
 //! talk to a log, to an auditor and to a mirror.
 //!
-//! In scope: size limits, gzip within them, retries of reads, and telling an outage from bytes that do not parse. Out
-//! of scope: carrying a single request and its time limits ([`crate::transport`]), and what the
+//! In scope: size limits, gzip within them, a deadline for each whole answer, retries of reads, and telling an outage from bytes that do not parse. Out
+//! of scope: carrying a single request ([`crate::transport`]), and what the
 //! bytes mean ([`crate::source`] and the verification flows).
 //! Nothing fetched here is trusted; transport security only hides who asks for what.
 
@@ -125,7 +125,8 @@ impl HttpError {
 pub struct Patience {
     /// For a connection.
     pub connect: Duration,
-    /// For a whole answer, connection included.
+    /// For a whole answer, from the connection to the last byte of the body: a server that sends a byte
+    /// now and then gains no time. A read may so take `attempts` times as long, and the pauses.
     pub answer: Duration,
     /// How often a read is tried, at least once.
     pub attempts: u32,
@@ -224,8 +225,8 @@ impl Http {
         Ok(Self::over(Arc::new(Reqwest::new(patience)?), patience))
     }
 
-    /// By an app's own transport, which has its own time limits; of `patience` only the attempts
-    /// and the pause are used.
+    /// By an app's own transport, whose connecting is its own matter; the rest of `patience` holds
+    /// whatever the transport does.
     pub fn over(transport: Arc<dyn Transport>, patience: Patience) -> Self {
         Self {
             transport,
@@ -270,7 +271,12 @@ impl Http {
 
     async fn once(&self, request: Request<'_>) -> Result<Answer, HttpError> {
         let (url, limit) = (request.url, request.limit);
-        let answer = self.transport.carry(request).await?;
+        // Dropping what is carried ends it.
+        let carried = tokio::time::timeout(self.patience.answer, self.transport.carry(request));
+        let answer = carried.await.map_err(|_elapsed| HttpError::Unreachable {
+            url: url.into(),
+            reason: "no answer in time".into(),
+        })??;
         // Whatever the transport promises.
         if answer.body.len() > limit {
             return Err(HttpError::TooLong {

@@ -5,9 +5,10 @@ pub mod reset;
 
 use std::collections::BTreeMap;
 
-use plainsight_specs::commitment::Opening;
+use plainsight_specs::commitment::{Opening, commit};
 use plainsight_specs::ed25519::SecretKey;
-use plainsight_specs::hash::Hash;
+use plainsight_specs::entry::KeyEntry;
+use plainsight_specs::hash::{Hash, leaf_hash};
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::keyset::{
     IDENTITY_ALGORITHM, KeyRecord, KeySet, KeySetDraft, KeySetError, Role,
@@ -59,6 +60,23 @@ pub struct Pending {
     pub opening: Opening,
 }
 
+impl Pending {
+    /// The leaf hash of its entry, if it is logged at `index`.
+    pub fn leaf(&self, index: IndexKey) -> Hash {
+        let key_set = &self.key_set;
+        let entry = KeyEntry {
+            index,
+            commitment: commit(
+                &self.opening,
+                key_set.label(),
+                key_set.version(),
+                key_set.bytes(),
+            ),
+        };
+        leaf_hash(&entry.to_bytes())
+    }
+}
+
 /// The seed of one key.
 pub struct OwnSecret {
     /// The key's id in the key set.
@@ -98,6 +116,19 @@ pub enum OwnError {
     /// A reset where none is needed: the newest version in the log is of this home.
     #[error("version {0}, the latest in the log, was made in this home, which has its keys")]
     NotLost(Version),
+    /// A reset in a home that has keys, or has begun anew: whose are the versions that it did not make?
+    #[error("{}", unexpected(*.newest, *.latest))]
+    WhoseAreThey {
+        /// The newest version of this home.
+        newest: Option<Version>,
+        /// The latest version in the log.
+        latest: Version,
+    },
+    /// Something was said of versions that this home did not make, and it knows of none that it made.
+    #[error(
+        "this home has never published keys of this label, so that it tells none apart as its own"
+    )]
+    NothingKnown,
     /// There is nothing to publish.
     #[error("nothing waits to be published")]
     NothingPending,
@@ -107,6 +138,18 @@ pub enum OwnError {
     /// 2^32 versions.
     #[error("there is no version after the last one")]
     LastVersion,
+}
+
+fn unexpected(newest: Option<Version>, latest: Version) -> String {
+    match newest {
+        Some(newest) => format!(
+            "this home is not lost: it has the keys of version {newest}; it is the versions after that, up \
+             to {latest}, that were not made in it"
+        ),
+        None => format!(
+            "this home began a reset before, and version {latest}, which was not made in it, took the place"
+        ),
+    }
 }
 
 /// What a version that is about to be made follows.
@@ -332,6 +375,20 @@ impl OwnKeys {
     /// Whether a version was logged before this home began and is not of this home.
     pub fn is_before(&self, version: Version) -> bool {
         Some(version) < self.began && self.hash_of(version).is_none()
+    }
+
+    /// Whether a version was published from this home.
+    pub fn is_published(&self, version: Version) -> bool {
+        let mut published = self.published.iter();
+        published.any(|own| own.key_set.version() == version)
+    }
+
+    /// The same, and as far as is known at this position.
+    pub fn is_published_at(&self, version: Version, position: LeafIndex) -> bool {
+        let mut published = self.published.iter();
+        published.any(|own| {
+            own.key_set.version() == version && own.position.is_none_or(|at| at == position)
+        })
     }
 
     /// The hash of one's own key set of a version, published or pending.

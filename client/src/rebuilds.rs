@@ -35,6 +35,11 @@ pub struct RebuilderNote {
 }
 
 impl RebuilderNote {
+    /// The bytes of its key, if they are one.
+    pub(crate) fn key_bytes(&self) -> Option<Vec<u8>> {
+        Some(self.public_key()?.as_bytes().to_vec())
+    }
+
     fn public_key(&self) -> Option<PublicKey> {
         let bytes = codec::base64_array::<PUBLIC_KEY_LEN>(&self.key).ok()?;
         PublicKey::from_bytes(&bytes).ok()

@@ -5,6 +5,7 @@ mod offline;
 pub use offline::{bundle, verify_bundle};
 
 use plainsight_specs::hash::{Hash, leaf_hash};
+use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::query::{ArtifactAnswer, StreamAnswer, StreamRequest, StreamState};
 use plainsight_specs::statement::{Audience, Body, Product, Reason, Release, ReleaseVersion, Seq};
 
@@ -37,8 +38,18 @@ pub struct FileFound {
     pub head: HeadSeen,
     /// The answer.
     pub state: FileState,
-    /// Whether it was proved from a bundle, without asking the log.
-    pub offline: bool,
+    /// The latest release of the stream, if it is another one than that of `state` and lists the very
+    /// same file.
+    pub also: Option<ReleaseVersion>,
+    /// If it was proved from a bundle, without asking the log.
+    pub offline: Option<Offline>,
+}
+
+/// What an offline answer is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offline {
+    /// The size of the head that was remembered.
+    pub remembered: TreeSize,
 }
 
 /// What became of a file.
@@ -69,6 +80,8 @@ pub enum FileState {
     },
     /// Proved not to be logged, in the stream or, without one, in any.
     Absent,
+    /// The stream that was asked for is proved to have no statement at all.
+    NoStream,
 }
 
 /// What is known of the version that was asked for, when the file is one of another release.
@@ -118,6 +131,20 @@ pub enum Unmet {
     Rebuilds(RebuildsUnmet),
 }
 
+impl Unmet {
+    /// The rule in one word, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Audience => "audience",
+            Self::TooYoung { .. } => "too-young",
+            Self::AgeNotShown { .. } => "age-not-shown",
+            Self::Rebuilds(RebuildsUnmet::Mismatch) => "rebuild-mismatch",
+            Self::Rebuilds(RebuildsUnmet::TooFew { .. }) => "too-few-rebuilds",
+            Self::Rebuilds(RebuildsUnmet::NotAsked { .. }) => "rebuilds-not-asked",
+        }
+    }
+}
+
 /// Asks the log about a file.
 pub async fn verify(reader: &mut Reader<'_>, question: FileQuestion) -> Result<FileFound, Failure> {
     let mut asked = question.clone();
@@ -129,7 +156,8 @@ pub async fn verify(reader: &mut Reader<'_>, question: FileQuestion) -> Result<F
                     question,
                     head,
                     state,
-                    offline: false,
+                    also: None,
+                    offline: None,
                 });
             }
             Discovered::In(release) => {
@@ -146,7 +174,9 @@ pub async fn verify(reader: &mut Reader<'_>, question: FileQuestion) -> Result<F
         .verify(&reader.trust(Purpose::Releases), &request)
         .map_err(|error| reader.refuse(error, &answer.head.checkpoint))?;
     let head = reader.accept(state.head());
+    let latest = state.latest().map(|latest| latest.statement.clone());
     let mut state = file_state(&state, &question.digest);
+    let also = latest.and_then(|latest| also_in(&state, latest.body(), &question.digest));
     if asked.version.is_some()
         && let Some(other) = as_another(reader, product, &asked, &state).await?
     {
@@ -171,8 +201,24 @@ pub async fn verify(reader: &mut Reader<'_>, question: FileQuestion) -> Result<F
         question,
         head,
         state,
-        offline: false,
+        also,
+        offline: None,
     })
+}
+
+/// The version of a stream's latest release, if it is not the one found and lists the same file.
+fn also_in(found: &FileState, latest: &Body, digest: &Hash) -> Option<ReleaseVersion> {
+    let found = match found {
+        FileState::Logged(logged) => &logged.release,
+        FileState::Yanked { release, .. } => release,
+        _ => return None,
+    };
+    let Body::Release(latest) = latest else {
+        return None;
+    };
+    let mut artifacts = latest.artifacts.iter();
+    let lists = artifacts.any(|artifact| artifact.digest == *digest);
+    (lists && latest.version != found.version).then(|| latest.version.clone())
 }
 
 /// The release of the stream that does list a file which the version asked for does not. The index
@@ -279,7 +325,10 @@ async fn ask_stream(
 
 fn file_state(state: &StreamState, digest: &Hash) -> FileState {
     let Some(statement) = state.release() else {
-        return FileState::Absent;
+        return match state.latest() {
+            Some(_) => FileState::Absent,
+            None => FileState::NoStream,
+        };
     };
     let Body::Release(release) = statement.body() else {
         return FileState::Absent;

@@ -49,7 +49,7 @@ pub type Carried<'r> = Pin<Box<dyn Future<Output = Result<Answer, HttpError>> + 
 
 /// Carries requests. Dropping the future of one ends it.
 pub trait Transport: Debug + Send + Sync {
-    /// Carries one request, within the transport's own time limits. Redirects MUST NOT be followed:
+    /// Carries one request. Whoever asked drops it when the time is over. Redirects MUST NOT be followed:
     /// who serves a log is configuration. An error answer is an answer.
     fn carry<'r>(&'r self, request: Request<'r>) -> Carried<'r>;
 }

@@ -3,6 +3,7 @@
 
 use plainsight_specs::Blame;
 use plainsight_specs::checkpoint::Origin;
+use plainsight_specs::note::VerifierKey;
 use plainsight_specs::policy::{Checkpoint, Member, Policy, PolicyError, Witness};
 use plainsight_specs::time::Timestamp;
 use serde::Deserialize;
@@ -109,6 +110,12 @@ pub enum TrustError {
         /// The parser's own words.
         reason: String,
     },
+    /// The log's own key stands for somebody who is to look after the log.
+    #[error("the key of {who} is the log's own: nobody vouches for himself")]
+    OwnKey {
+        /// Whose key it is said to be.
+        who: String,
+    },
     /// The policy lists no log.
     #[error("the policy lists no log")]
     NoLog,
@@ -158,10 +165,33 @@ impl TrustPolicy {
         };
         rebuilds::check(&annotations.rebuilders, annotations.release.rebuilds)
             .map_err(|reason| TrustError::Annotations { reason })?;
-        Ok(Self {
+        let trust = Self {
             policy: Policy::parse(policy)?,
             annotations,
-        })
+        };
+        trust.check_apart()?;
+        Ok(trust)
+    }
+
+    /// Whether everybody who is to look after a log has another key than the log. By C2SP one key may
+    /// be in both lists.
+    fn check_apart(&self) -> Result<(), TrustError> {
+        let logs = self.policy.logs().iter();
+        let logs: Vec<&[u8]> = logs.map(|log| log.key.public_bytes()).collect();
+        let witnesses = self.policy.witnesses().iter();
+        let witnesses = witnesses.map(|one| (&one.name, one.key.public_bytes().to_vec()));
+        let watching = self.annotations.auditors.iter().filter_map(|one| {
+            let key = VerifierKey::parse(one.watch_key.as_deref()?).ok()?;
+            Some((&one.name, key.public_bytes().to_vec()))
+        });
+        let rebuilders = self.annotations.rebuilders.iter();
+        let rebuilders = rebuilders.filter_map(|one| Some((&one.name, one.key_bytes()?)));
+        let mut all = witnesses.chain(watching).chain(rebuilders);
+        // SPEC(POL-21)
+        match all.find(|(_, key)| logs.contains(&key.as_slice())) {
+            Some((who, _)) => Err(TrustError::OwnKey { who: who.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// The policy.
@@ -298,6 +328,11 @@ impl TrustPolicy {
                 (or_not(&auditor.organisation), or_not(&auditor.jurisdiction));
             format!("auditor {}: {organisation}, {law}", auditor.name)
         }));
+        // Whoever changes it speaks in that auditor's name to an owner.
+        lines.extend(notes.auditors.iter().filter_map(|auditor| {
+            let key = auditor.watch_key.as_ref()?;
+            Some(format!("reports of {}: {key}", auditor.name))
+        }));
         lines
     }
 
@@ -335,6 +370,51 @@ mod tests {
         let refused = TrustPolicy::parse("quorum none\n", Some(misspelt)).unwrap_err();
         assert_eq!(refused.blame(), Blame::Misuse);
         assert!(matches!(refused, TrustError::Annotations { .. }));
+    }
+
+    #[test]
+    fn nobody_vouches_for_himself() {
+        use plainsight_specs::codec::to_base64;
+        use plainsight_specs::ed25519::SecretKey;
+        use plainsight_specs::note::{Algorithm, KeyName, Signer};
+        let signer = |name: &str, algorithm, seed: u8| {
+            let key = SecretKey::from_seed(&[seed; 32]);
+            Signer::new(KeyName::parse(name).unwrap(), algorithm, key).unwrap()
+        };
+        let key = |seed: u8| SecretKey::from_seed(&[seed; 32]).public();
+        let log = signer("log.example", Algorithm::Ed25519, 1).verifier_key();
+        let parse = |auditor: u8, watch: u8, rebuilder: u8| {
+            let witness = signer("a.example", Algorithm::CosignatureV1, auditor).verifier_key();
+            let watch = signer("a.example", Algorithm::Ed25519, watch).verifier_key();
+            TrustPolicy::parse(
+                &format!("log {log}\nwitness a {witness}\nquorum a\n"),
+                Some(&format!(
+                    "[[auditor]]\nname = \"a\"\nwatch_key = \"{watch}\"\n[[rebuilder]]\nname = \"r\"\n\
+                     organisation = \"o\"\nkey = \"{}\"\n",
+                    to_base64(key(rebuilder).as_bytes())
+                )),
+            )
+        };
+        let essence = |watch| {
+            parse(2, watch, 4)
+                .map(|trust| trust.essence())
+                .unwrap_or_default()
+        };
+        assert!(!essence(3).is_empty());
+        assert_ne!(
+            essence(3),
+            essence(5),
+            "who speaks for an auditor is trusted"
+        );
+        for (refused, whose) in [
+            (parse(1, 3, 4), "a"),
+            (parse(2, 1, 4), "a"),
+            (parse(2, 3, 1), "r"),
+        ] {
+            let refused = refused.unwrap_err();
+            assert_eq!(refused, TrustError::OwnKey { who: whose.into() });
+            assert_eq!(refused.blame(), Blame::Misuse);
+        }
     }
 
     #[test]

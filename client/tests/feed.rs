@@ -129,6 +129,24 @@ async fn what_others_log_is_no_alarm_and_is_read_to_the_end() {
 }
 
 #[tokio::test]
+async fn several_rotations_before_the_next_look_are_the_owners_own() {
+    let mut owner = Owner::new().await;
+    for _ in 0..3 {
+        owner.own.rotate(&DeviceChange::default(), now()).unwrap();
+        publish(&owner.source, &mut owner.own, Some(TOKEN))
+            .await
+            .unwrap();
+    }
+    let fed = owner.look().await;
+    assert_eq!(fed.alarms, []);
+    assert!(fed.feeds.iter().all(|feed| feed.latest.get() == 3));
+    owner.served.log().log_next(&label(), "ghost", false);
+    let fed = owner.look().await;
+    let kinds: Vec<_> = fed.alarms.iter().map(WatchAlarm::kind).collect();
+    assert_eq!(kinds, ["hit", "hit", "served"], "{:?}", fed.alarms);
+}
+
+#[tokio::test]
 async fn the_owners_own_next_version_is_expected_and_the_reading_begins_anew() {
     let mut owner = Owner::new().await;
     for version in 1..4u32 {
@@ -258,6 +276,67 @@ async fn lists_of_another_history_are_apart() {
         alarms
             .iter()
             .any(|alarm| matches!(alarm, WatchAlarm::Apart { auditor, .. } if auditor == "w0")),
+        "{alarms:?}"
+    );
+}
+
+#[tokio::test]
+async fn lists_that_cover_nothing_or_hardly_anything_come_to_an_end() {
+    for (lie, said) in [
+        (GuardLie::Nothing, "cover nothing"),
+        (GuardLie::Drip, "without coming to an end"),
+    ] {
+        let mut owner = Owner::new().await;
+        owner.others(600);
+        owner.lie(0, lie);
+        let alarms = owner.look().await.alarms;
+        assert!(
+            matches!(&alarms[..], [WatchAlarm::Silent { auditor, why }] if auditor == "w0" && why.contains(said)),
+            "{lie:?}: {alarms:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_version_planted_where_the_next_watch_would_look_begins_none() {
+    let mut owner = Owner::new().await;
+    for _ in 0..2 {
+        assert_eq!(owner.look().await.alarms, []);
+        owner.own.rotate(&DeviceChange::default(), now()).unwrap();
+        publish(&owner.source, &mut owner.own, Some(TOKEN))
+            .await
+            .unwrap();
+    }
+    // Of the rungs of version 2, which nobody reads yet; those of version 1 are as they should be.
+    owner.served.log().plant(&label(), 5);
+    let alarms = owner.look().await.alarms;
+    let version = Version::new(5);
+    assert!(
+        matches!(&alarms[..], [WatchAlarm::Planted { version: seen, .. }] if *seen == version),
+        "{alarms:?}"
+    );
+    assert!(
+        owner
+            .feeds
+            .iter()
+            .all(|feed| feed.latest == Version::new(1))
+    );
+}
+
+#[tokio::test]
+async fn a_version_that_only_the_log_shows_is_planted() {
+    let mut owner = Owner::new().await;
+    owner.served.log().plant(&label(), 3);
+    for guard in 0..2 {
+        // It ends where the ghost is not yet.
+        owner.lie(guard, GuardLie::Still);
+    }
+    let alarms = owner.look().await.alarms;
+    let version = Version::new(3);
+    assert!(
+        alarms.iter().any(
+            |alarm| matches!(alarm, WatchAlarm::Planted { version: seen, .. } if *seen == version)
+        ),
         "{alarms:?}"
     );
 }

@@ -7,7 +7,7 @@ mod reading;
 mod tiny_log;
 
 use plainsight_client::failure::{Failure, Verdict};
-use plainsight_client::http::{BaseUrl, Http, Patience};
+use plainsight_client::http::{BaseUrl, Http, HttpError, Patience};
 use plainsight_client::monitor::{Alarm, Monitored, by_auditors, monitor, record};
 use plainsight_client::own::{DeviceChange, OwnKeys};
 use plainsight_client::publish::publish;
@@ -15,6 +15,7 @@ use plainsight_client::reader::Reader;
 use plainsight_client::report::Report as _;
 use plainsight_client::source::Source;
 use plainsight_client::trust::TrustPolicy;
+use plainsight_specs::hash::sha256;
 use plainsight_specs::head::Step;
 use plainsight_specs::keyset::Role;
 use plainsight_specs::label::{Label, Version};
@@ -303,6 +304,14 @@ async fn a_ghost_leaves_a_record_that_a_stranger_checks_by_their_policy() {
     assert!(!record::is_record(b"{}"));
 }
 
+/// A log that does not answer.
+fn down() -> Failure {
+    Failure::Http(HttpError::Unreachable {
+        url: "http://log.example".into(),
+        reason: "connection refused".into(),
+    })
+}
+
 #[tokio::test]
 async fn when_the_log_refuses_an_auditor_proves_what_was_logged() {
     let mut owner = Owner::new().await;
@@ -318,10 +327,10 @@ async fn when_the_log_refuses_an_auditor_proves_what_was_logged() {
         (path.to_owned(), BaseUrl::parse(&url).unwrap())
     };
     let one = [named("auditor0")];
-    let alone = by_auditors::look(&http, &one, &reader, &owner.own).await;
+    let alone = by_auditors::look(&http, &one, &reader, &owner.own, down()).await;
     assert_eq!(alone.unwrap_err().verdict(), Verdict::PolicyNotMet);
     let auditor = [named("nobody"), named("auditor0"), named("auditor1")];
-    let seen = by_auditors::look(&http, &auditor, &reader, &owner.own)
+    let seen = by_auditors::look(&http, &auditor, &reader, &owner.own, down())
         .await
         .unwrap();
     assert_eq!((seen.alarms.len(), seen.confirmed), (0, 2));
@@ -332,7 +341,7 @@ async fn when_the_log_refuses_an_auditor_proves_what_was_logged() {
         seen.lines()
     );
     let ghost = owner.served.log().log_next(&label(), "ghost", false);
-    let seen = by_auditors::look(&http, &auditor, &reader, &owner.own)
+    let seen = by_auditors::look(&http, &auditor, &reader, &owner.own, down())
         .await
         .unwrap();
     assert_eq!(seen.verdict(), Verdict::Refuted);
@@ -341,10 +350,34 @@ async fn when_the_log_refuses_an_auditor_proves_what_was_logged() {
     // An older head than the one seen, or a broken proof, says nothing.
     for lie in [Lie::OldHead, Lie::BrokenProof] {
         owner.served.log().lie = lie;
-        let looked = by_auditors::look(&http, &auditor, &reader, &owner.own).await;
+        let looked = by_auditors::look(&http, &auditor, &reader, &owner.own, down()).await;
         assert!(looked.is_err(), "{lie:?}");
     }
     let stranger = OwnKeys::create(label(), &["phone".into()], now()).unwrap();
-    let nothing = by_auditors::look(&http, &auditor, &reader, &stranger).await;
+    let nothing = by_auditors::look(&http, &auditor, &reader, &stranger, down()).await;
     assert_eq!(nothing.unwrap_err().verdict(), Verdict::Usage);
+}
+
+#[tokio::test]
+async fn auditors_that_show_another_tree_of_the_size_seen_prove_nothing() {
+    let mut owner = Owner::new().await;
+    owner.rotate().await;
+    let mut reader = Reader::open(&owner.source, &owner.trust, None, now())
+        .await
+        .unwrap();
+    monitor(&mut reader, &mut owner.own).await.unwrap();
+    let mut memory = reader.memory().clone();
+    memory.head.root = sha256(b"another tree");
+    let reader = Reader::open(&owner.source, &owner.trust, Some(memory), now())
+        .await
+        .unwrap();
+    let http = Http::new(Patience::default()).unwrap();
+    let auditors = ["auditor0", "auditor1"].map(|path| {
+        let url = format!("{}/{path}", owner.served.url);
+        (path.to_owned(), BaseUrl::parse(&url).unwrap())
+    });
+    let refused = by_auditors::look(&http, &auditors, &reader, &owner.own, down()).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.step(), Some(Step::Consistency), "{refused}");
+    assert!(refused.is_refuted(), "{refused}");
 }

@@ -227,9 +227,10 @@ fn about_own_keys(record: &Record) {
     std::fs::rename(person.path("after"), person.path("home")).unwrap();
     person.served.log().lie = Lie::GhostAfter;
     record.once(&person, "keys rotate", &publishing("rotate"), 1);
-    record.once(&person, "keys reset", &resetting(&token), 1);
+    let over = [&resetting(&token)[..], &["--not-mine"]].concat();
+    record.once(&person, "keys reset", &over, 1);
     person.served.log().lie = Lie::None;
-    record.once(&person, "keys reset", &resetting(&token), 0);
+    record.once(&person, "keys reset", &over, 1);
 }
 
 fn resetting(token: &str) -> [&str; 8] {
@@ -266,7 +267,12 @@ fn about_watches(record: &Record) {
     record.once(&person, "keys watch", &watch, 3);
     person.served.log().plant_ghosts();
     person.served.log().publish();
-    record.once(&person, "keys reset", &resetting(&token), 0);
+    record.once(&person, "keys watch --feed", &feed, 1);
+    std::fs::remove_file(watches("home")).unwrap();
+    record.once(&person, "keys watch", &watch, 1);
+    std::fs::copy(watches("before"), watches("home")).unwrap();
+    let over = [&resetting(&token)[..], &["--not-mine"]].concat();
+    record.once(&person, "keys reset", &over, 1);
 }
 
 fn find(dir: &std::path::Path, name: &str) -> Option<std::path::PathBuf> {

@@ -174,9 +174,9 @@ async fn a_bundle_shows_no_rebuilds() {
     let (_, bundle) = release::bundle(&mut reader, question.clone())
         .await
         .unwrap();
-    let genesis = reader.memory().genesis.clone();
+    let remembered = reader.memory().clone();
     let trust = TrustPolicy::parse(&TinyLog::policy(&served.url), Some(&notes)).unwrap();
-    let found = release::verify_bundle(&trust, &genesis, now(), question, &bundle).unwrap();
+    let found = release::verify_bundle(&trust, &remembered, now(), question, &bundle).unwrap();
     let not_asked = RebuildsUnmet::NotAsked { wanted: 2 };
     assert_eq!(unmet(&found), [Unmet::Rebuilds(not_asked)]);
 }
@@ -206,6 +206,12 @@ fn a_rule_that_nobody_could_meet_is_refused() {
     );
     assert!(parse(1, &[rebuilder("A", "AAAA")]).is_err(), "no key");
     assert!(parse(1, &[]).is_err(), "nobody");
+    let many = |number: u8| -> Vec<String> {
+        let all = 1..=number;
+        all.map(|seed| rebuilder("A", &key(seed))).collect()
+    };
+    assert!(parse(1, &many(64)).is_ok());
+    assert!(parse(1, &many(65)).is_err(), "more than are carried");
     // What is trusted is pinned, and a policy that asks for nothing says what it always said.
     let essence = |policy: TrustPolicy| policy.essence();
     let asked = essence(parse(1, &[one]).unwrap());

@@ -37,12 +37,16 @@ async fn a_logged_file_is_verified_with_and_without_its_stream() {
 #[tokio::test]
 async fn an_unlogged_file_is_proved_absent() {
     let served = log();
-    for asked in [None, Some(product(SERDE)), Some(product("pkg:cargo/toml"))] {
-        let found = verify(&served, ask(b"a special build", asked, None))
-            .await
-            .unwrap();
-        assert!(matches!(found.state, FileState::Absent), "{found:?}");
+    let absent = async |asked| {
+        let found = verify(&served, ask(b"a special build", asked, None)).await;
+        found.unwrap().state
+    };
+    for asked in [None, Some(product(SERDE))] {
+        let state = absent(asked).await;
+        assert!(matches!(state, FileState::Absent), "{state:?}");
     }
+    let state = absent(Some(product("pkg:cargo/toml"))).await;
+    assert!(matches!(state, FileState::NoStream), "{state:?}");
 }
 
 #[tokio::test]
@@ -174,8 +178,8 @@ async fn a_bundle_verifies_its_file_offline_and_no_other() {
         .await
         .unwrap();
     assert!(matches!(found.state, FileState::Logged(_)));
-    let genesis = &reader.memory().genesis;
-    let verify = |question| release::verify_bundle(&trust, genesis, now(), question, &bundle);
+    let remembered = reader.memory();
+    let verify = |question| release::verify_bundle(&trust, remembered, now(), question, &bundle);
     let found = verify(question.clone()).unwrap();
     assert!(matches!(found.state, FileState::Logged(_)));
     let other = verify(ask(b"serde two", None, None)).unwrap();
@@ -189,9 +193,9 @@ async fn a_bundle_verifies_its_file_offline_and_no_other() {
         }
     ));
     let late = now().plus(8 * 86_400);
-    let stale = release::verify_bundle(&trust, genesis, late, question.clone(), &bundle);
+    let stale = release::verify_bundle(&trust, remembered, late, question.clone(), &bundle);
     assert_eq!(stale.unwrap_err().verdict(), Verdict::Undecided);
-    let damaged = release::verify_bundle(&trust, genesis, now(), question, &bundle[1..]);
+    let damaged = release::verify_bundle(&trust, remembered, now(), question, &bundle[1..]);
     assert_eq!(damaged.unwrap_err().verdict(), Verdict::Undecided);
 }
 
@@ -206,9 +210,9 @@ async fn one_bundle_verifies_each_file_of_its_release_and_no_other() {
     let (_, bundle) = release::bundle(&mut reader, ask(b"windows", None, None))
         .await
         .unwrap();
-    let genesis = &reader.memory().genesis;
+    let remembered = reader.memory();
     let verify = |file: &[u8]| {
-        release::verify_bundle(&trust, genesis, now(), ask(file, None, None), &bundle).unwrap()
+        release::verify_bundle(&trust, remembered, now(), ask(file, None, None), &bundle).unwrap()
     };
     for file in files {
         let FileState::Logged(logged) = verify(file).state else {

@@ -15,7 +15,7 @@ use plainsight_client::contact::{self, Change, Contact, Pinned, Standing};
 use plainsight_client::failure::Verdict;
 use plainsight_client::home::pins::{AcceptError, Anyway, Pin};
 use plainsight_client::monitor::{Alarm, Monitored, monitor};
-use plainsight_client::own::reset::{LoggedBefore, look};
+use plainsight_client::own::reset::{LoggedBefore, Strangers, look};
 use plainsight_client::own::{DeviceChange, OwnError, OwnKeys};
 use plainsight_client::publish::publish;
 use plainsight_client::reader::Reader;
@@ -89,8 +89,13 @@ impl World {
     /// A new home that has begun by a reset.
     async fn begun(&self) -> OwnKeys {
         let mut own = OwnKeys::none(label());
-        own.reset(&self.before().await, &devices(), self.now())
-            .unwrap();
+        own.reset(
+            &self.before().await,
+            &devices(),
+            Strangers::Unsaid,
+            self.now(),
+        )
+        .unwrap();
         self.publish(&mut own).await;
         own
     }
@@ -141,7 +146,7 @@ async fn what_was_logged_before_is_no_ghost_and_what_comes_after_is() {
     let text = seen.lines().join("\n");
     assert!(text.starts_with("VERIFIED: every version of"), "{text}");
     assert!(text.contains("from 3 to 3 is your own"), "{text}");
-    assert!(text.contains("not yours to judge: version 0 at"), "{text}");
+    assert!(text.contains("is not judged: version 0 at"), "{text}");
     assert!(!text.contains("Ghost"), "{text}");
     // A rotation is signed by the reset's key, and found to be one's own.
     world.rotate(&mut own).await;
@@ -169,7 +174,8 @@ async fn a_hole_or_what_is_not_opened_before_the_reset_is_not_judged() {
         world.served.log().lie = lie;
         let before = world.before().await;
         let mut own = OwnKeys::none(label());
-        own.reset(&before, &devices(), now()).unwrap();
+        own.reset(&before, &devices(), Strangers::Unsaid, now())
+            .unwrap();
         let prev = own.pending().unwrap().key_set.prev();
         assert_eq!(prev.is_none(), lie == Lie::Withhold, "{lie:?}");
         world.publish(&mut own).await;
@@ -186,7 +192,8 @@ async fn a_hole_or_what_is_not_opened_before_the_reset_is_not_judged() {
 async fn a_version_that_took_the_place_meanwhile_is_a_ghost_and_can_be_gone_over() {
     let (world, _) = World::with_lost_home(1).await;
     let mut own = OwnKeys::none(label());
-    own.reset(&world.before().await, &devices(), now()).unwrap();
+    own.reset(&world.before().await, &devices(), Strangers::Unsaid, now())
+        .unwrap();
     world.served.log().log_next(&label(), "ghost", false);
     let refused = publish(&world.source, &mut own, Some(TOKEN))
         .await
@@ -198,12 +205,24 @@ async fn a_version_that_took_the_place_meanwhile_is_a_ghost_and_can_be_gone_over
         "{:?}",
         seen.alarms
     );
-    own.reset(&world.before().await, &devices(), now()).unwrap();
+    let refused = own.reset(&world.before().await, &devices(), Strangers::Unsaid, now());
+    let whose = OwnError::WhoseAreThey {
+        newest: None,
+        latest: Version::new(1),
+    };
+    assert_eq!(refused, Err(whose), "it was an alarm");
+    own.reset(&world.before().await, &devices(), Strangers::NotMine, now())
+        .unwrap();
     assert_eq!(own.secrets().len(), 2, "those of what was dropped are gone");
     world.publish(&mut own).await;
     let seen = world.monitor(&mut own).await;
-    assert_eq!(seen.alarms, []);
+    assert!(
+        matches!(seen.alarms[..], [Alarm::Ghost { version, .. }] if version == Version::new(1)),
+        "it stays one: {:?}",
+        seen.alarms
+    );
     assert_eq!(seen.latest, Some(Version::new(2)));
+    assert_eq!(seen.confirmed, 1);
 }
 
 #[tokio::test]
@@ -212,11 +231,19 @@ async fn an_old_backup_and_an_owner_after_a_ghost_begin_anew_over_it() {
     world.monitor(&mut own).await;
     // The keys are here: there is nothing to reset.
     let before = world.before().await;
-    let refused = own.reset(&before, &devices(), now());
+    let refused = own.reset(&before, &devices(), Strangers::Unsaid, now());
     assert_eq!(refused, Err(OwnError::NotLost(Version::new(1))));
     world.served.log().log_next(&label(), "stranger", false);
     assert_eq!(world.monitor(&mut own).await.alarms.len(), 1);
-    own.reset(&world.before().await, &devices(), now()).unwrap();
+    let before = world.before().await;
+    let unsaid = own.reset(&before, &devices(), Strangers::Unsaid, now());
+    let whose = OwnError::WhoseAreThey {
+        newest: Some(Version::new(1)),
+        latest: Version::new(2),
+    };
+    assert_eq!(unsaid, Err(whose));
+    own.reset(&before, &devices(), Strangers::Mine, now())
+        .unwrap();
     world.publish(&mut own).await;
     let seen = world.monitor(&mut own).await;
     assert_eq!(seen.alarms, []);
@@ -227,20 +254,49 @@ async fn an_old_backup_and_an_owner_after_a_ghost_begin_anew_over_it() {
 }
 
 #[tokio::test]
+async fn a_ghost_that_is_gone_over_stays_an_alarm() {
+    let (world, mut own) = World::with_lost_home(2).await;
+    world.monitor(&mut own).await;
+    world.served.log().log_next(&label(), "ghost", false);
+    let before = world.before().await;
+    own.reset(&before, &devices(), Strangers::NotMine, now())
+        .unwrap();
+    assert_eq!(own.waiting_reset(), Some(Version::new(3)));
+    world.publish(&mut own).await;
+    for _ in 0..2 {
+        let seen = world.monitor(&mut own).await;
+        assert_eq!(seen.verdict(), Verdict::Refuted);
+        assert!(
+            matches!(seen.alarms[..], [Alarm::Ghost { version, .. }] if version == Version::new(2)),
+            "{:?}",
+            seen.alarms
+        );
+        assert!(seen.before.is_empty());
+        world.rotate(&mut own).await;
+        assert_eq!(own.waiting_reset(), None);
+    }
+    let mut none = OwnKeys::none(label());
+    let said = none.reset(&before, &devices(), Strangers::Mine, now());
+    assert_eq!(said, Err(OwnError::NothingKnown));
+}
+
+#[tokio::test]
 async fn a_version_that_can_still_be_published_is_not_dropped() {
     let (world, mut own) = World::with_lost_home(1).await;
     own.rotate(&DeviceChange::default(), now()).unwrap();
     world.served.log().lie = Lie::None;
     let mut before = world.before().await;
-    let refused = own.reset(&before, &devices(), now());
+    let refused = own.reset(&before, &devices(), Strangers::Unsaid, now());
     assert_eq!(refused, Err(OwnError::NotLost(Version::FIRST)));
     let mut other = OwnKeys::none(label());
-    other.reset(&before, &devices(), now()).unwrap();
-    let waiting = other.reset(&before, &devices(), now());
+    other
+        .reset(&before, &devices(), Strangers::Unsaid, now())
+        .unwrap();
+    let waiting = other.reset(&before, &devices(), Strangers::Unsaid, now());
     assert_eq!(waiting, Err(OwnError::StillPending(Version::new(1))));
     assert_eq!(other.waiting_reset(), Some(Version::new(1)));
     before.latest = Version::new(u32::MAX);
-    let last = OwnKeys::none(label()).reset(&before, &devices(), now());
+    let last = OwnKeys::none(label()).reset(&before, &devices(), Strangers::Unsaid, now());
     assert_eq!(last, Err(OwnError::LastVersion));
 }
 
@@ -361,7 +417,10 @@ fn the_way_out_is_named_where_the_owner_stands_and_leads_out() {
         }
     }
     let (_, text) = person.run(&["keys", "history", ME]);
-    assert!(text.contains("began with version 3, a reset"), "{text}");
+    assert!(
+        text.contains("Version 3 is a reset with which this home began"),
+        "{text}"
+    );
     // Now that the keys are here, there is nothing to reset.
     let (code, text) = person.run(&with_token(&token, &[&RESET[..], &["--yes"]].concat()));
     assert_eq!(code, 2, "{text}");
@@ -417,6 +476,20 @@ fn a_contact_accepts_a_reset_upon_themselves() {
     );
     let (code, text) = contact.run(&["contact", "accept", ME]);
     assert_eq!(code, 3, "{text}");
+    assert!(
+        text.contains("Blame: nobody yet; nothing was accepted"),
+        "{text}"
+    );
+    assert!(!text.contains("this side"), "{text}");
+    let (code, text) = contact.run(&["contact", "accept", ME, "--json"]);
+    assert_eq!(code, 3, "{text}");
+    let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&line["verdict"], &line["blame"]),
+        (&"undecided".into(), &"unavailable".into())
+    );
+    let (_, help) = contact.run(&["contact", "accept", "--help"]);
+    assert!(help.contains("exit code 3 while a reset"), "{help}");
     let (code, text) = contact.run(&["contact", "accept", ME, "--unconfirmed"]);
     assert_eq!(code, 0, "{text}");
     let (code, text) = contact.run(&["contact", "verify", ME]);
@@ -442,4 +515,64 @@ fn without_anything_logged_there_is_nothing_to_reset() {
     let (code, text) = person.run(&[&RESET[..], &["--yes"]].concat());
     assert_eq!(code, 2, "{text}");
     assert!(text.contains("keys new"), "{text}");
+}
+
+#[test]
+fn a_home_that_is_not_lost_is_told_so_and_asked_whose_the_others_are() {
+    let person = Person::new();
+    let token = person.path("token").display().to_string();
+    assert_eq!(person.run(&["keys", "new", ME, "--device", "phone"]).0, 0);
+    let publish = with_token(&token, &["keys", "publish", ME]);
+    assert_eq!(person.run(&publish).0, 0);
+    person.served.log().log_next(&label(), "ghost", false);
+    assert_eq!(person.run(&["keys", "monitor"]).0, 1);
+    let reset = [&RESET[..], &["--yes"]].concat();
+    let (code, text) = person.run(&with_token(&token, &reset));
+    assert_eq!(code, 2, "{text}");
+    for said in [
+        "this home is not lost: it has the keys of version 0",
+        "--not-mine",
+        "--mine",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("does not have its keys"), "{text}");
+    assert_eq!(person.served.log().keys[&label()].len(), 2);
+    let over = [&reset[..], &["--not-mine"]].concat();
+    let (code, text) = person.run(&with_token(&token, &over));
+    assert_eq!(code, 1, "the ghost is there: {text}");
+    for said in [
+        "This home is not lost: it has the keys of version 0. The latest version in the log is 1 (proved)",
+        "Version 0, at position 2, made in this home",
+        "NOT made in this home",
+        "stay alarms, for ever",
+        "Ghost: version 1 is not yours",
+        "The log took version 2 at position",
+        "Version 2 is a reset",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert!(!text.contains("stays lost"), "{text}");
+    let (code, text) = person.run(&["keys", "monitor"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("Ghost: version 1 is not yours"), "{text}");
+    // A second reset in a row is none: the keys of the latest version are here.
+    let (code, text) = person.run(&with_token(&token, &over));
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("Nothing is lost"), "{text}");
+}
+
+#[test]
+fn a_reset_that_still_waits_is_taken_as_it_is_and_that_is_said() {
+    let person = bereft();
+    let token = person.path("token").display().to_string();
+    let yes = [&RESET[..], &["--yes"]].concat();
+    assert_eq!(person.run(&yes).0, 2, "without the token");
+    let (code, text) = person.run(&with_token(&token, &yes));
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("A reset that you agreed to before still waits"),
+        "{text}"
+    );
+    assert!(text.contains("version 3, all of it new keys"), "{text}");
 }

@@ -13,7 +13,9 @@ use plainsight_client::reader::Reader;
 use plainsight_client::report::Report as _;
 use plainsight_client::source::Source;
 use plainsight_client::trust::TrustPolicy;
-use plainsight_client::watch::{Guard, Watch, WatchAlarm, Watched, announce, behind, guards, look};
+use plainsight_client::watch::{
+    Guard, Standing, Watch, WatchAlarm, Watched, announce, behind, guards, look, standing_at,
+};
 use plainsight_specs::label::Version;
 use plainsight_specs::merkle::LeafIndex;
 use plainsight_specs::time::Timestamp;
@@ -122,6 +124,7 @@ fn hit(auditor: &str, version: u32, position: u64) -> WatchAlarm {
 fn planted(version: u32) -> WatchAlarm {
     WatchAlarm::Planted {
         version: Version::new(version),
+        hidden: true,
     }
 }
 
@@ -229,6 +232,84 @@ async fn a_version_planted_before_surfaces_at_the_owners_rotation_unless_it_watc
         }
     };
     assert_eq!(latest, Some(Version::new(2)));
+}
+
+#[tokio::test]
+async fn a_version_that_contacts_are_shown_already_is_told_as_that() {
+    let mut owner = Owner::new().await;
+    owner.look().await.unwrap();
+    for watched in [true, false] {
+        let number = if watched { 1 } else { 2 };
+        owner.served.log().log_next(&label(), "ghost", false);
+        if !watched {
+            owner.watches.clear();
+        }
+        let seen = owner.look().await.unwrap();
+        let served: Vec<_> = seen
+            .alarms
+            .iter()
+            .filter(|alarm| alarm.kind() == "served")
+            .collect();
+        let first = served.first().unwrap();
+        let WatchAlarm::Served {
+            version,
+            latest,
+            position: Some(_),
+            no_later_than_ms: Some(_),
+        } = first
+        else {
+            panic!("{first:?}")
+        };
+        assert_eq!((version.get(), latest.get()), (1, number));
+        let text = seen.lines().join("\n");
+        let shown = if watched {
+            "contacts are shown it as your latest: whoever looked you up since then"
+        } else {
+            "contacts are shown it before version 2, the latest"
+        };
+        assert!(text.contains(shown), "{text}");
+        assert!(!text.contains("no contact is shown yet"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_contacts_are_shown_is_not_said_when_the_log_withholds_it() {
+    let mut owner = Owner::new().await;
+    owner.look().await.unwrap();
+    owner.served.log().plant(&label(), 1);
+    // The ladder says that 1 is the latest, and the history does not hold it.
+    let seen = owner.look().await.unwrap();
+    let unknown = WatchAlarm::Planted {
+        version: Version::new(1),
+        hidden: false,
+    };
+    assert!(seen.alarms.contains(&unknown), "{:?}", seen.alarms);
+    let text = seen.lines().join("\n");
+    assert!(text.contains("could not be found out"), "{text}");
+}
+
+#[tokio::test]
+async fn ones_own_version_whose_answer_was_lost_is_no_ghost() {
+    let mut owner = Owner::new().await;
+    owner.look().await.unwrap();
+    let watches = owner.watches.clone();
+    owner.own.rotate(&DeviceChange::default(), now()).unwrap();
+    let pending = owner.own.pending().unwrap();
+    let (bytes, opening) = (
+        pending.key_set.bytes().to_vec(),
+        *pending.opening.as_bytes(),
+    );
+    owner.served.log().log_key_set(&bytes, opening);
+    owner.served.log().publish();
+    owner.watches.clear();
+    let refused = owner.look().await.unwrap_err();
+    assert_eq!(refused.verdict(), Verdict::Usage);
+    assert!(refused.to_string().contains("keys monitor"), "{refused}");
+    let watch = watches.first().unwrap();
+    let mut reader = owner.reader().await;
+    let pending = owner.own.pending().unwrap();
+    let standing = standing_at(&mut reader, watch, pending).await.unwrap();
+    assert_eq!(standing, Standing::Own);
 }
 
 #[tokio::test]

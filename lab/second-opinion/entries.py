@@ -162,7 +162,9 @@ class Statement:
         need(len(self.digest_set) == len(self.digests), "statement: a digest twice")
 
     def _product(self, p):
-        need(matches(r"pkg:[a-z][a-z0-9.+-]*(/[A-Za-z0-9._~%+-]+)+", p["purl"]), "purl")
+        need(matches(r"pkg:[a-z][a-z0-9.+-]*(/([A-Za-z0-9._~+-]|%[0-9A-F]{2})+)+", p["purl"]), "purl")
+        for encoded in re.findall("%(..)", p["purl"]):
+            need(not matches(r"[A-Za-z0-9._~+-]", chr(int(encoded, 16))), "purl: a second spelling")
         need(len(p["purl"]) <= 1024, "purl: length")
         need(matches(r"[!-~]{1,128}", p["version"]), "version")
         need(matches(_NAME, p["channel"]) and matches(_NAME, p["arch"]), "channel or arch")

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use plainsight_specs::commitment::Opening;
 use plainsight_specs::ed25519::SecretKey;
+use plainsight_specs::hash::Hash;
 use plainsight_specs::keyset::{KeyRecord, KeySet, KeySetDraft, Role};
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::publish::PublishItem;
@@ -30,6 +31,24 @@ pub fn first_key_set(label: &Label) -> Result<Vec<u8>> {
         latest: None,
     };
     account.next_key_set(clock::now()?)
+}
+
+/// A first key set that says which one it continues: there must have been a log before this one.
+pub fn continued_key_set(label: &Label, prev: Hash) -> Result<Vec<u8>> {
+    let first = KeySet::parse(&first_key_set(label)?)?;
+    let identity = SecretKey::from_seed(&random()?);
+    let mut keys = first.keys().to_vec();
+    for key in keys.iter_mut().filter(|key| key.role == Role::Identity) {
+        key.key = identity.public().as_bytes().to_vec();
+    }
+    let draft = KeySetDraft {
+        label: label.clone(),
+        version: Version::FIRST,
+        prev: Some(prev),
+        created: first.created(),
+        keys,
+    };
+    Ok(draft.sign(&[&identity]))
 }
 
 impl Account {

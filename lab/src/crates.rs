@@ -3,6 +3,7 @@
 //! Cargo has downloaded.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -77,23 +78,67 @@ fn order(version: &str) -> (Vec<u64>, String) {
     (numbers, version.to_owned())
 }
 
-/// Those packages whose files Cargo has downloaded, checked against the lock file's digests. Asks
-/// Cargo to download what is missing, if it is there to ask.
-pub fn downloaded() -> Result<Vec<Downloaded>> {
+/// The packages whose files are here, and why the others' are not.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Checked against the lock file's digests.
+    pub found: Vec<Downloaded>,
+    /// What is missing and what to do about it, in sentences; `None` if nothing is missing.
+    pub missing: Option<String>,
+}
+
+/// Finds the files that Cargo has downloaded. Asks Cargo to download what is missing.
+pub fn downloaded() -> Result<Fetched> {
     let packages = packages()?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut found = find(&packages);
+    let mut failed = None;
     if found.len() < packages.len() {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let fetched = std::process::Command::new(cargo)
-            .args(["fetch", "--quiet", "--locked", "--manifest-path"])
-            .arg(manifest)
-            .status();
-        if fetched.is_ok_and(|status| status.success()) {
-            found = find(&packages);
-        }
+        failed = fetch(&cargo).err();
+        found = find(&packages);
     }
-    Ok(found)
+    let missing = packages.len() - found.len();
+    Ok(Fetched {
+        found,
+        missing: (missing > 0).then(|| missing_words(missing, failed.as_deref())),
+    })
+}
+
+/// The workspace's manifest, as Cargo is given it.
+fn manifest() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    manifest.canonicalize().unwrap_or(manifest)
+}
+
+/// Asks Cargo to download what the lock file names; what failed, in words. Its own words go to the
+/// terminal.
+fn fetch(cargo: &OsStr) -> Result<(), String> {
+    let name = Path::new(cargo).display();
+    let fetched = std::process::Command::new(cargo)
+        .args(["fetch", "--quiet", "--locked", "--manifest-path"])
+        .arg(manifest())
+        .status();
+    match fetched {
+        Err(error) => Err(format!("{name} could not be started: {error}")),
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{name} fetch` ended with {status}")),
+    }
+}
+
+fn missing_words(missing: usize, failed: Option<&str>) -> String {
+    let why = failed.map_or_else(
+        || "Cargo did not download them".into(),
+        |failed| format!("they were to be downloaded, and {failed}"),
+    );
+    let packages = match missing {
+        1 => "1 package of Cargo.lock is".into(),
+        many => format!("{many} packages of Cargo.lock are"),
+    };
+    format!(
+        "{packages} not logged, as the files are not on this machine: {why}. All else works without \
+         them. To have them: cargo fetch --locked --manifest-path {}, then start again.",
+        manifest().display()
+    )
 }
 
 fn find(packages: &[Package]) -> Vec<Downloaded> {
@@ -189,5 +234,31 @@ mod tests {
     fn the_files_that_built_this_test_are_found_byte_for_byte() {
         let found = find(&packages().unwrap());
         assert!(found.iter().any(|file| file.package.name == "serde_json"));
+    }
+
+    #[test]
+    fn what_cargo_failed_at_and_what_to_do_is_said() {
+        let failed = fetch(OsStr::new("/nowhere/cargo")).unwrap_err();
+        assert!(
+            failed.starts_with("/nowhere/cargo could not be started"),
+            "{failed}"
+        );
+        let text = missing_words(3, Some(&failed));
+        assert!(
+            text.starts_with("3 packages of Cargo.lock are not logged"),
+            "{text}"
+        );
+        assert!(
+            text.contains("/nowhere/cargo could not be started"),
+            "{text}"
+        );
+        assert!(
+            text.contains("cargo fetch --locked --manifest-path /"),
+            "{text}"
+        );
+        if cfg!(unix) {
+            let failed = fetch(OsStr::new("false")).unwrap_err();
+            assert!(failed.contains("`false fetch` ended with"), "{failed}");
+        }
     }
 }

@@ -112,9 +112,23 @@ pub async fn start_auditor(
     listen: SocketAddr,
     log: &LogConfig,
 ) -> Result<RunningAuditor> {
+    start_carrying(dir, auditor, listen, log, Vec::new()).await
+}
+
+/// Makes an auditor in `dir` that carries results of these rebuilders, and starts it.
+pub async fn start_carrying(
+    dir: &Path,
+    auditor: Auditor,
+    listen: SocketAddr,
+    log: &LogConfig,
+    rebuilders: Vec<Rebuilder>,
+) -> Result<RunningAuditor> {
     plainsight_auditor::init(dir, &Identity::from(auditor))?;
     let logs = std::slice::from_ref(log);
-    run_auditor(dir, auditor, listen, logs, |_| {}).await
+    run_auditor(dir, auditor, listen, logs, |config| {
+        config.rebuilders = rebuilders;
+    })
+    .await
 }
 
 /// What the auditors of a stage know beside the log.

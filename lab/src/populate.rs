@@ -10,7 +10,7 @@ use plainsight_specs::time::Timestamp;
 
 use crate::accounts::Account;
 use crate::clock;
-use crate::crates::{self, Downloaded};
+use crate::crates::{self, Downloaded, Fetched};
 use crate::network::Network;
 use crate::provider::{Publisher, sign};
 
@@ -26,8 +26,8 @@ pub const FEATURE: &str = "end-to-end-backup";
 pub struct Populated {
     /// The releases, with the files they are of.
     pub releases: Vec<Downloaded>,
-    /// Packages of the lock file whose files are not on this machine.
-    pub missing: usize,
+    /// Which packages of the lock file are not among them, and what to do about it, in sentences.
+    pub missing: Option<String>,
     /// How many key sets.
     pub key_sets: usize,
 }
@@ -47,8 +47,7 @@ pub fn protection(state: ProtectionState, place: Place, now: Timestamp) -> Resul
 pub async fn populate(network: &Network) -> Result<Populated> {
     let now = clock::now()?;
     publish_protections(network, now).await?;
-    let found = tokio::task::spawn_blocking(crates::downloaded).await??;
-    let missing = crates::packages()?.len() - found.len();
+    let Fetched { found, missing } = tokio::task::spawn_blocking(crates::downloaded).await??;
     publish_releases(network, &found, now).await?;
     let key_sets = publish_accounts(network, now).await?;
     Ok(Populated {

@@ -48,12 +48,8 @@ pub async fn run(args: UpArgs) -> Result<()> {
         network.server().published_size(),
         network.auditors().len(),
     );
-    if populated.missing > 0 {
-        println!(
-            "{} packages of Cargo.lock are not logged: Cargo has not downloaded their files, so \
-             their sizes are not known here.",
-            populated.missing
-        );
+    if let Some(missing) = &populated.missing {
+        println!("{missing}");
     }
     println!("For scripts: {}\n", description.display());
     println!("{}", commands(&network, &populated)?);

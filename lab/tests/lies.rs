@@ -114,6 +114,11 @@ async fn lies_to_readers_are_caught() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lies_about_releases_are_caught() {
+    told_as_the_chapter_says("About releases").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lies_by_auditors_are_caught() {
     told_as_the_chapter_says("By auditors").await;
 }

@@ -164,11 +164,6 @@ async fn replay(
     let is_other = |replay: &Replay| {
         public.is_some_and(|public| public.size == replay.size() && public != replay.head())
     };
-    let differs = |size: TreeSize| {
-        refuse(&format!(
-            "what was signed at size {size} is not what the database holds"
-        ))
-    };
     // What is shown already is not stepped through again.
     if is_other(&replay) {
         return differs(replay.size());
@@ -183,14 +178,9 @@ async fn replay(
             .entries_from(start, head.tree.size.get())
             .await?
         {
-            if let Some(rule) = replay.step(&entry).verdict() {
-                let at = replay.size();
-                return refuse(&format!("an entry before {at} breaks the rule {rule}"));
-            }
-            let size = replay.size();
-            let expected = signed.at(shared, size).await?;
-            if expected.is_some_and(|root| root != replay.head()) || is_other(&replay) {
-                return differs(size);
+            signed.step(shared, &mut replay, &entry).await?;
+            if is_other(&replay) {
+                return differs(replay.size());
             }
             at_epoch = at_epoch.or_else(|| ends_at_epoch(&replay));
         }
@@ -205,8 +195,15 @@ async fn replay(
     Ok(Replayed { replay, at_epoch })
 }
 
+/// A refusal: a head of this size was signed, and it is another one.
+fn differs<T>(size: TreeSize) -> Result<T, WriteError> {
+    refuse(&format!(
+        "what was signed at size {size} is not what the database holds"
+    ))
+}
+
 /// The signed heads in order, read a page at a time.
-struct Signed {
+pub(crate) struct Signed {
     page: std::collections::VecDeque<CheckpointRow>,
     above: TreeSize,
     is_last: bool,
@@ -215,11 +212,30 @@ struct Signed {
 impl Signed {
     const PAGE: u32 = 256;
 
-    fn above(above: TreeSize) -> Self {
+    /// Those of more entries than `above`.
+    pub(crate) fn above(above: TreeSize) -> Self {
         Self {
             page: std::collections::VecDeque::new(),
             above,
             is_last: false,
+        }
+    }
+
+    /// Steps over an entry. Refuses if it breaks a rule, if another head was signed at the size that
+    /// is reached, or any at a smaller size that was not asked for.
+    pub(crate) async fn step(
+        &mut self,
+        shared: &Shared,
+        replay: &mut Replay,
+        entry: &[u8],
+    ) -> Result<(), WriteError> {
+        if let Some(rule) = replay.step(entry).verdict() {
+            let at = replay.size();
+            return refuse(&format!("an entry before {at} breaks the rule {rule}"));
+        }
+        match self.at(shared, replay.size()).await? {
+            Some(signed) if signed != replay.head() => differs(replay.size()),
+            _ => Ok(()),
         }
     }
 

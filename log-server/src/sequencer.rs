@@ -289,3 +289,14 @@ pub(crate) const SMALLEST: u64 = 2;
 pub(crate) fn may_be_signed(size: TreeSize) -> bool {
     size.get() >= SMALLEST
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_genesis_alone_is_not_signed() {
+        let may = |size| may_be_signed(TreeSize::new(size).unwrap_or_default());
+        assert_eq!([0, 1, 2, 3].map(may), [false, false, true, true]);
+    }
+}

@@ -11,7 +11,7 @@ use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::rules::Replay;
 
 use crate::directory::{DirectoryError, Published, PublishedHead};
-use crate::recovery::{WriteError, refuse};
+use crate::recovery::{Signed, WriteError, refuse};
 use crate::shared::Shared;
 use crate::store::CheckpointRow;
 
@@ -153,10 +153,12 @@ pub(crate) async fn show(shared: &Arc<Shared>, row: CheckpointRow) -> Result<(),
 
 async fn read_from_nothing(shared: &Shared, target: TreeSize) -> Result<Replay, WriteError> {
     let mut replay = Replay::new(shared.origin.clone());
+    let mut signed = Signed::above(TreeSize::ZERO);
     while replay.size() < target {
         let next = replay.size().get();
         for entry in shared.source.entries_from(next, target.get()).await? {
-            replay.step(&entry);
+            // Whoever writes goes on from here, and holds nothing below against it again.
+            signed.step(shared, &mut replay, &entry).await?;
         }
     }
     Ok(replay)

@@ -72,6 +72,14 @@ async fn nothing_is_written_beside_what_does_not_fit() {
             "do not hash to the head's root",
         ),
         (
+            "UPDATE checkpoint SET root = zeroblob(32) WHERE size = (SELECT min(size) FROM checkpoint)",
+            "what was signed at size",
+        ),
+        (
+            "UPDATE checkpoint SET root = zeroblob(32) WHERE size = (SELECT max(size) FROM checkpoint)",
+            "what was signed at size",
+        ),
+        (
             "INSERT INTO checkpoint (size, root, note, term, signed_at)
              SELECT size + 1000, root, note, term, signed_at FROM checkpoint LIMIT 1",
             "a larger size was signed",
@@ -82,6 +90,40 @@ async fn nothing_is_written_beside_what_does_not_fit() {
         change(&made, sql).await;
         refuses(&made, why, sql).await;
     }
+}
+
+/// Gives the first key entry that is stored a kind that there is not.
+async fn break_an_entry(made: &Made) {
+    let file = made.config.database.file().unwrap();
+    let url = format!("sqlite://{}", file.display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let rows: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT start, body FROM segment ORDER BY start")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+    // Its length, and the kind of a key entry.
+    let key = [0, 65, 2];
+    let found = rows.into_iter().find_map(|(start, body)| {
+        let at = body.windows(key.len()).position(|window| window == key)?;
+        Some((start, body, at + 2))
+    });
+    let (start, mut body, kind) = found.unwrap();
+    body[kind] = 7;
+    sqlx::query("UPDATE segment SET body = ? WHERE start = ?")
+        .bind(body)
+        .bind(start)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_behind_an_entry_that_breaks_a_rule() {
+    let made = stopped().await;
+    break_an_entry(&made).await;
+    refuses(&made, "breaks the rule malformed", "another kind").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -103,6 +103,28 @@ async fn what_is_published_is_proved_to_readers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_publishes_statements_of_its_own_role_and_no_others() {
+    let made = make().await;
+    let server = made.start().await;
+    let client = Client::new(&server.url());
+    let envelope = release("1.0", 0, None, &publisher());
+    let item = || vec![statement(&envelope)];
+    // Rightly signed, and not this token's to publish.
+    for token in [
+        &made.tokens.keys,
+        &made.tokens.protections,
+        &made.tokens.root,
+    ] {
+        let sent = client.send(token, item(), Wait::Sequenced).await;
+        let (status, body) = sent.unwrap();
+        assert_eq!((status, problem(&body).as_str()), (403, "forbidden"));
+    }
+    let sent = client.send(&made.tokens.releases, item(), Wait::Sequenced);
+    assert_eq!(sent.await.unwrap().0, 200);
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refuses_key_sets_that_cannot_be_logged() {
     let made = make().await;
     let server = made.start().await;

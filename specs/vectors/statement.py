@@ -152,7 +152,8 @@ WRONG = [
     *[("release", ["predicate", "purl"], text) for text in (
         "", "pkg:generic", "pkg:generic/", "pkg:generic//x", "pkg:generic/x/", "pkg:Generic/x",
         "pkg:0/x", "pkg:generic/x@1", "pkg:generic/x?a=b", "pkg:generic/x#y", "pkg:generic/x y",
-        "pkg:generic/\u00e9", "pkg:a/" + "b" * 1019)],
+        "pkg:generic/\u00e9", "pkg:a/" + "b" * 1019, "pkg:generic/mess%65nger", "pkg:generic/x%",
+        "pkg:generic/x%4", "pkg:npm/%40scope%2e/x", "pkg:generic/a%2Bb")],
     *[("release", ["predicate", "version"], text) for text in (
         "", "1 0", "1\n", "1\u00e9", "\x7f", "1" * 129)],
     *[("release", ["predicate", "channel"], text) for text in (

@@ -1,11 +1,11 @@
-//! The ways out: a file, a program, a web hook. Each takes a [`Message`] or says why not.
+//! The ways out: a file, a program, a web hook, mail. Each takes a [`Message`] or says why not.
 //!
-//! Out of scope: when to try again, which is [`super::courier`]'s. Mail is left out: a hook of three
-//! lines around `sendmail` does it, with the queue and the credentials where they belong.
+//! Out of scope: when to try again, which is [`super::courier`]'s.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::mail::Mail;
 use super::{Message, Severity, WebhookKey};
 use super::{file, hook, webhook};
 
@@ -44,6 +44,8 @@ pub enum Way {
         /// What the message is signed with.
         key: WebhookKey,
     },
+    /// People are told by mail.
+    Mail(Box<Mail>),
 }
 
 /// Why a message did not get out. Never anybody's fault but the channel's.
@@ -64,6 +66,9 @@ pub enum ChannelError {
     /// The server cannot be reached.
     #[error("the server cannot be reached: {0}")]
     Unreachable(String),
+    /// The mail did not get out.
+    #[error("the mail was not taken: {0}")]
+    Mail(String),
     /// The server answered with something else than success.
     #[error("the server answered {0}")]
     Status(u16),
@@ -85,6 +90,7 @@ impl Channel {
             Way::Webhook { url, timeout, key } => {
                 webhook::post(url, *timeout, key, message, now).await
             }
+            Way::Mail(mail) => mail.send(message, now).await,
         }
     }
 }

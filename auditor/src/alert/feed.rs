@@ -4,12 +4,22 @@ use std::fmt::Write as _;
 
 use plainsight_specs::time::Timestamp;
 
-use super::{Sender, Severity, words};
+use super::{Sender, evidence_path, words_of};
 use crate::store::KeptAlert;
 
+/// An alert, with the id of the evidence behind it if there is any.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The alert.
+    pub alert: KeptAlert,
+    /// The evidence.
+    pub evidence: Option<String>,
+}
+
 /// The feed of these alerts, the newest first. `now` is its time while there are none.
-pub fn atom(sender: &Sender, alerts: &[KeptAlert], now: u64) -> String {
-    let newest = alerts.iter().map(updated).max().unwrap_or(now);
+pub fn atom(sender: &Sender, alerts: &[Told], now: u64) -> String {
+    let newest = alerts.iter().map(|told| updated(&told.alert)).max();
+    let newest = newest.unwrap_or(now);
     let name = escape(&sender.name);
     let mut feed = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
@@ -37,14 +47,18 @@ pub fn atom(sender: &Sender, alerts: &[KeptAlert], now: u64) -> String {
     feed
 }
 
-fn entry(feed: &mut String, name: &str, url: Option<&str>, alert: &KeptAlert) {
-    let severity = Severity::parse(&alert.severity).unwrap_or(Severity::Own);
-    let words = words(severity, &alert.code);
-    let about = alert.origin.as_deref().unwrap_or("this auditor");
+fn entry(feed: &mut String, name: &str, url: Option<&str>, told: &Told) {
+    let alert = &told.alert;
+    let words = words_of(alert);
+    let about = alert.about();
     let mut content = format!(
         "What happened: {}.\nAbout: {about}.\nProven: {}\nNot proven: {}\nNext: {}\n",
         alert.text, words.proven, words.not_proven, words.next
     );
+    if let Some(id) = &told.evidence {
+        let base = url.unwrap_or_default();
+        let _ = writeln!(content, "Evidence: {base}{}", evidence_path(id));
+    }
     if let Some((when, reason)) = &alert.acknowledged {
         let _ = writeln!(content, "Acknowledged {}: {reason}", time(*when));
     }
@@ -52,9 +66,23 @@ fn entry(feed: &mut String, name: &str, url: Option<&str>, alert: &KeptAlert) {
         let _ = writeln!(content, "Ended {}.", time(when));
     }
     // Where the auditor does not know its own address, none can be told.
-    let link = url.map_or_else(String::new, |url| {
+    let mut link = url.map_or_else(String::new, |url| {
         format!("<link href=\"{url}/alerts/{}\"/>\n", escape(&alert.id))
     });
+    if let (Some(url), Some(id)) = (url, &told.evidence) {
+        let path = escape(&evidence_path(id));
+        let _ = writeln!(
+            link,
+            "<link rel=\"related\" type=\"application/json\" title=\"evidence\" href=\"{url}{path}\"/>"
+        );
+    }
+    if let Some(log) = alert.log() {
+        let _ = writeln!(
+            link,
+            "<category scheme=\"urn:plainsight:log\" term=\"{}\"/>",
+            escape(log)
+        );
+    }
     let _ = write!(
         feed,
         "<entry>\n<id>urn:plainsight:alert:{name}:{}</id>\n<title>{}: {}: {}</title>\n{}\
@@ -127,7 +155,21 @@ mod tests {
             resolved: None,
             acknowledged: Some((1_800_000_001, "known \"bug\"".into())),
         };
-        let feed = atom(&sender, std::slice::from_ref(&alert), 0);
+        let told = Told {
+            alert,
+            evidence: Some("ab".into()),
+        };
+        let feed = atom(&sender, std::slice::from_ref(&told), 0);
+        assert!(feed.contains("Evidence: /v1/evidence/ab"));
+        assert!(!feed.contains("<link"), "it does not know its own address");
+        let known = Sender {
+            url: Some("https://a.example/".into()),
+            ..sender
+        };
+        let linked = atom(&known, &[told], 0);
+        assert!(linked.contains("<link href=\"https://a.example/alerts/aa\"/>"));
+        assert!(linked.contains("href=\"https://a.example/v1/evidence/ab\"/>"));
+        assert!(linked.contains("<category scheme=\"urn:plainsight:log\" term=\"log.example\"/>"));
         assert!(!feed.contains("<script>") && !feed.contains('\u{1}'));
         assert!(feed.contains("&lt;/entry&gt;&lt;script&gt; ]]&gt;"));
         assert!(feed.contains("<name>A &amp; B</name>"));

@@ -79,7 +79,7 @@ impl Message {
 }
 
 fn summary(sender: &Sender, event: Event, alert: &KeptAlert, evidence: Option<&str>) -> String {
-    let about = alert.origin.as_deref().unwrap_or("this auditor");
+    let about = alert.about();
     let what = match event {
         Event::Raised => alert.severity.to_uppercase(),
         Event::Acknowledged => format!("{} acknowledged", alert.severity),
@@ -111,7 +111,7 @@ pub fn alert_json(alert: &KeptAlert, evidence: Option<&str>) -> Value {
         "id": alert.id,
         "severity": alert.severity,
         "code": alert.code,
-        "log": alert.origin,
+        "log": alert.log(),
         "subject": alert.subject,
         "text": alert.text,
         "proven": words.proven,

@@ -9,20 +9,33 @@ use std::collections::BTreeMap;
 use plainsight_specs::entry::Entry;
 use plainsight_specs::rules::Judged;
 use plainsight_specs::statement::{
-    Audience, Body, Protection, ProtectionState, Release, Statement, Stream,
+    Audience, Body, Canary, Protection, ProtectionState, Release, Statement, Stream,
 };
 
 use super::{Alert, Severity};
+
+mod likeness;
+
+use likeness::likeness;
 
 /// Releases that its siblings have had since a stream's last one, after which it is called stalled.
 pub const STALLED_AFTER: u32 = 3;
 /// Streams of one product whose progress is remembered; further ones are told of, once each.
 const MAX_STREAMS: usize = 256;
 
+/// How long before it was logged a canary may be dated, in seconds.
+const CANARY_BACK_S: u64 = 86_400;
+/// For how long a canary may promise anything, in seconds: 400 days.
+const CANARY_AHEAD_S: u64 = 400 * 86_400;
+
 /// What is remembered of the streams of each product, by its package URL.
 #[derive(Debug, Clone, Default)]
 pub struct Notices {
     products: BTreeMap<String, BTreeMap<Stream, Progress>>,
+    /// The first product of each look.
+    looks: BTreeMap<String, String>,
+    /// The time of the last epoch, in POSIX seconds; 0 before the first.
+    epoch_s: u64,
 }
 
 /// How a stream of releases gets on.
@@ -43,6 +56,10 @@ impl Notices {
             Some(Entry::Statement(entry)) if !judged.is_void() => {
                 self.of_statement(entry.statement(), judged.position.get())
             }
+            Some(Entry::Epoch(epoch)) if !judged.is_void() => {
+                self.epoch_s = epoch.time_ms / 1000;
+                Vec::new()
+            }
             _ => Vec::new(),
         }
     }
@@ -54,11 +71,57 @@ impl Notices {
             }
             Body::Release(release) => {
                 let mut alerts = of_release(release, position);
+                alerts.extend(self.of_name(release, position));
                 alerts.extend(self.of_stream(&statement.stream(), release, position));
                 alerts
             }
-            Body::Yank(_) | Body::Canary(_) | Body::PublisherKeys(_) => Vec::new(),
+            Body::Canary(canary) => self.of_canary(canary, position).into_iter().collect(),
+            Body::Yank(_) | Body::PublisherKeys(_) => Vec::new(),
         }
+    }
+
+    /// Whether a product that had no release yet could be taken for one that had.
+    fn of_name(&mut self, release: &Release, position: u64) -> Option<Alert> {
+        let purl = release.product.purl.as_str();
+        if self.products.contains_key(purl) {
+            return None;
+        }
+        let first = self.looks.entry(likeness(purl)).or_insert(purl.into());
+        (first.as_str() != purl).then(|| {
+            policy(
+                "look-alike",
+                purl.into(),
+                format!(
+                    "{purl} has its first release, at position {position}, and looks like {first}, \
+                     which is another product"
+                ),
+            )
+        })
+    }
+
+    /// Whether a canary's dates keep its lapse from saying anything.
+    fn of_canary(&self, canary: &Canary, position: u64) -> Option<Alert> {
+        let (from, until) = (canary.published.seconds(), canary.valid_until.seconds());
+        let begins = self.epoch_s.max(from);
+        let what = if from.saturating_add(CANARY_BACK_S) < self.epoch_s {
+            "was logged more than a day after it is dated"
+        } else if until <= from {
+            "is valid until no later than it is dated"
+        } else if until.saturating_sub(begins) > CANARY_AHEAD_S {
+            "is valid for more than 400 days"
+        } else {
+            return None;
+        };
+        Some(policy(
+            "canary-dates",
+            position.to_string(),
+            format!(
+                "the canary {} at position {position} {what}: it is dated {} and valid until {}",
+                canary.name.as_str(),
+                canary.published,
+                canary.valid_until
+            ),
+        ))
     }
 
     /// Whether a stream is new beside others of its product, and which of those it leaves behind.

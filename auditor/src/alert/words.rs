@@ -22,10 +22,9 @@ pub fn words(severity: Severity, code: &str) -> Words {
         .map_or_else(|| of_severity(severity), |(_, words)| *words)
 }
 
-/// The kinds of alerts that no log brings about by one lie: about this auditor itself, about what
-/// rebuilders have given to it, and about a flood of heads.
-const NOT_OF_LOGS: [&str; 13] = [
-    "rebuild-mismatch",
+/// The kinds of alerts that no log brings about by one lie: about this auditor itself, and about a
+/// flood of heads.
+const NOT_OF_LOGS: [&str; 15] = [
     "flood",
     "rolled-back",
     "memory-lost",
@@ -34,6 +33,9 @@ const NOT_OF_LOGS: [&str; 13] = [
     "disk-full",
     "database",
     "no-files",
+    "clock-off",
+    "peer-other-key",
+    "peer-unreachable",
     // Of a log, and only after 65,536 of its heads.
     "unshown-heads",
     "stalled",
@@ -108,6 +110,15 @@ const KINDS: &[(&str, Words)] = &[
         },
     ),
     (
+        "canary-dates",
+        Words {
+            proven: "The provider signed and logged a canary with these dates, after the epoch before it.",
+            not_proven: "Why it is dated so: by mistake, or so that nobody would notice its lapse.",
+            next: "Do not rely on it: a promise of long ago says nothing of today, and one without an end \
+                   never lapses. Ask the provider in public for one that is dated as it is logged.",
+        },
+    ),
+    (
         "protection-withdrawn",
         Words {
             proven: "The provider signed and logged that it withdraws this protection there.",
@@ -150,6 +161,15 @@ const KINDS: &[(&str, Words)] = &[
             not_proven: "That it is harmful: new architectures and channels begin like this. A build \
                          for a few would too.",
             next: "Find out who is to follow this stream. Devices stay on the stream they pinned.",
+        },
+    ),
+    (
+        "look-alike",
+        Words {
+            proven: "The publisher signed and logged the first release of a product whose name people can \
+                     take for that of another one in the log.",
+            not_proven: "That it is meant to be taken for the other: names collide by accident too.",
+            next: "Find out who is to install it. Devices that pinned the other product do not.",
         },
     ),
     (
@@ -198,7 +218,8 @@ const KINDS: &[(&str, Words)] = &[
         Words {
             proven: "Nothing: anybody on the way can cause this.",
             not_proven: OUTAGE,
-            next: "Read the address from another network; check that it is the log's.",
+            next: "Check that the key and the address in auditor.toml are the log's \
+                   (`plainsight-auditor doctor`), then read the address from another network.",
         },
     ),
     (
@@ -236,6 +257,35 @@ const KINDS: &[(&str, Words)] = &[
             not_proven: "How the database came to be old: a restored backup, most likely.",
             next: "Restore the newest database. If it is lost, make a new key under a new name, and \
                    tell those who rely on the old one.",
+        },
+    ),
+    (
+        "clock-off",
+        Words {
+            proven: "Nothing about any log: at least two hosts that this auditor talks to, and more than \
+                     half of those that answered, agree on a time that is not this machine's.",
+            not_proven: "That they are right. If this machine's clock is, they are wrong together.",
+            next: "Set this machine's clock by NTP (`timedatectl`, `chronyc tracking`); \
+                   `plainsight-auditor doctor` says how it stands to each host. Cosigning goes on by itself.",
+        },
+    ),
+    (
+        "peer-other-key",
+        Words {
+            proven: "What answers at the peer's address shows heads signed under its name by another key than \
+                     the one in auditor.toml.",
+            not_proven: "Whether the auditor has a new key, the key here is wrong, or somebody else answers.",
+            next: "Ask its operator over another way than this address which key is the right one. Never copy \
+                   a key from the address that is in doubt.",
+        },
+    ),
+    (
+        "peer-unreachable",
+        Words {
+            proven: "Nothing that a stranger could check.",
+            not_proven: OUTAGE,
+            next: "If it lasts, tell its operator. Until then a log that shows it another history than this \
+                   auditor is noticed by the other peers only, if there are any.",
         },
     ),
     ("memory-lost", FORGOTTEN),

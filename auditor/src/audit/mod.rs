@@ -22,6 +22,9 @@ pub const MAX_WAITING: usize = 64;
 const UNSHOWN: &str =
     "this log signs heads that it does not show; no more of them can be kept here";
 
+/// Why nothing is cosigned while the own clock is off.
+const CLOCK_OFF: &str = "this auditor's own clock is wrong; its operator was told";
+
 /// Tells requests apart, so that each is answered once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
@@ -80,6 +83,10 @@ pub enum Memory {
 
 /// What is known about one log.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them may hold"
+)]
 pub struct State {
     /// The newest head that was cosigned; the empty tree if none was.
     pub signed: TreeHead,
@@ -91,6 +98,8 @@ pub struct State {
     pub standing: Standing,
     /// Whether the log signed more heads than it shows, so that no more of them can be kept.
     pub unshown: bool,
+    /// Whether our own clock is off, as others say.
+    pub clock_off: bool,
     /// How far an epoch may be ahead of our clock; from the genesis.
     pub skew_ms: u64,
     /// What is remembered outside the database of what was signed last.
@@ -152,6 +161,8 @@ pub enum Event {
     Open(Option<Break>),
     /// Whether the log signed more heads than it shows was found out again.
     Unshown(bool),
+    /// Whether our own clock is off was found out again.
+    ClockOff(bool),
     /// A request will take no answer any more.
     GaveUp(RequestId),
 }
@@ -230,6 +241,7 @@ impl State {
             open,
             standing: Standing::Unchecked,
             unshown: false,
+            clock_off: false,
             skew_ms: 0,
             memory: Memory::Fits,
             peers_asked: true,
@@ -378,6 +390,10 @@ pub fn step(state: &mut State, event: Event) -> Vec<Effect> {
             state.unshown = unshown;
             Vec::new()
         }
+        Event::ClockOff(clock_off) => {
+            state.clock_off = clock_off;
+            Vec::new()
+        }
         Event::GaveUp(request) => {
             state.waiting.retain(|(waiting, _)| *waiting != request);
             Vec::new()
@@ -422,6 +438,9 @@ fn asked(
     }
     if state.unshown {
         return answer(Answer::Later(UNSHOWN));
+    }
+    if state.clock_off {
+        return answer(Answer::Later(CLOCK_OFF));
     }
     if state.waiting.len() >= MAX_WAITING {
         return answer(Answer::Later("too many requests wait for this log"));
@@ -486,6 +505,10 @@ fn examined(
     }
     if state.unshown {
         return tell(Answer::Later(UNSHOWN));
+    }
+    // SPEC(WIT-18)
+    if state.clock_off {
+        return tell(Answer::Later(CLOCK_OFF));
     }
     if !checkpoint.extensions().is_empty() {
         return tell(Answer::Unfit("its checkpoint has extension lines"));

@@ -58,10 +58,12 @@ pub fn init_with(
         url: None,
         admin_listen: None,
         min_free_mb: None,
+        max_clock_offset_s: None,
         stall_after_s: None,
         alert_lines: None,
         hook: Vec::new(),
         webhook: Vec::new(),
+        mail: Vec::new(),
         heartbeat: None,
         watch: WatchConfig::default(),
         limits: LimitConfig::default(),
@@ -93,7 +95,8 @@ pub fn add_log(dir: &Path, log: &LogConfig) -> Result<Config, ConfigError> {
     if config.logs.iter().any(|known| known.origin == added.origin) {
         return Err(ConfigError::Log {
             name: added.origin.to_string(),
-            reason: "it is listed already",
+            reason: "it is listed already; a log that has moved gets its new url in auditor.toml, and the \
+                     auditor is started again",
         });
     }
     append(dir, "log", log)

@@ -9,8 +9,9 @@ use std::time::Duration;
 use plainsight_client::http::{BaseUrl, HttpError};
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{ConfigError, read_secret};
 use crate::alert::channel::{Channel, MAX_TIMEOUT, Way};
+use crate::alert::mail::{Login, Mail, MailConfig};
 use crate::alert::{Severity, WebhookKey};
 
 /// Environment variables that go before the file.
@@ -40,12 +41,17 @@ pub struct Operations {
     pub min_free: u64,
     /// A log that is behind and gets nowhere for so long is called stalled.
     pub stall_after: Duration,
+    /// If the own clock is further off than so many seconds, as others say, nothing is signed; 0: nobody is
+    /// asked.
+    pub max_clock_offset_s: u64,
     /// The file of JSON lines.
     pub alert_file: Option<PathBuf>,
     /// Programs that are run.
     pub hooks: Vec<HookConfig>,
     /// Servers that are told.
     pub webhooks: Vec<WebhookConfig>,
+    /// Mail servers through which people are told.
+    pub mails: Vec<MailConfig>,
     /// The dead-man switch.
     pub heartbeat: Option<HeartbeatConfig>,
     /// Watches.
@@ -143,9 +149,11 @@ pub(super) struct Sections {
     pub(super) admin_listen: Option<SocketAddr>,
     pub(super) min_free_mb: Option<u64>,
     pub(super) stall_after_s: Option<u64>,
+    pub(super) max_clock_offset_s: Option<u64>,
     pub(super) alert_file: Option<PathBuf>,
     pub(super) hook: Vec<HookConfig>,
     pub(super) webhook: Vec<WebhookConfig>,
+    pub(super) mail: Vec<MailConfig>,
     pub(super) heartbeat: Option<HeartbeatConfig>,
     pub(super) watch: WatchConfig,
 }
@@ -159,9 +167,11 @@ impl Operations {
             admin_listen: None,
             min_free: 256 << 20,
             stall_after: Duration::from_mins(5),
+            max_clock_offset_s: 300,
             alert_file: None,
             hooks: Vec::new(),
             webhooks: Vec::new(),
+            mails: Vec::new(),
             heartbeat: None,
             watch: WatchConfig::default(),
         }
@@ -179,9 +189,13 @@ impl Operations {
             stall_after: sections
                 .stall_after_s
                 .map_or(defaults.stall_after, |s| Duration::from_secs(s.max(1))),
+            max_clock_offset_s: sections
+                .max_clock_offset_s
+                .unwrap_or(defaults.max_clock_offset_s),
             alert_file: sections.alert_file.map(|path| dir.join(path)),
             hooks: sections.hook,
             webhooks: sections.webhook,
+            mails: sections.mail,
             heartbeat: sections.heartbeat,
             watch: sections.watch,
         };
@@ -210,7 +224,8 @@ impl Operations {
                 return Err(wrong("heartbeat.every_s", "it is not within 10 to 86400"));
             }
         }
-        if self.hooks.len() > MAX_CHANNELS || self.webhooks.len() > MAX_CHANNELS {
+        let most = self.hooks.len().max(self.webhooks.len());
+        if most.max(self.mails.len()) > MAX_CHANNELS {
             return Err(wrong("hook", "there are more than 16 of one kind"));
         }
         let mut names = BTreeSet::from(["file"]);
@@ -225,6 +240,18 @@ impl Operations {
             let member = format!("webhook {:?}", webhook.name);
             check_channel(&member, &webhook.name, webhook.timeout_s, &mut names)?;
             address(&member, &webhook.url)?;
+        }
+        for mail in &self.mails {
+            let member = format!("mail {:?}", mail.name);
+            check_channel(&member, &mail.name, mail.timeout_s, &mut names)?;
+            mail.checked()
+                .map_err(|error| wrong(&member, &error.to_string()))?;
+        }
+        if !matches!(self.max_clock_offset_s, 0 | 30..=86_400) {
+            return Err(wrong(
+                "max_clock_offset_s",
+                "it is not 0, nor within 30 to 86400",
+            ));
         }
         if self.watch.days == 0 || self.watch.days > 3650 {
             return Err(wrong("watch.days", "it is not within 1 to 3650"));
@@ -264,6 +291,13 @@ impl Operations {
                 },
             });
         }
+        for mail in &self.mails {
+            channels.push(Channel {
+                name: mail.name.clone(),
+                severities: mail.severities.clone(),
+                way: Way::Mail(Box::new(with_login(mail, dir)?)),
+            });
+        }
         Ok(channels)
     }
 }
@@ -272,6 +306,23 @@ impl Default for Operations {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The mail server with who logs in there, the password read.
+fn with_login(mail: &MailConfig, dir: &Path) -> Result<Mail, ConfigError> {
+    let mut way = mail.checked().map_err(|error| ConfigError::Member {
+        member: format!("mail {:?}", mail.name),
+        reason: error.to_string(),
+    })?;
+    if let (Some(user), Some(path)) = (&mail.user, &mail.password_file) {
+        let password = read_secret(&dir.join(path))?;
+        let password = password.trim_end_matches(['\r', '\n']).to_owned();
+        way.login = Some(Login {
+            user: user.clone(),
+            password: password.into(),
+        });
+    }
+    Ok(way)
 }
 
 fn check_channel<'n>(
@@ -314,6 +365,10 @@ pub(super) const EXAMPLE: &str = r#"
 # With less room than this on the disk it stops cosigning and says so.
 # min_free_mb = 256
 
+# Nothing is signed while this machine's clock is further off than so many seconds, as two of the logs'
+# and the other auditors' hosts say, and more than half of them. 0: nobody is asked.
+# max_clock_offset_s = 300
+
 # One JSON object a line for everything that should be known.
 # alert_file = "alerts.jsonl"
 
@@ -328,6 +383,16 @@ pub(super) const EXAMPLE: &str = r#"
 # name = "chat"
 # url = "https://hooks.example.org/plainsight"
 # key_file = "webhook.key"
+
+# Mail for each alert. tls: "required" (STARTTLS, port 587), "wrapped" (465), "none" (25, to this machine only).
+# [[mail]]
+# name = "mail"
+# host = "mail.example.org"
+# tls = "required"
+# user = "auditor"
+# password_file = "mail.password"
+# from = "auditor@example.org"
+# to = ["security@example.org"]
 
 # Somebody who builds releases again, whose results are carried: an Ed25519 public key in base64.
 # [[rebuilder]]

@@ -88,7 +88,7 @@ impl Asked {
 }
 
 /// The route of a page's JSON; `None` if the page's own takes it, since it ends in a parameter.
-pub(super) fn twin_route(path: &str) -> Option<String> {
+pub(crate) fn twin_route(path: &str) -> Option<String> {
     match path {
         "/" => Some(format!("/index{TWIN}")),
         _ if path.ends_with('}') => None,

@@ -38,6 +38,7 @@ use asked::{Asked, Format};
 use error::PageError;
 use view::{Frame, Nav, When};
 
+pub(crate) use asked::twin_route;
 pub use config::{DashboardConfig, Serve};
 pub(crate) use events::{Herald, Hub};
 

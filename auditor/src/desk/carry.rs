@@ -76,6 +76,9 @@ impl Desk {
     }
 
     async fn warn(&mut self, warning: Warning) -> Result<(), Fatal> {
+        if matches!(warning, Warning::ClockAhead { .. }) && self.is_own_clock_off().await {
+            return Ok(());
+        }
         let alert = match warning {
             Warning::ClockAhead { epoch_ms, now_ms } => Alert {
                 severity: Severity::Availability,
@@ -118,6 +121,7 @@ impl Desk {
             judge_end(&self.known, &self.shared.shelf, &checkpoint).await?;
             events.push(self.open_break().await?);
         }
+        events.push(self.judge_own_clock().await);
         let epoch = mirror.final_epoch(head.size).await?;
         events.push(Event::Examined {
             checkpoint,

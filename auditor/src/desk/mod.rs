@@ -6,11 +6,13 @@
 //! desk is thrown away and opened again from disk: the same code as at the start.
 
 mod carry;
+mod clock;
 mod command;
 mod comparing;
 mod hear;
 mod index;
 mod memory;
+mod outages;
 mod peers;
 mod poll;
 mod status;
@@ -32,7 +34,8 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::alert::{Alert, Severity};
 use crate::audit::{Answer, Event, RequestId, Standing, State};
-use crate::clock::{self, Clock};
+use crate::clock::others::Others;
+use crate::clock::{Clock, now_s};
 use crate::compare::Known;
 use crate::config::FollowedLog;
 use crate::contain::contained;
@@ -50,6 +53,7 @@ pub use command::{Asker, Command, Opinion, Reply};
 pub use hear::Ear;
 pub use index::{IndexAnswer, MAX_INDEXES};
 pub use memory::MEMORY_LOST;
+pub use outages::Outages;
 pub use status::{Status, Verdict};
 
 /// Commands that may wait for a log.
@@ -78,10 +82,14 @@ pub struct Shared {
     pub http: Http,
     /// The time.
     pub clock: Clock,
+    /// The clocks of others.
+    pub others: Others,
     /// Where long work is shown.
     pub progress: Progress,
     /// Other auditors to compare with.
     pub peers: Arc<Vec<Peer>>,
+    /// Which of them are away.
+    pub outages: Outages,
     /// The way to them: each is asked once a round, and soon given up.
     pub peer_http: Http,
     /// How often the published checkpoint is read, and the peers are asked.
@@ -175,7 +183,7 @@ pub async fn open(
             // database is what failed, there is nowhere to tell.
             // An outage of the database is nothing about this log, and has an alert of its own.
             if !is_outage(&error) {
-                let raised = shared.store.raise(Some(row.id), &alert, clock::now_s());
+                let raised = shared.store.raise(Some(row.id), &alert, now_s());
                 let _ = contained(Box::pin(raised)).await;
             }
             status.send_modify(|status| status.fail(&error));
@@ -302,6 +310,7 @@ impl Desk {
             summary: Summary::default(),
         };
         desk.come_home(follower);
+        desk.state.clock_off = desk.shared.others.is_off();
         desk.take_stock().await?;
         desk.recall().await?;
         desk.tell_status();
@@ -315,9 +324,11 @@ impl Desk {
     ) -> Result<(), Fatal> {
         let mut tick = tokio::time::interval(self.shared.poll);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut own_clock = self.shared.others.watch();
         loop {
             tokio::select! {
                 _ = stop.changed() => return Ok(()),
+                Ok(()) = own_clock.changed() => self.own_clock_changed().await?,
                 command = inbox.recv() => match command {
                     Some(command) => self.take(command).await?,
                     None => return Ok(()),

@@ -18,6 +18,7 @@ use plainsight_specs::note::VerifierKey;
 use serde_json::Value;
 use tokio::task::JoinError;
 
+use super::outages::{OTHER_KEY, UNREACHABLE};
 use super::{Desk, Ear};
 use crate::alert::{Alert, Severity};
 use crate::audit::{Event, Memory, State};
@@ -62,6 +63,8 @@ enum Seen {
     Unreachable(String),
     /// An answer that is no head of this log cosigned by the peer.
     Unusable(String),
+    /// A head cosigned under the peer's name by another key than the one that is configured.
+    OtherKey(String),
     /// Our own database failed.
     Failed(MirrorError),
     /// A head that the log signed and the peer cosigned.
@@ -74,9 +77,15 @@ enum Seen {
 
 /// What is remembered of a peer between looks.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them may hold"
+)]
 pub(super) struct Watched {
     pub(super) view: PeerView,
     failures: u32,
+    /// Whether it answered since this desk was opened or since it failed, so that no alert is left.
+    is_clear: bool,
     /// Whether it is being asked.
     is_busy: bool,
     /// Whether it was asked, answer or not.
@@ -90,6 +99,7 @@ impl Watched {
         Self {
             view: PeerView::new(peer, shown),
             failures: 0,
+            is_clear: false,
             is_busy: false,
             was_asked: false,
             told_own: false,
@@ -147,7 +157,11 @@ impl Desk {
             }
             Seen::Failed(error) => return Err(error.into()),
             Seen::Unreachable(why) | Seen::Unusable(why) => {
-                self.peer_fails(look.peer, &why).await?;
+                self.peer_fails(look.peer, UNREACHABLE, &why).await?;
+                self.judge_peer(look.peer, HeadVerdict::Unproven, why);
+            }
+            Seen::OtherKey(why) => {
+                self.peer_fails(look.peer, OTHER_KEY, &why).await?;
                 self.judge_peer(look.peer, HeadVerdict::Unproven, why);
             }
             Seen::Head {
@@ -205,7 +219,7 @@ impl Desk {
                 let detail = "it extends what is held here, and is followed now";
                 (HeadVerdict::Consistent, detail.into())
             }
-            Ok(Comparison::Consistent) if age > STALE_S => (
+            Ok(Comparison::Consistent) if age > STALE_S && !self.is_own_clock_off().await => (
                 HeadVerdict::Stale,
                 format!("an earlier head, which it cosigned {age} s ago"),
             ),
@@ -262,19 +276,20 @@ impl Desk {
         let Some(watched) = self.peers.get_mut(index) else {
             return Ok(());
         };
-        if watched.failures >= FAILURES {
-            let subject = watched.view.peer.key.name().to_string();
-            let (store, log) = (&self.shared.store, self.known.mirror.log);
-            let time = self.shared.clock.now_s();
-            store
-                .resolve_subject(Some(log), "peer-unreachable", &subject, time)
-                .await?;
-        }
         watched.failures = 0;
-        Ok(())
+        if std::mem::replace(&mut watched.is_clear, true) {
+            return Ok(());
+        }
+        let name = watched.view.peer.key.name().to_string();
+        self.say_of_peer(&name, None).await
     }
 
-    async fn peer_fails(&mut self, index: usize, why: &str) -> Result<(), Fatal> {
+    async fn peer_fails(
+        &mut self,
+        index: usize,
+        code: &'static str,
+        why: &str,
+    ) -> Result<(), Fatal> {
         let Some(watched) = self.peers.get_mut(index) else {
             return Ok(());
         };
@@ -282,14 +297,35 @@ impl Desk {
         if watched.failures < FAILURES {
             return Ok(());
         }
+        watched.is_clear = false;
         let name = watched.view.peer.key.name().to_string();
-        self.raise(&Alert {
+        self.say_of_peer(&name, Some(code)).await?;
+        let alert = Alert {
             severity: Severity::Availability,
-            code: "peer-unreachable",
+            code,
             text: format!("heads cannot be compared with the auditor {name}: {why}"),
             subject: name,
-        })
-        .await
+        };
+        // It is about the peer, whichever log it was asked about.
+        let (store, now) = (&self.shared.store, self.shared.clock.now_s());
+        if store.raise(None, &alert, now).await? {
+            tracing::warn!(code = alert.code, "{}", alert.text);
+        }
+        Ok(())
+    }
+
+    /// Ends what no log's desk says of a peer any more.
+    async fn say_of_peer(&self, name: &str, wrong: Option<&'static str>) -> Result<(), Fatal> {
+        let (store, now) = (&self.shared.store, self.shared.clock.now_s());
+        for code in self.shared.outages.say(name, &self.log.origin, wrong) {
+            store.resolve_own(code, name, now).await?;
+        }
+        if wrong.is_none() {
+            // As they were kept before there was one for all logs.
+            let log = Some(self.known.mirror.log);
+            store.resolve_subject(log, UNREACHABLE, name, now).await?;
+        }
+        Ok(())
     }
 }
 
@@ -403,7 +439,7 @@ impl Question {
             Err(error) => return Seen::Unusable(error.to_string()),
         };
         let Some(cosignature) = cosigned(&checkpoint, &self.peer.key) else {
-            return Seen::Unusable("it shows a head without its own cosignature".into());
+            return self.without_cosignature(&checkpoint);
         };
         // Kept before anything more is asked of anybody.
         if let Err(error) = self.ear.hear(&checkpoint, self.mirrored()).await {
@@ -414,6 +450,19 @@ impl Question {
             checkpoint,
             cosignature: Box::new(cosignature),
             found,
+        }
+    }
+
+    /// Why a head does not bear the peer's cosignature.
+    fn without_cosignature(&self, checkpoint: &SignedCheckpoint) -> Seen {
+        let (name, id) = (self.peer.key.name(), self.peer.key.id());
+        let mut lines = checkpoint.other_lines().iter();
+        match lines.find(|line| line.name == *name && line.id != id) {
+            Some(other) => Seen::OtherKey(format!(
+                "it signs with another key ({}) than the one configured ({id})",
+                other.id
+            )),
+            None => Seen::Unusable("it shows a head without its own cosignature".into()),
         }
     }
 

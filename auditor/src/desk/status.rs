@@ -110,6 +110,10 @@ impl Desk {
                         .into(),
                 ),
             ),
+            _ if self.state.clock_off => (
+                Verdict::Stopped,
+                Some("this auditor's own clock is off; nothing is signed".into()),
+            ),
             _ if self.is_unreachable() => (Verdict::Unreachable, None),
             (Standing::Unchecked, _) => (
                 Verdict::Behind,

@@ -1,5 +1,7 @@
 //! The database: whether it is whole, and what it says of each log.
 
+use std::path::Path;
+
 use super::{Line, fail, ok, warn};
 use crate::clock;
 use crate::config::{Config, FollowedLog};
@@ -18,6 +20,13 @@ pub(super) async fn database(config: &Config) -> Vec<Line> {
              remembers what it signed.",
         )];
     }
+    if let Some(Err(error)) = address.file().map(can_write) {
+        return vec![fail(
+            format!("database: {error}"),
+            "Give the folder and all in it to the user that the auditor runs as (chown -R), and run this as \
+             that user.",
+        )];
+    }
     match look_into(config).await {
         Ok(lines) => lines,
         Err(error) => vec![fail(
@@ -32,6 +41,14 @@ pub(super) async fn database(config: &Config) -> Vec<Line> {
                 }
             },
         )],
+    }
+}
+
+/// Whether the file may be written by whoever asks.
+fn can_write(path: &Path) -> Result<(), String> {
+    match std::fs::OpenOptions::new().append(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("{} cannot be written: {error}", path.display())),
     }
 }
 

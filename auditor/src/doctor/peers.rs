@@ -8,9 +8,10 @@ use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::merkle::TreeSize;
 use serde_json::Value;
 
-use super::reach::{compare_clocks, date_of};
+use super::PATIENCE;
+use super::reach::compare_clocks;
 use super::{Line, fail, ok, warn};
-use crate::clock;
+use crate::clock::{self, ask::date_of};
 use crate::config::{Config, FollowedLog};
 use crate::mirror::{Mirror, MirrorError};
 use crate::peers::Peer;
@@ -65,7 +66,7 @@ async fn one(http: &Http, config: &Config, peer: &Peer, store: Option<&Store>) -
             )];
         }
     }
-    match date_of(peer.url.as_str()).await {
+    match date_of(peer.url.as_str(), PATIENCE).await {
         Some(theirs) => lines.push(compare_clocks(&what, theirs, clock::now_s())),
         None => lines.push(warn(
             format!("clock: {what} does not say what time it is"),

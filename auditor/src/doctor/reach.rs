@@ -5,7 +5,7 @@ use plainsight_client::source::Source;
 use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 
 use super::{Line, PATIENCE, fail, ok, warn};
-use crate::clock;
+use crate::clock::{self, ask::date_of};
 use crate::config::FollowedLog;
 
 /// A clock that is off by more than this, in seconds, is worth a warning.
@@ -42,7 +42,7 @@ pub(super) async fn reach(http: &Http, log: &FollowedLog) -> Vec<Line> {
             });
         }
     }
-    match date_of(log.url.as_str()).await {
+    match date_of(log.url.as_str(), PATIENCE).await {
         Some(theirs) => lines.push(compare_clocks(&what, theirs, clock::now_s())),
         None => lines.push(warn(
             format!("clock: {what} does not say what time it is"),
@@ -65,47 +65,10 @@ pub(super) fn compare_clocks(what: &str, theirs: u64, ours: u64) -> Line {
     }
 }
 
-/// The `Date` of a server's answer, in POSIX seconds.
-pub(super) async fn date_of(url: &str) -> Option<u64> {
-    let client = reqwest::Client::builder().timeout(PATIENCE).build().ok()?;
-    let answer = client.head(url).send().await.ok()?;
-    let date = answer.headers().get("date")?.to_str().ok()?;
-    http_date(date)
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT`, the one form that servers send.
-fn http_date(text: &str) -> Option<u64> {
-    let mut words = text.strip_suffix(" GMT")?.split(' ').skip(1);
-    let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let month = months.iter().position(|name| *name == month)? + 1;
-    let text = format!("{year}-{month:02}-{day}T{time}Z");
-    let time = plainsight_specs::time::Timestamp::parse(&text).ok()?;
-    Some(time.seconds())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Level;
     use super::*;
-
-    #[test]
-    fn dates_of_servers_are_read() {
-        assert_eq!(
-            http_date("Sun, 06 Nov 1994 08:49:37 GMT"),
-            Some(784_111_777)
-        );
-        for bad in [
-            "",
-            "GMT",
-            "Sun, 06 Nov 1994",
-            "Sun, 06 Nof 1994 08:49:37 GMT",
-        ] {
-            assert_eq!(http_date(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn a_clock_that_is_off_warns_and_then_fails() {

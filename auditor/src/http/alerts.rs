@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::read::answer;
 use super::{Problem, Site};
-use crate::alert::{alert_json, evidence_of, feed};
+use crate::alert::feed::{self, Told};
+use crate::alert::{alert_json, evidence_of};
 use crate::clock;
 
 /// Rows of the list.
@@ -36,6 +37,12 @@ pub(super) async fn atom(Shared(site): Shared<Site>) -> Result<Response, Problem
         (header::CONTENT_TYPE, "application/atom+xml; charset=utf-8"),
         (header::CACHE_CONTROL, "public, max-age=60"),
     ];
-    let feed = feed::atom(&site.sender, &kept, clock::now_s());
+    let mut told = Vec::new();
+    for alert in kept {
+        let evidence = evidence_of(&site.store, &alert).await;
+        let evidence = evidence.map_err(|error| Problem::internal(&error))?;
+        told.push(Told { alert, evidence });
+    }
+    let feed = feed::atom(&site.sender, &told, clock::now_s());
     Ok((StatusCode::OK, headers, feed).into_response())
 }

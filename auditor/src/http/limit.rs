@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
@@ -30,6 +30,8 @@ const MAX_AT_ONCE: usize = 256;
 const MAX_OF_CLIENT: usize = 32;
 /// How long a body may take to arrive at the most.
 const BODY: Duration = Duration::from_secs(5);
+/// How long anything may take, the wait for a body and for an answer included.
+const WHOLE: Duration = Duration::from_secs(30);
 
 /// How much one client may ask, as written in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,19 +141,13 @@ pub(crate) async fn limit(State(limits): State<Limits>, request: Request, next: 
     let mut place = None;
     if let Some(client) = client(&limits.config, connected, request.headers()) {
         if let Err(seconds) = limits.take(client) {
-            return refusal(
-                StatusCode::TOO_MANY_REQUESTS,
-                seconds,
-                "too many requests\n",
-            );
+            let problem = Problem::too_many("wait a little, as long as Retry-After says");
+            return refusal(problem, seconds);
         }
         place = limits.posting.enter(client);
         if place.is_none() {
-            return refusal(
-                StatusCode::TOO_MANY_REQUESTS,
-                1,
-                "too many requests at once\n",
-            );
+            let problem = Problem::too_many("this client has too many requests at once");
+            return refusal(problem, 1);
         }
     }
     // Whoever sends slowly keeps nobody from being answered.
@@ -162,7 +158,7 @@ pub(crate) async fn limit(State(limits): State<Limits>, request: Request, next: 
         Err(_) => return Problem::too_slow().into_response(),
     };
     let Ok(_permit) = limits.at_once.try_acquire() else {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE, 1, "busy\n");
+        return refusal(Problem::busy("too many requests are being answered"), 1);
     };
     let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
     drop(place);
@@ -183,10 +179,20 @@ async fn arrived(body: Body) -> Result<Vec<u8>, Problem> {
     Ok(whole)
 }
 
-fn refusal(status: StatusCode, seconds: u64, text: &'static str) -> Response {
+fn refusal(problem: Problem, seconds: u64) -> Response {
     // SPEC(WIT-8)
-    let headers = [(header::RETRY_AFTER, seconds.to_string())];
-    (status, headers, text).into_response()
+    let mut response = problem.into_response();
+    let seconds = HeaderValue::from(seconds);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    response
+}
+
+/// Whatever takes longer than anything here may is told to come back.
+pub(crate) async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(WHOLE, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::busy("this took too long").into_response(),
+    }
 }
 
 /// Where a request comes from: one IPv4 address, or one IPv6 network of 64 bits, which is what one

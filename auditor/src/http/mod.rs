@@ -9,6 +9,7 @@ mod heads;
 mod health;
 mod limit;
 mod mirror;
+mod openapi;
 mod plain;
 mod problem;
 mod read;
@@ -26,7 +27,6 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use plainsight_specs::witness::MAX_BODY_BYTES;
 use tower_http::cors::CorsLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use crate::alert::Sender;
 use crate::dashboard::{self, Dashboard, Serve};
@@ -41,6 +41,7 @@ use crate::watch::Watches;
 pub(crate) use about::MEANING;
 pub(crate) use health::admin;
 pub use limit::LimitConfig;
+pub use openapi::openapi;
 
 pub(crate) use limit::Limits;
 pub(crate) use problem::Problem;
@@ -130,6 +131,7 @@ pub(crate) fn router(site: Site) -> Router {
             "/v1/rebuilds",
             post(self::rebuilds::take).get(self::rebuilds::after),
         )
+        .route("/v1/openapi.json", get(openapi::document))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .merge(readings())
@@ -139,10 +141,7 @@ pub(crate) fn router(site: Site) -> Router {
         })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(limits)
-        .layer(TimeoutLayer::with_status_code(
-            axum::http::StatusCode::SERVICE_UNAVAILABLE,
-            PATIENCE + Duration::from_secs(20),
-        ))
+        .layer(axum::middleware::from_fn(limit::in_time))
         // Auditing from a browser is welcome: nothing here depends on who asks.
         .layer(CorsLayer::permissive())
         .with_state(site)

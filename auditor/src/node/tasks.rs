@@ -14,6 +14,7 @@ use crate::alert::Sender;
 use crate::alert::channel::Channel;
 use crate::alert::courier::{self, Courier};
 use crate::clock::Clock;
+use crate::clock::others::Others;
 use crate::config::Config;
 use crate::dashboard::{Herald, Hub};
 use crate::desk::{Handle, Shared};
@@ -85,6 +86,7 @@ impl Tasks {
         desks: Vec<Handle>,
         disk: Disk,
         hold: watch::Sender<bool>,
+        others: &Others,
     ) -> watch::Receiver<Pulse> {
         let operations = &config.operations;
         let polls = Duration::from_millis(config.poll_interval_ms).saturating_mul(5);
@@ -97,11 +99,16 @@ impl Tasks {
             min_free: operations.min_free,
             stall_after: operations.stall_after.max(polls),
             hold,
+            own_clock: others.watch(),
             pulse: self.pulse.clone(),
         };
         let stopped = self.stopped.clone();
         self.keep("the look at progress", move || {
             watcher.clone().work(stopped.clone())
+        });
+        let (others, stopped) = (others.clone(), self.stopped.clone());
+        self.keep("the look at the clocks of others", move || {
+            others.clone().work(stopped.clone())
         });
         if let Some(beat) = operations.heartbeat.clone() {
             let (seen, stopped) = (beats.clone(), self.stopped.clone());

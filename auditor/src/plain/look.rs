@@ -5,7 +5,7 @@ use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::merkle::TreeSize;
 use tokio::sync::watch;
 
-use super::{Desk, FORGOTTEN, Looked, Plain, PlainError, may_sign};
+use super::{Desk, FORGOTTEN, Looked, Plain, PlainError, ROLLED_BACK, may_sign};
 use crate::alert::{Alert, Severity};
 use crate::audit::Memory;
 use crate::store::Witnessed;
@@ -27,7 +27,7 @@ fn looked_at(looked: &mut Looked) {
 pub(super) fn rolled_back(origin: &str, signed: TreeSize, known: TreeSize) -> Alert {
     Alert {
         severity: Severity::Own,
-        code: "witness-rolled-back",
+        code: ROLLED_BACK,
         subject: origin.into(),
         text: format!(
             "the plain witness's key has signed size {signed} of {origin}, but its database knows of \
@@ -102,13 +102,15 @@ impl Plain {
             Ok(extends) => extends,
             Err(why) => return Ok(Err(why)),
         };
+        self.look_at_own_clock().await;
         let mut looked = desk.turn.lock().await;
         let kept = self.kept(&desk.log).await?;
         self.own_found(desk, &kept, &checkpoint, &mut looked)
             .await?;
         looked_at(&mut looked);
         let kept = self.kept(&desk.log).await?;
-        if is_broken || kept.head != before.head || may_sign(&kept, *looked).is_err() {
+        let may = may_sign(&kept, *looked).and_then(|()| self.may_date());
+        if is_broken || kept.head != before.head || may.is_err() {
             return Ok(Ok(()));
         }
         if !extends {

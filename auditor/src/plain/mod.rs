@@ -28,6 +28,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::alert::{Alert, Severity};
 use crate::audit::{Answer, Memory};
 use crate::clock::Clock;
+use crate::clock::others::Others;
 use crate::evidence::{AccuseError, Shelf};
 use crate::high_water::{HighWater, Mark, Recalled};
 use crate::store::{Store, StoreError, Witnessed};
@@ -38,6 +39,8 @@ pub use config::{PlainConfig, PlainLog, PlainLogConfig, WITNESS_KEY_FILE, init_w
 const COMPARISONS: usize = 4;
 /// The code of the alert that nobody remembers what was signed last.
 pub(crate) const FORGOTTEN: &str = "witness-memory-lost";
+/// The code of the alert that the database is older than what was signed.
+pub(crate) const ROLLED_BACK: &str = "witness-rolled-back";
 /// Why nothing of a log that broke is signed.
 const CONTRADICTS: &str = "this log signed heads that contradict each other";
 
@@ -82,6 +85,8 @@ pub struct Bench {
     pub http: Http,
     /// The time.
     pub clock: Clock,
+    /// The clocks of others.
+    pub others: Others,
     /// How often logs with an address are read.
     pub poll: Duration,
 }
@@ -179,9 +184,11 @@ impl Plain {
         let Some(desk) = self.logs.get(checkpoint.origin().as_str()) else {
             return Ok(Err(Answer::Later("this log is not witnessed here")));
         };
+        self.look_at_own_clock().await;
         let looked = desk.turn.lock().await;
         let kept = self.kept(&desk.log).await?;
         let mut decided = may_sign(&kept, *looked)
+            .and_then(|()| self.may_date())
             .and_then(|()| decide(&kept.head, old, proof, &checkpoint.head()));
         if decided.is_ok() && self.is_on_hold(desk).await? {
             // SPEC(WIT-13)
@@ -214,6 +221,24 @@ impl Plain {
                 .await?;
         }
         Ok(Ok(line))
+    }
+
+    /// Whether the own clock may be signed with.
+    fn may_date(&self) -> Result<(), Answer> {
+        // SPEC(WIT-18)
+        if self.bench.others.is_off() {
+            return Err(Answer::Later(
+                "this witness's own clock is wrong; its operator was told",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Asks again whether it may, if the clock was set meanwhile.
+    async fn look_at_own_clock(&self) {
+        if self.bench.others.has_jumped() {
+            self.bench.others.look().await;
+        }
     }
 
     async fn hold_beside(&self, origin: &str, kept: &Witnessed, checkpoint: &SignedCheckpoint) {

@@ -16,6 +16,17 @@ pub const QUIET_S: u64 = 600;
 /// Open alerts of one kind about one log, at most: a log that breaks a rule a million times is one
 /// thing to look at.
 pub const MAX_OPEN_OF_CODE: u32 = 100;
+/// Kinds of outages, of which the newest cause is kept while they last: the first one may be mended.
+const CAUSE_MAY_CHANGE: [&str; 6] = [
+    "unreachable",
+    "withheld",
+    "bad-checkpoint",
+    "peer-unreachable",
+    "peer-other-key",
+    "witnessed-unreachable",
+];
+/// What is added to an alert that ends for this.
+const NO_MORE: &str = " (ended because auditor.toml no longer names it, not because it was mended)";
 /// The kind of alert that stands for those that were too many.
 pub const FLOOD: &str = "flood";
 
@@ -47,6 +58,19 @@ pub struct KeptAlert {
 }
 
 impl KeptAlert {
+    /// The origin of the log that it is about, if it is about one: those of the plain witness name it as
+    /// their subject.
+    pub fn log(&self) -> Option<&str> {
+        let is_witnessed = self.code.starts_with("witness");
+        let witnessed = is_witnessed.then_some(self.subject.as_str());
+        self.origin.as_deref().or(witnessed)
+    }
+
+    /// Whom or what it is about, for people.
+    pub fn about(&self) -> &str {
+        self.log().unwrap_or("this auditor")
+    }
+
     /// Whether somebody has to look at it: it lasts, and nobody acknowledged it.
     pub fn is_open(&self) -> bool {
         self.resolved.is_none() && self.acknowledged.is_none()
@@ -96,6 +120,49 @@ impl Store {
         .bind(indexed(subject))
         .execute(&self.pool)
         .await?;
+        Ok(())
+    }
+
+    /// Which facts of this kind about this auditor itself last: their subjects.
+    pub async fn own_lasting(&self, code: &str) -> Result<Vec<String>, StoreError> {
+        let subjects = sqlx::query_scalar(
+            "SELECT subject FROM alerts
+             WHERE log IS NULL AND code = $1 AND resolved IS NULL ORDER BY id",
+        )
+        .bind(code)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(subjects)
+    }
+
+    /// Ends what lasted about logs and auditors that are configured no more, and says why. What was proven
+    /// of a log stays: that it is no longer followed mends nothing.
+    pub async fn end_of_others(
+        &self,
+        logs: &[LogId],
+        subjects: &[&str],
+        time: u64,
+    ) -> Result<(), StoreError> {
+        let lasting: Vec<(i64, Option<i64>, String, String)> = sqlx::query_as(
+            "SELECT id, log, code, subject FROM alerts WHERE resolved IS NULL AND severity <> 'tamper'",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        for (id, log, code, subject) in lasting {
+            let is_named = code.starts_with("witness") || code.starts_with("peer-");
+            let is_other = match log {
+                Some(log) => !logs.contains(&LogId(log)),
+                None => is_named && !subjects.contains(&subject.as_str()),
+            };
+            if is_other {
+                sqlx::query("UPDATE alerts SET resolved = $1, text = text || $2 WHERE id = $3")
+                    .bind(to_db(time))
+                    .bind(NO_MORE)
+                    .bind(id)
+                    .execute(&self.pool)
+                    .await?;
+            }
+        }
         Ok(())
     }
 
@@ -210,6 +277,9 @@ pub(super) async fn insert(
     time: u64,
 ) -> Result<bool, StoreError> {
     if lasts(connection, log, alert).await? || comes_back(connection, log, alert).await? {
+        if CAUSE_MAY_CHANGE.contains(&alert.code) {
+            tell_anew(connection, log, alert).await?;
+        }
         return Ok(false);
     }
     let open = open_of_code(connection, log, alert.code).await?;
@@ -265,6 +335,25 @@ async fn comes_back(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Keeps the newest words of a fact that lasts.
+async fn tell_anew(
+    connection: &mut AnyConnection,
+    log: Option<LogId>,
+    alert: &Alert,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE alerts SET text = $1 WHERE log IS NOT DISTINCT FROM $2 AND code = $3 AND subject = $4
+           AND resolved IS NULL AND text <> $1",
+    )
+    .bind(text(&alert.text))
+    .bind(log.map(|log| log.0))
+    .bind(alert.code)
+    .bind(indexed(&alert.subject))
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn open_of_code(

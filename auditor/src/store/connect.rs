@@ -39,11 +39,12 @@ const SQLITE_SESSION: [&str; 4] = [
     "PRAGMA foreign_keys = ON",
 ];
 
-/// Durable commits; nothing that holds a lock for ever; and a peer that is gone is noticed.
-const POSTGRES_SESSION: [&str; 6] = [
+/// Durable commits; nothing that holds a lock or takes for ever; and a peer that is gone is noticed.
+const POSTGRES_SESSION: [&str; 7] = [
     "SET synchronous_commit = on",
     "SET idle_in_transaction_session_timeout = '30s'",
     "SET lock_timeout = '20s'",
+    "SET statement_timeout = '120s'",
     "SET tcp_keepalives_idle = 10",
     "SET tcp_keepalives_interval = 5",
     "SET tcp_keepalives_count = 3",
@@ -108,13 +109,21 @@ impl DatabaseAddress {
 
     /// A pool of connections that may write.
     pub(super) async fn pool(&self, connections: u32) -> Result<AnyPool, StoreError> {
+        self.pool_with(connections, &[]).await
+    }
+
+    async fn pool_with(
+        &self,
+        connections: u32,
+        further: &'static [&'static str],
+    ) -> Result<AnyPool, StoreError> {
         let session = self.session();
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE)
             .after_connect(move |connection, _| {
                 Box::pin(async move {
-                    for setting in session {
+                    for setting in session.iter().chain(further) {
                         sqlx::raw_sql(*setting).execute(&mut *connection).await?;
                     }
                     Ok(())
@@ -127,6 +136,9 @@ impl DatabaseAddress {
 
     /// One connection, after it was checked that its commits are durable.
     pub(super) async fn connect(&self) -> Result<AnyConnection, StoreError> {
+        if let Self::Sqlite(path) = self {
+            make_private(path).map_err(sqlx::Error::Io)?;
+        }
         let connected = tokio::time::timeout(ACQUIRE, self.options()?.connect()).await;
         let mut connection = connected.map_err(|_| StoreError::Timeout)??;
         for setting in self.session() {
@@ -148,7 +160,14 @@ impl DatabaseAddress {
             Self::Sqlite(_) => &SQLITE,
             Self::Postgres { .. } => &POSTGRES,
         };
-        Ok(migrator.run(pool).await?)
+        if self.file().is_some() {
+            return Ok(migrator.run(pool).await?);
+        }
+        // An index over all entries takes as long as it takes.
+        let patient = self.pool_with(1, &["SET statement_timeout = 0"]).await?;
+        let migrated = migrator.run(&patient).await;
+        patient.close().await;
+        Ok(migrated?)
     }
 }
 
@@ -156,6 +175,18 @@ fn sqlite_url(path: &Path) -> Result<String, StoreError> {
     let path = std::path::absolute(path).map_err(sqlx::Error::Io)?;
     let path = escaped(path.as_os_str().as_encoded_bytes(), b"/.-_");
     Ok(format!("sqlite://{path}?mode=rwc"))
+}
+
+/// Makes the file, if it is not there, for its owner only; what `SQLite` puts beside it is like it.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 async fn pragma(

@@ -237,6 +237,7 @@ async fn a_hook_gets_its_environment_and_no_more_than_its_time() {
         "PLAINSIGHT_ALERT_ID=test-n",
         "PLAINSIGHT_SUBJECT=n",
         "PLAINSIGHT_LOG=",
+        "PLAINSIGHT_REASON=",
     ] {
         assert!(seen.lines().any(|seen| seen == line), "{line} in {seen}");
     }
@@ -244,6 +245,12 @@ async fn a_hook_gets_its_environment_and_no_more_than_its_time() {
     assert!(!seen.contains("CARGO"), "nothing of our own environment");
     let failed = run(script("bad", "exit 3"), Duration::from_secs(20)).await;
     assert!(matches!(failed, Err(ChannelError::Exit(_))), "{failed:?}");
+    let words =
+        "echo the pager is >&2; echo off >&2; (sleep 5) & head -c 200000 /dev/zero >&2; exit 3";
+    let failed = run(script("words", words), Duration::from_secs(20)).await;
+    let why = failed.unwrap_err().to_string();
+    assert!(why.contains("said: the pager is off"), "{why}");
+    assert!(why.chars().count() < 400, "{why}");
     let slow = run(script("slow", "exec sleep 600"), Duration::from_millis(200)).await;
     assert!(matches!(slow, Err(ChannelError::Slow(_))), "{slow:?}");
     let none = run(dir.path().join("none"), Duration::from_secs(1)).await;

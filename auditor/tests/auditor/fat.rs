@@ -8,7 +8,7 @@ use plainsight_specs::rules::Rule;
 use plainsight_specs::statement::StatementDraft;
 use serde_json::{Value, json};
 
-use crate::support::{Auditor, Site, busy, epoch, folder};
+use crate::support::{Auditor, Site, busy, database, epoch, folder};
 use crate::tiny_log::{RELEASES, TinyLog, release, secret};
 
 /// The entry of a statement with a member that nobody reads.
@@ -80,14 +80,8 @@ async fn evidence_that_ended_the_program_is_given_up() {
     log.push(vec![0x07, 1]);
     epoch(&mut log);
     // As it is found after the third time that putting it together ended the program.
-    let url = format!("sqlite://{}", config.database().file().unwrap().display());
-    let pool = sqlx::sqlite::SqlitePool::connect(&url).await.unwrap();
-    sqlx::query("INSERT INTO proofs_begun VALUES (1, ?, 'malformed', 3)")
-        .bind(i64::try_from(at).unwrap())
-        .execute(&pool)
-        .await
-        .unwrap();
-    pool.close().await;
+    let begun = format!("INSERT INTO proofs_begun VALUES (1, {at}, 'malformed', 3)");
+    database::sql(&config, &begun, &begun).await;
     site.publish(&log);
     let auditor = Auditor::start(&config).await;
     auditor.wait_stopped("malformed").await;
@@ -97,11 +91,6 @@ async fn evidence_that_ended_the_program_is_given_up() {
     // The next one is not worse for it.
     assert_eq!(auditor.finding().await.rule, Rule::Malformed);
     auditor.stop().await;
-    let pool = sqlx::sqlite::SqlitePool::connect(&url).await.unwrap();
-    let begun: i64 = sqlx::query_scalar("SELECT count(*) FROM proofs_begun")
-        .fetch_one(&pool)
-        .await
-        .unwrap();
+    let begun = database::count(&config, "proofs_begun").await;
     assert_eq!(begun, 0, "what ended well is not counted");
-    pool.close().await;
 }

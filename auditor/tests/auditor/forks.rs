@@ -13,7 +13,7 @@ use plainsight_specs::rules::Rule;
 use plainsight_specs::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Auditor, Site, epoch, folder, forked, grow, now_ms};
+use crate::support::{Auditor, Site, database, epoch, folder, forked, grow, now_ms};
 use crate::tiny_log::{ORIGIN, TinyLog, secret};
 
 /// A head that the log signs and whose entries nobody has.
@@ -336,20 +336,16 @@ async fn an_honest_log_that_is_ahead_is_explained_and_nothing_of_it_stays() {
 
 /// Signed heads of the test's log, as many as are kept of one log.
 async fn fill(config: &Config) {
-    sql(
+    database::sql(
         config,
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 65536)
          INSERT INTO shown SELECT 1, '', 1000000 + i, randomblob(32), x'00', 'unproven', '', NULL,
                                   0, zeroblob(32), 1 FROM n",
+        r"INSERT INTO shown SELECT 1, '', 1000000 + i, sha256(i::text::bytea), '\x00', 'unproven', '', NULL,
+                                 0, decode(repeat('00', 32), 'hex'), 1 FROM generate_series(1, 65536) AS i;
+           ANALYZE shown",
     )
     .await;
-}
-
-async fn sql(config: &Config, statement: &'static str) {
-    let url = format!("sqlite://{}", config.database().file().unwrap().display());
-    let pool = sqlx::sqlite::SqlitePool::connect(&url).await.unwrap();
-    sqlx::query(statement).execute(&pool).await.unwrap();
-    pool.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -395,7 +391,8 @@ async fn a_log_that_signs_more_than_can_be_kept_is_on_hold_until_it_shows_it() {
     auditor.stop().await;
 
     // They are explained: here, by a hand that takes them away.
-    sql(&config, "DELETE FROM shown WHERE size >= 1000000").await;
+    let fewer = "DELETE FROM shown WHERE size >= 1000000";
+    database::sql(&config, fewer, fewer).await;
     let auditor = Auditor::start(&config).await;
     auditor.wait_ok(log.size()).await;
     assert!(auditor.wait_alert("unshown-heads").await["resolved"].is_string());

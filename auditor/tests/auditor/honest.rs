@@ -1,7 +1,7 @@
 //! An honest log: followed, cosigned, mirrored, and followed again after everything that can
 //! happen to an auditor.
 
-use crate::support::{Auditor, Site, epoch, folder, grow, now_ms};
+use crate::support::{Auditor, Site, database, epoch, folder, grow, now_ms};
 use crate::tiny_log::{PROTECTIONS, RELEASES, TinyLog, protection, release, secret};
 use plainsight_auditor::check::check;
 use plainsight_auditor::{FollowedLog, LogConfig};
@@ -202,7 +202,7 @@ async fn an_old_copy_of_the_database_signs_nothing() {
     let auditor = Auditor::start(&config).await;
     auditor.wait_ok(log.size()).await;
     auditor.stop().await;
-    let copy = std::fs::read(config.database().file().unwrap()).unwrap();
+    let copy = database::back_up(&config);
 
     let auditor = Auditor::start(&config).await;
     grow(&mut log, 3..6);
@@ -211,7 +211,7 @@ async fn an_old_copy_of_the_database_signs_nothing() {
     let cosigned = auditor.mirror().checkpoint().await.unwrap();
     auditor.stop().await;
 
-    std::fs::write(config.database().file().unwrap(), copy).unwrap();
+    database::put_back(&config, &copy);
     std::fs::remove_dir_all(dir.path().join("high-water")).unwrap();
     // The log publishes our own cosignature beside its signature.
     site.put("checkpoint", cosigned);

@@ -1,7 +1,7 @@
 //! Logs that lie, each in one way, and logs that merely fail. A lie ends in evidence that a
 //! stranger accepts, a failure in an alert and in nothing else.
 
-use crate::support::{Auditor, Site, busy, epoch, folder, forked, key_entry, now_ms};
+use crate::support::{Auditor, Site, busy, database, epoch, folder, forked, key_entry, now_ms};
 use crate::tiny_log::{RELEASES, ROOT, TinyLog, label, release, secret, yank};
 use plainsight_auditor::audit::Break;
 use plainsight_auditor::check::check;
@@ -529,13 +529,12 @@ async fn check_finds_damage() {
     let auditor = Auditor::start(&config).await;
     auditor.wait_ok(log.size()).await;
     auditor.stop().await;
-    let url = format!("sqlite://{}", config.database().file().unwrap().display());
-    let pool = sqlx::sqlite::SqlitePool::connect(&url).await.unwrap();
-    sqlx::query("UPDATE entries SET body = x'07' WHERE position = 1")
-        .execute(&pool)
-        .await
-        .unwrap();
-    pool.close().await;
+    database::sql(
+        &config,
+        "UPDATE entries SET body = x'07' WHERE position = 1",
+        r"UPDATE entries SET body = '\x07' WHERE position = 1",
+    )
+    .await;
     let faults = check(&config).await.unwrap().remove(0).faults;
     assert!(
         faults.iter().any(|fault| fault.contains("tile/0/000")),

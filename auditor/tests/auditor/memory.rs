@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use plainsight_auditor::{Config, ResumeError, resume};
 use plainsight_specs::hash::sha256;
 
-use crate::support::{Auditor, Site, folder, grow};
+use crate::support::{Auditor, Site, database, folder, grow};
 use crate::tiny_log::{ORIGIN, TinyLog};
 
 /// An auditor without peers, of a log that does not publish cosignatures.
@@ -90,18 +90,19 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_database_is_known_by_the_file_beside_it() {
     let mut alone = Alone::new().await;
-    let copy = std::fs::read(alone.config.database().file().unwrap()).unwrap();
+    let copy = database::back_up(&alone.config);
     alone.goes_on().await;
-    let newest = std::fs::read(alone.config.database().file().unwrap()).unwrap();
-    std::fs::write(alone.config.database().file().unwrap(), copy).unwrap();
+    let newest = database::back_up(&alone.config);
+    database::put_back(&alone.config, &copy);
     alone.signs_nothing("rolled-back").await.stop().await;
     let refused = resume(&alone.config, ORIGIN, "I am sure").await;
     assert!(matches!(refused, Err(ResumeError::Old(_))), "{refused:?}");
     // Nor with an empty one.
-    std::fs::remove_file(alone.config.database().file().unwrap()).unwrap();
+    database::lose(&alone.config);
+    database::make_empty(&alone.config);
     alone.signs_nothing("rolled-back").await.stop().await;
     // The newest one goes on at once.
-    std::fs::write(alone.config.database().file().unwrap(), newest).unwrap();
+    database::put_back(&alone.config, &newest);
     let auditor = Auditor::start(&alone.config).await;
     auditor.wait_ok(alone.log.size()).await;
     auditor.stop().await;
@@ -128,9 +129,9 @@ async fn a_folder_that_is_put_back_whole_signs_nothing_until_the_operator_says_s
     let mut alone = Alone::new().await;
     let kept = tempfile::tempdir().unwrap();
     copy(&alone.high_water(), kept.path());
-    let database = std::fs::read(alone.config.database().file().unwrap()).unwrap();
+    let database = database::back_up(&alone.config);
     alone.goes_on().await;
-    std::fs::write(alone.config.database().file().unwrap(), database).unwrap();
+    database::put_back(&alone.config, &database);
     std::fs::remove_dir_all(alone.high_water()).unwrap();
     copy(kept.path(), &alone.high_water());
     // Whatever the file says, it is not the one that was written.

@@ -13,7 +13,7 @@ use plainsight_specs::time::Timestamp;
 use serde_json::Value;
 
 use crate::support::{
-    Auditor, Site, busy, epoch, folder, folder_named, forked, grow, now_ms, peer_of,
+    Auditor, Site, busy, database, epoch, folder, folder_named, forked, grow, now_ms, peer_of,
 };
 use crate::tiny_log::{ORIGIN, TinyLog, secret};
 
@@ -267,6 +267,56 @@ async fn a_peer_that_shows_nonsense_or_nothing_accuses_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_with_another_key_is_told_of_as_that() {
+    let (dir, site, puppet) = (
+        tempfile::tempdir().unwrap(),
+        Site::open().await,
+        Puppet::new().await,
+    );
+    let log = busy();
+    site.publish(&log);
+    let mut config = folder(dir.path(), &log, &site);
+    config.peers.push(puppet.peer());
+    let name = puppet.signer.verifier_key().name().clone();
+    let other = Puppet {
+        site: puppet.site.clone(),
+        signer: Signer::new(name, Algorithm::CosignatureV1, secret(89)).unwrap(),
+    };
+    other.show(&log, now_ms() / 1000);
+    let auditor = Auditor::start(&config).await;
+    let alert = auditor.wait_alert("peer-other-key").await;
+    assert_eq!(
+        (&alert["severity"], &alert["log"]),
+        (&"availability".into(), &Value::Null)
+    );
+    assert!(
+        alert["text"].as_str().unwrap().contains("another key"),
+        "{alert:#}"
+    );
+    assert!(alert["next"].as_str().unwrap().contains("Never copy a key"));
+    // Away altogether: another fact, and the newest cause of it.
+    puppet.site.down(true);
+    let alert = auditor.wait_alert("peer-unreachable").await;
+    assert!(alert["text"].as_str().unwrap().contains("502"), "{alert:#}");
+    puppet.site.down(false);
+    puppet.show(&log, now_ms() / 1000);
+    wait_peer(&auditor, "the right key", |peer| peer["verdict"] == "same").await;
+    for alert in auditor.json("v1/alerts").await.as_array().unwrap() {
+        assert!(alert["resolved"].is_string(), "{alert:#}");
+    }
+    puppet.site.down(true);
+    auditor.wait_alert("peer-unreachable").await;
+    auditor.stop().await;
+    // Nobody asks it any more.
+    config.peers.clear();
+    let auditor = Auditor::start(&config).await;
+    for alert in auditor.json("v1/alerts").await.as_array().unwrap() {
+        assert!(alert["resolved"].is_string(), "{alert:#}");
+    }
+    auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_head_is_stale_and_so_is_one_older_than_was_shown() {
     let (dir, site, puppet) = (
         tempfile::tempdir().unwrap(),
@@ -316,7 +366,7 @@ async fn a_restored_backup_is_told_by_a_peer_what_it_had_signed() {
     let old = log.size().get();
     restored.stop().await;
     let config = &two.configs[0];
-    let copy = std::fs::read(config.database().file().unwrap()).unwrap();
+    let copy = database::back_up(config);
     let restored = Auditor::start(config).await;
     grow(&mut log, 3..6);
     site.publish(&log);
@@ -328,7 +378,7 @@ async fn a_restored_backup_is_told_by_a_peer_what_it_had_signed() {
     restored.stop().await;
 
     // The log shows no cosignature of ours: only the peer knows.
-    std::fs::write(config.database().file().unwrap(), copy).unwrap();
+    database::put_back(config, &copy);
     std::fs::remove_dir_all(two.dirs[0].path().join("high-water")).unwrap();
     let restored = Auditor::start(config).await;
     let alert = restored.wait_alert("rolled-back").await;

@@ -10,7 +10,7 @@ use plainsight_specs::note::{Algorithm, KeyName, SignatureLine, Signer, Verifier
 use plainsight_specs::rules::Rule;
 use serde_json::Value;
 
-use crate::support::{Auditor, Site, epoch, forked, grow};
+use crate::support::{Auditor, Site, database, epoch, forked, grow};
 use crate::tiny_log::{ORIGIN, TinyLog, secret};
 
 const NAME: &str = "witness.example/plain";
@@ -243,7 +243,7 @@ async fn an_old_copy_of_its_state_signs_nothing() {
     })
     .await;
     auditor.stop().await;
-    let copy = std::fs::read(config.database().file().unwrap()).unwrap();
+    let copy = database::back_up(&config);
     let auditor = Auditor::start(&config).await;
     grow(&mut log, 3..6);
     site.publish(&log);
@@ -254,7 +254,7 @@ async fn an_old_copy_of_its_state_signs_nothing() {
     .await;
     let note = kept(&auditor, ORIGIN).await.unwrap();
     auditor.stop().await;
-    std::fs::write(config.database().file().unwrap(), copy).unwrap();
+    database::put_back(&config, &copy);
     std::fs::remove_dir_all(dir.path().join("high-water")).unwrap();
     site.put("checkpoint", note.into_bytes());
     let auditor = Auditor::start(&config).await;
@@ -309,6 +309,12 @@ async fn a_fork_convicts_whatever_old_size_the_log_asks_with() {
     assert_eq!(ask(&auditor, 0, &[], &note).await.0, 409);
     assert_eq!(convicted(&auditor).await, Rule::Fork);
     assert_eq!(auditor.alerts().await, ["witnessed-fork"]);
+    // Nobody is told that nothing happens here.
+    let overview = auditor.json("index.json").await;
+    assert_eq!(
+        overview["verdict"]["title"], "Tampering was proven",
+        "{overview:#}"
+    );
     let listed = auditor.json("v1/evidence").await;
     assert_eq!(
         (&listed[0]["origin"], &listed[0]["rule"]),
@@ -316,6 +322,14 @@ async fn a_fork_convicts_whatever_old_size_the_log_asks_with() {
     );
     let alert = auditor.wait_alert("witnessed-fork").await;
     assert_eq!(alert["evidence"]["id"], listed[0]["id"]);
+    assert_eq!(alert["log"], ORIGIN);
+    let feed = auditor.text("alerts.atom").await;
+    let id = listed[0]["id"].as_str().unwrap();
+    assert!(
+        feed.contains(&format!("Evidence: /v1/evidence/{id}")),
+        "{feed}"
+    );
+    assert!(feed.contains(&format!("About: {ORIGIN}.")), "{feed}");
     auditor.stop().await;
 }
 
@@ -383,7 +397,7 @@ async fn an_old_copy_of_its_state_signs_nothing_of_a_log_without_an_address() {
     let (config, _) = folder(dir.path(), &[log_config(&log, None)]);
     let auditor = Auditor::start(&config).await;
     auditor.stop().await;
-    let copy = std::fs::read(config.database().file().unwrap()).unwrap();
+    let copy = database::back_up(&config);
     let auditor = Auditor::start(&config).await;
     let (size, note) = (log.size().get(), log.signed().to_bytes());
     assert_eq!(ask(&auditor, 0, &[], &note).await.0, 200);
@@ -394,7 +408,7 @@ async fn an_old_copy_of_its_state_signs_nothing_of_a_log_without_an_address() {
     assert_eq!(auditor.alerts().await, Vec::<String>::new());
     auditor.stop().await;
 
-    std::fs::write(config.database().file().unwrap(), copy).unwrap();
+    database::put_back(&config, &copy);
     let auditor = Auditor::start(&config).await;
     let alert = auditor.wait_alert("witness-rolled-back").await;
     assert_eq!(alert["severity"], "self");
@@ -448,6 +462,31 @@ async fn a_witness_whose_folder_was_put_back_waits_for_its_operator() {
     let auditor = Auditor::start(&config).await;
     assert_eq!(ask(&auditor, 1, &[], &note).await.0, 503);
     auditor.wait_alert("witness-memory-lost").await;
+    let mut why = String::new();
+    for _ in 0..600 {
+        let ready = auditor.http.read(&auditor.base.join("readyz"), 4096).await;
+        why = ready
+            .err()
+            .map_or_else(String::new, |error| error.to_string());
+        if why.contains(ORIGIN) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    assert!(why.contains("nothing is signed for"), "{why}");
+    auditor.stop().await;
+    // Who is no longer witnessed needs no look any more.
+    let mut without = config.clone();
+    without.witness.as_mut().unwrap().logs.clear();
+    let auditor = Auditor::start(&without).await;
+    let alert = auditor.wait_alert("witness-memory-lost").await;
+    assert!(alert["resolved"].is_string(), "{alert:#}");
+    assert!(
+        alert["text"]
+            .as_str()
+            .unwrap()
+            .contains("no longer names it")
+    );
     auditor.stop().await;
     let size = plainsight_auditor::resume(&config, ORIGIN, "the folder was moved").await;
     assert_eq!(size.unwrap(), log.size());

@@ -7,7 +7,7 @@ use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::rebuild::{Outcome, RebuildClaim, RebuildList};
 use plainsight_specs::time::Timestamp;
 
-use crate::support::{Auditor, Site, busy, folder_named, now_ms, peer_of};
+use crate::support::{Auditor, Site, busy, database, folder_named, now_ms, peer_of};
 use crate::tiny_log::{RELEASES, TinyLog, release};
 
 fn rebuilder(seed: u8) -> SecretKey {
@@ -190,13 +190,8 @@ async fn a_peer_whose_list_begins_anew_is_read_from_the_beginning() {
     second.stop().await;
     first.stop().await;
     // The peer has lost its database, and is found at the same address under the same key.
-    for name in [
-        "auditor.sqlite3",
-        "auditor.sqlite3-wal",
-        "auditor.sqlite3-shm",
-    ] {
-        let _ = std::fs::remove_file(one.config.dir.join(name));
-    }
+    database::lose(&one.config);
+    database::make_empty(&one.config);
     let first = Auditor::start(&one.config).await;
     let fresh = result(51, b"fresh", Outcome::Match, 100);
     assert_eq!(hand_in(&first, &fresh).await, 200);

@@ -14,8 +14,8 @@ use plainsight_specs::merkle::TreeSize;
 use plainsight_specs::policy::Policy;
 use plainsight_specs::time::Timestamp;
 use plainsight_specs::watch::{
-    Announcement, Bucket, Hit, Inserted, RegisterAnswer, RegisterRequest, Registration, Report,
-    ReportAnswer, TokenRequest, WatchToken, WatchedIndexes, watch_id,
+    Announcement, Bucket, Hit, Inserted, MAX_INSERTIONS, RegisterAnswer, RegisterRequest,
+    Registration, Report, ReportAnswer, TokenRequest, WatchToken, WatchedIndexes, watch_id,
 };
 
 fn me() -> Label {
@@ -334,6 +334,35 @@ async fn limits_hold_and_unknown_tokens_are_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_expired_is_unknown_and_makes_room() {
+    let mut setting = Setting::new(log(), |config| {
+        config.operations.watch.days = 0;
+        config.operations.watch.total = 1;
+        config.operations.watch.per_address = 1000;
+    })
+    .await;
+    let request = setting.request(0);
+    let token = setting.watch(&request).await;
+    let asked = TokenRequest { token }.to_json();
+    let report = setting.auditor.post("v1/watch/report", &asked).await;
+    assert_eq!(report.status, 404, "it has expired");
+    let body = request.to_json();
+    assert_eq!(setting.auditor.post("v1/watch", &body).await.status, 503);
+    // What expired is forgotten as an auditor starts, and once an hour.
+    setting.auditor.stop().await;
+    setting.auditor = Auditor::start(&setting.config).await;
+    setting.auditor.wait_ok(setting.log.size()).await;
+    for left in (0..200).rev() {
+        match setting.auditor.post("v1/watch", &body).await.status {
+            200 => break,
+            status => assert!(status == 503 && left > 0, "{status}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    setting.auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_token_or_the_label_is_on_the_disk() {
     let setting = Setting::new(log(), |_| {}).await;
     let request = setting.request(0);
@@ -341,6 +370,10 @@ async fn nothing_of_the_token_or_the_label_is_on_the_disk() {
     setting.report(&request, &token).await;
     let config = setting.config.clone();
     setting.auditor.stop().await;
+    if config.database().file().is_none() {
+        println!("SKIPPED: there is no file of the database to look into");
+        return;
+    }
     for suffix in ["", "-wal"] {
         let mut path = config.database().file().unwrap().as_os_str().to_owned();
         path.push(suffix);
@@ -399,6 +432,56 @@ async fn the_feed_gives_every_index_of_a_bucket_and_nothing_else() {
         "a public bucket"
     );
     assert!(!read(format!("v1/inserted/{hash}/01")).await, "no size");
+    setting.auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_covers_no_more_than_it_has_room_for() {
+    let mut log = log();
+    for n in 0..MAX_INSERTIONS as u64 + 9 {
+        let mut index = *sha256(&n.to_be_bytes()).as_bytes();
+        index[0] &= 0x0f;
+        let index = IndexKey::private(Hash::from_bytes(index));
+        let commitment = sha256(b"somebody's");
+        log.push(KeyEntry { index, commitment }.to_bytes().to_vec());
+    }
+    epoch(&mut log);
+    let setting = Setting::new(log, |config| config.operations.watch.bucket_feed = true).await;
+    let (hash, size) = (setting.log.origin.origin_hash(), setting.log.size());
+    let key = setting.auditor.node.watch_key.clone();
+    let bucket = Bucket::parse("0").unwrap();
+    let (mut since, mut lengths) = (TreeSize::new(3).unwrap(), Vec::new());
+    while since < size {
+        let path = format!("v1/inserted/{hash}/0?since={since}");
+        let note = setting.auditor.text(&path).await;
+        let origin = &setting.log.origin;
+        let inserted = Inserted::verify(note.as_bytes(), &key, origin, &bucket, since).unwrap();
+        assert!(inserted.through > since, "it goes on");
+        lengths.push(inserted.insertions.len());
+        since = inserted.through;
+    }
+    assert_eq!(lengths, [MAX_INSERTIONS, 9]);
+    let beyond = format!("v1/inserted/{hash}/0?since={}", size.get() + 1);
+    let url = setting.auditor.base.join(&beyond);
+    assert!(setting.auditor.http.read(&url, 1 << 20).await.is_err());
+    setting.auditor.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_keeps_the_watch() {
+    let mut setting = Setting::new(log(), |config| config.operations.watch.days = 1).await;
+    let token = setting.watch(&setting.request(0)).await;
+    let asked = TokenRequest { token }.to_json();
+    let expires = async |setting: &Setting| {
+        let answer = setting.auditor.post("v1/watch/report", &asked).await;
+        ReportAnswer::parse(&answer.body).unwrap().expires
+    };
+    let before = expires(&setting).await;
+    setting.auditor.stop().await;
+    setting.config.operations.watch.days = 30;
+    setting.auditor = Auditor::start(&setting.config).await;
+    setting.auditor.wait_ok(setting.log.size()).await;
+    assert!(expires(&setting).await.since(before) > 28 * 86_400);
     setting.auditor.stop().await;
 }
 

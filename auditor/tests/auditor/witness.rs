@@ -230,6 +230,8 @@ async fn who_asks_too_much_is_told_to_wait_and_reads_go_on() {
         let answer = auditor.post(path, b"x").await;
         assert_eq!(answer.status, 429, "{path}");
         assert!(answer.retry_after.unwrap() >= 1);
+        let kind = answer.content_type.unwrap();
+        assert_eq!(kind, "application/problem+json", "{path}");
     }
     assert_eq!(auditor.log().await["cosigned"]["size"], log.size().get());
     auditor.mirror().checkpoint().await.unwrap();

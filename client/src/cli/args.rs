@@ -9,7 +9,17 @@ use clap::{Args, Parser, Subcommand};
 /// Exit codes: 0 verified, 1 refuted, 2 usage or configuration, 3 could not decide, 4 the policy
 /// is not met, 5 a pinned key changed, 6 not found (proved absent).
 #[derive(Debug, Parser)]
-#[command(name = "plainsight", version, arg_required_else_help = true)]
+#[command(
+    name = "plainsight",
+    version,
+    arg_required_else_help = true,
+    after_help = "Begin with a policy, from somebody you trust: a file that names the log and the auditors that you \
+                  believe. Then:\n  \
+                  plainsight --policy FILE log status\n  \
+                  plainsight --policy FILE contact verify alice@example.org\n\
+                  What you say with every command can stand in config.toml in the home instead: policy, log, \
+                  token_file, submit_heads, patience_s."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) places: Places,
@@ -26,7 +36,7 @@ pub(crate) struct Places {
     /// Your policy: which log, and whose cosignatures count (annotations in FILE.toml)
     #[arg(long, global = true, value_name = "FILE", env = "PLAINSIGHT_POLICY")]
     pub(crate) policy: Option<PathBuf>,
-    /// Where pins, keys and remembered heads are kept
+    /// Where pins, your keys and what was verified last are kept [default: ~/.local/share/plainsight]
     #[arg(long, global = true, value_name = "DIR", env = "PLAINSIGHT_HOME")]
     pub(crate) home: Option<PathBuf>,
     /// Print JSON, one object a line (its schema is client/output.schema.json)
@@ -121,7 +131,8 @@ pub(crate) enum ContactVerb {
         #[command(flatten)]
         code: CodeArgs,
     },
-    /// Rely on the changed keys that the last `verify` showed
+    /// Rely on the changed keys that the last `verify` showed: exit code 3 while a reset among them is
+    /// unconfirmed
     #[command(after_help = "Example: plainsight contact accept alice@example.org")]
     Accept {
         /// The contact
@@ -203,13 +214,13 @@ pub(crate) enum KeysVerb {
         after_help = "Example: plainsight keys new me@example.org --device phone --device laptop"
     )]
     New {
-        /// Your own e-mail address, phone number, UUID, or opaque:HEX
+        /// Your own e-mail address, phone number, UUID, user:NAME, or opaque:HEX
         label: String,
-        /// A device
+        /// A device, by a name of your choice; for several give it several times
         #[arg(long, value_name = "NAME", required = true)]
         device: Vec<String>,
     },
-    /// Publish the version that waits
+    /// Publish the version that `new` or `rotate` made and that waits
     #[command(after_help = "Example: plainsight keys publish me@example.org --token-file token")]
     Publish {
         /// Your own label
@@ -238,7 +249,10 @@ pub(crate) enum KeysVerb {
         long_about = "Begin anew after the home with your keys was lost: a version that no key of before \
                       signs.\n\nIt looks up and verifies what is logged, says what will be published, \
                       what your contacts will see and for how long, and publishes only if you answer \
-                      `reset` on standard input, or with --yes.",
+                      `reset` on standard input, or with --yes.\n\nA home that is not lost makes no \
+                      reset, unless you say whose the versions in the log are that it did not make: \
+                      somebody else's (--not-mine; they stay alarms), or your own, made in another copy \
+                      of this home (--mine).",
         after_help = "Example: plainsight keys reset me@example.org --device phone --device laptop"
     )]
     Reset {
@@ -247,6 +261,12 @@ pub(crate) enum KeysVerb {
         /// A device, which gets a new key
         #[arg(long, value_name = "NAME", required = true)]
         device: Vec<String>,
+        /// The versions in the log that this home did not make are somebody else's, and stay alarms
+        #[arg(long)]
+        not_mine: bool,
+        /// You made them, in a copy of this home that is lost: they are not looked at any more
+        #[arg(long, conflicts_with = "not_mine")]
+        mine: bool,
         /// Publish without asking; what will be seen is said all the same
         #[arg(long)]
         yes: bool,
@@ -289,7 +309,7 @@ pub(crate) enum KeysVerb {
         #[command(flatten)]
         drawing: Drawing,
     },
-    /// Your current keys
+    /// Your newest keys, as this home keeps them
     #[command(after_help = "Example: plainsight keys show me@example.org")]
     Show {
         /// Your own label
@@ -299,22 +319,26 @@ pub(crate) enum KeysVerb {
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
-    /// A file with the token for publishing keys
+    /// A file with the token that the provider gave you for publishing keys; - reads standard input
     #[arg(long, value_name = "FILE", env = "PLAINSIGHT_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }
 
+/// The channel and the architecture of a stream, if none is given.
+pub(crate) const CHANNEL: &str = "stable";
+pub(crate) const ARCH: &str = "any";
+
 #[derive(Debug, Args)]
 pub(crate) struct FileArgs {
-    /// The file
+    /// The file; - reads standard input
     pub(crate) file: PathBuf,
     /// The stream it must be from, as a package URL, with @VERSION if it must be that one
-    #[arg(long, value_name = "PURL[@VERSION]", requires_all = ["channel", "arch"])]
+    #[arg(long, value_name = "PURL[@VERSION]")]
     pub(crate) stream: Option<String>,
-    /// The stream's channel, such as stable
+    /// The stream's channel, with --stream [default: stable]
     #[arg(long, value_name = "C", requires = "stream")]
     pub(crate) channel: Option<String>,
-    /// The stream's architecture, such as arm64
+    /// The stream's architecture, with --stream [default: any]
     #[arg(long, value_name = "A", requires = "stream")]
     pub(crate) arch: Option<String>,
 }
@@ -325,10 +349,10 @@ pub(crate) struct StreamArgs {
     /// The product, as a package URL
     pub(crate) purl: String,
     /// The stream's channel
-    #[arg(long, value_name = "C", default_value = "stable")]
+    #[arg(long, value_name = "C", default_value = CHANNEL)]
     pub(crate) channel: String,
     /// The stream's architecture
-    #[arg(long, value_name = "A", default_value = "any")]
+    #[arg(long, value_name = "A", default_value = ARCH)]
     pub(crate) arch: String,
 }
 
@@ -344,12 +368,12 @@ pub(crate) struct Again {
 pub(crate) enum ReleaseVerb {
     /// Verify that a file is byte for byte what the log has for its version
     #[command(
-        after_help = "Example: plainsight release verify serde-1.0.229.crate --stream pkg:cargo/serde --channel stable --arch any"
+        after_help = "Example: plainsight release verify serde-1.0.229.crate --stream pkg:cargo/serde@1.0.229"
     )]
     Verify {
         #[command(flatten)]
         file: FileArgs,
-        /// Verify offline, with a bundle
+        /// Verify offline, with a bundle that `release bundle` wrote; - reads standard input
         #[arg(long, value_name = "FILE")]
         bundle: Option<PathBuf>,
         /// Show each check, in order
@@ -357,9 +381,7 @@ pub(crate) enum ReleaseVerb {
         explain: bool,
     },
     /// The releases of a stream, the latest first
-    #[command(
-        after_help = "Example: plainsight release list pkg:cargo/serde --channel stable --arch any"
-    )]
+    #[command(after_help = "Example: plainsight release list pkg:cargo/serde")]
     List {
         #[command(flatten)]
         stream: StreamArgs,
@@ -395,9 +417,9 @@ pub(crate) enum ProtectionVerb {
     /// What the log says about a protection in a region
     #[command(after_help = "Example: plainsight protection status end-to-end-backup --region GB")]
     Status {
-        /// The feature
+        /// The feature, by the name that the provider gives it
         feature: String,
-        /// The region, two capitals
+        /// The region, as two capitals such as GB
         #[arg(long, value_name = "R")]
         region: String,
         /// A device was refused it: write a file that shows what the log says all the same
@@ -407,9 +429,9 @@ pub(crate) enum ProtectionVerb {
     /// What is new about a protection since the last look: exit code 1 if it is not offered any more
     #[command(after_help = "Example: plainsight protection watch end-to-end-backup --region GB")]
     Watch {
-        /// The feature
+        /// The feature, by the name that the provider gives it
         feature: String,
-        /// The region, two capitals
+        /// The region, as two capitals such as GB
         #[arg(long, value_name = "R")]
         region: String,
         #[command(flatten)]
@@ -419,7 +441,10 @@ pub(crate) enum ProtectionVerb {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvidenceVerb {
-    /// Check an evidence file, offline, with nothing but the file
+    /// Check a file that shows something about a log
+    ///
+    /// Evidence against a log is checked offline, with nothing but the file. A record that an alarm of
+    /// `keys monitor` left, or what shows a refused protection, is checked by your policy.
     #[command(after_help = "Example: plainsight evidence verify fork.json")]
     Verify {
         /// The file

@@ -8,8 +8,9 @@ use plainsight_specs::out_of_band::SafetyNumber;
 
 use super::args::{CodeArgs, ContactVerb, Drawing, Places};
 use super::draw::drawn;
+use super::files::{refuse_special, to_write};
 use super::output::Output;
-use super::session::{Session, absolute, label};
+use super::session::{Session, label};
 use super::stop::Stop;
 use crate::contact;
 use crate::contact::codes::{self, Code};
@@ -52,10 +53,11 @@ pub(crate) async fn run(
             let session = Session::open(places)?;
             let count = session
                 .home
-                .export_pins(&session.origin, &absolute(&out)?)?;
+                .export_pins(&session.origin, &to_write(&out)?)?;
             Ok(moved(&out, false, count, 0, output))
         }
         ContactVerb::Import { file } => {
+            refuse_special(&file)?;
             let session = Session::open(places)?;
             let imported = session.home.import_pins(&session.origin, &file)?;
             Ok(moved(&file, true, imported.new, imported.kept, output))

@@ -1,8 +1,8 @@
 //! Drawing a code: on the terminal, and as SVG in a file.
 
 use super::args::Drawing;
+use super::files::to_write;
 use super::output::Output;
-use super::session::absolute;
 use super::stop::Stop;
 use crate::home::file;
 use crate::qr::Qr;
@@ -14,7 +14,7 @@ pub(super) fn drawn(text: &str, drawing: &Drawing, output: &Output) -> Result<Ve
     }
     let qr = Qr::encode(text).map_err(|error| Stop::Usage(error.to_string()))?;
     if let Some(path) = &drawing.svg {
-        file::replace(&absolute(path)?, qr.to_svg().as_bytes())?;
+        file::replace(&to_write(path)?, qr.to_svg().as_bytes())?;
         output.note(&format!("Wrote {}.", path.display()));
     }
     Ok(if drawing.qr {

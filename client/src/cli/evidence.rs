@@ -5,8 +5,9 @@ use plainsight_specs::evidence::{Evidence, MAX_EVIDENCE};
 use plainsight_specs::hash::sha256;
 
 use super::args::{EvidenceVerb, Places};
+use super::files::read_named;
 use super::output::Output;
-use super::session::{Session, read_named};
+use super::session::Session;
 use super::stop::Stop;
 use crate::failure::Verdict;
 use crate::monitor::record::{self, MAX_RECORD};
@@ -23,14 +24,14 @@ pub(crate) async fn run(
     if record::is_record(&bytes) {
         let session = Session::open(places)?;
         // The network is needed only if this log was never met before.
-        let genesis = session.genesis().await?;
+        let genesis = session.memory().await?.genesis;
         let shown = record::check(&session.trust, &genesis, &bytes)
             .map_err(|failure| Stop::of_file(&file, failure))?;
         return Ok(output.report(&shown));
     }
     if refusal::is_refusal(&bytes) {
         let session = Session::open(places)?;
-        let genesis = session.genesis().await?;
+        let genesis = session.memory().await?.genesis;
         let shown = refusal::check(&session.trust, &genesis, &bytes)
             .map_err(|failure| Stop::of_file(&file, failure))?;
         return Ok(output.report(&RefusalShown(shown)));

@@ -10,15 +10,16 @@ use super::args::{KeysVerb, Places, Token};
 use super::contact::own_key_set;
 use super::draw::drawn;
 use super::keys_reset as reset;
-use super::keys_reset::Asked;
+use super::keys_reset::{Asked, Wanted};
 use super::keys_watch as watch;
 use super::monitor::Service;
 use super::output::Output;
-use super::session::{Session, http, label};
+use super::session::{Session, label};
 use super::stop::Stop;
 use crate::failure::{Failure, Verdict};
 use crate::http::BaseUrl;
 use crate::monitor::{self, Monitored, by_auditors};
+use crate::own::reset::Strangers;
 use crate::own::{DeviceChange, OwnError, OwnKeys};
 use crate::publish;
 use crate::reader::Reader;
@@ -52,30 +53,32 @@ pub(crate) async fn run(
             remove_device,
             token,
         } => {
-            let label = label(&typed)?;
-            let session = Session::open(places)?;
-            let mut own = own(&session, &label)?;
-            watch::may_rotate(&session, &own)?;
             let change = DeviceChange {
                 add: add_device,
                 remove: remove_device,
             };
-            own.rotate(&change, super::clock()?)?;
-            // On disk before it is sent: what may be logged must never be unknown here.
-            session.home.keep_own_keys(&session.origin, &own)?;
-            publish(&session, own, &token, output).await
+            rotate(places, &typed, &change, &token, output).await
         }
         KeysVerb::Reset {
             label: typed,
             device,
+            not_mine,
+            mine,
             yes,
             token,
         } => {
-            let label = label(&typed)?;
-            let session = Session::open(places)?;
             let asked = if yes { Asked::Before } else { Asked::Now };
-            let own = reset::stage(&session, label, &device, asked, output).await?;
-            publish(&session, own, &token, output).await
+            let strangers = match (mine, not_mine) {
+                (true, _) => Strangers::Mine,
+                (false, true) => Strangers::NotMine,
+                (false, false) => Strangers::Unsaid,
+            };
+            let wanted = Wanted {
+                devices: &device,
+                strangers,
+                asked,
+            };
+            begin_anew(places, &typed, &wanted, &token, output).await
         }
         KeysVerb::Monitor {
             label: typed,
@@ -126,6 +129,36 @@ pub(crate) async fn run(
         KeysVerb::History { label: typed } => show(places, &typed, true, output),
         KeysVerb::Show { label: typed } => show(places, &typed, false, output),
     }
+}
+
+async fn rotate(
+    places: &Places,
+    typed: &str,
+    change: &DeviceChange,
+    token: &Token,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    let label = label(typed)?;
+    let session = Session::open(places)?;
+    let mut own = own(&session, &label)?;
+    watch::may_rotate(&session, &own)?;
+    own.rotate(change, super::clock()?)?;
+    // On disk before it is sent: what may be logged must never be unknown here.
+    session.home.keep_own_keys(&session.origin, &own)?;
+    publish(&session, own, token, output).await
+}
+
+async fn begin_anew(
+    places: &Places,
+    typed: &str,
+    wanted: &Wanted<'_>,
+    token: &Token,
+    output: &mut Output,
+) -> Result<Verdict, Stop> {
+    let label = label(typed)?;
+    let session = Session::open(places)?;
+    let own = reset::stage(&session, label, wanted, output).await?;
+    publish(&session, own, token, output).await
 }
 
 pub(super) fn own(session: &Session, label: &Label) -> Result<OwnKeys, Stop> {
@@ -253,7 +286,7 @@ pub(super) async fn look_all(
         let outcome = monitor::monitor(&mut reader, &mut own).await;
         session.home.keep_own_keys(&session.origin, &own)?;
         let monitored = match outcome {
-            Err(failure) if failure.is_outage() => {
+            Err(failure) if failure.is_for_others() => {
                 look_by_auditors(session, &mut reader, &own, failure).await?
             }
             outcome => session.end(&reader, outcome)?,
@@ -264,7 +297,8 @@ pub(super) async fn look_all(
     Ok(looks)
 }
 
-/// Asks the auditors that have an address. The log's own failure is told if they do not help.
+/// Asks the auditors that have an address. The log's own failure is told if they do not help, and if it
+/// did more than not answer.
 async fn look_by_auditors(
     session: &Session,
     reader: &mut Reader<'_>,
@@ -275,11 +309,19 @@ async fn look_by_auditors(
     let auditors: Vec<_> = named
         .filter_map(|(name, url)| Some((name, BaseUrl::parse(&url).ok()?)))
         .collect();
-    match by_auditors::look(&http()?, &auditors, reader, own).await {
-        Ok(monitored) => Ok(monitored),
-        // What is refuted is worth more than the log's silence.
-        Err(refuted) if refuted.is_refuted() => session.end(reader, Err(refuted)),
-        Err(_) => session.end(reader, Err(failure)),
+    let looked = by_auditors::look(&session.http()?, &auditors, reader, own, failure.clone()).await;
+    // What the log showed is kept either way.
+    let refused = session.end::<Monitored>(reader, Err(failure.clone()));
+    match looked {
+        Ok(seen) if seen.alarms.is_empty() && !failure.is_outage() => {
+            refused.map_err(|stop| stop.with_auditors(own.label(), seen.newest, &seen.auditors))
+        }
+        Ok(seen) => Ok(seen),
+        // Two histories are worth more than the log's silence.
+        Err(refuted) if refuted.is_refuted() && !failure.is_refuted() => {
+            session.end(reader, Err(refuted))
+        }
+        Err(_) => refused,
     }
 }
 

@@ -9,7 +9,7 @@ use super::output::Output;
 use super::session::Session;
 use super::stop::Stop;
 use crate::own::OwnKeys;
-use crate::own::reset::{LoggedBefore, look};
+use crate::own::reset::{LoggedBefore, Strangers, look};
 use crate::report::{ResetNotice, ResetPlan};
 
 /// What a person answers who wants it.
@@ -24,12 +24,19 @@ pub(super) enum Asked {
     Now,
 }
 
+/// The reset that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) devices: &'a [String],
+    pub(super) strangers: Strangers,
+    pub(super) asked: Asked,
+}
+
 /// A reset that the person has agreed to, on disk.
 pub(super) async fn stage(
     session: &Session,
     label: Label,
-    devices: &[String],
-    asked: Asked,
+    wanted: &Wanted<'_>,
     output: &mut Output,
 ) -> Result<OwnKeys, Stop> {
     let kept = session.home.own_keys(&session.origin, &label)?;
@@ -47,13 +54,19 @@ pub(super) async fn stage(
         .waiting_reset()
         .is_none_or(|waiting| waiting <= before.latest)
     {
-        own.reset(&before, devices, super::clock()?)?;
+        let now = super::clock()?;
+        own.reset(&before, wanted.devices, wanted.strangers, now)?;
+    } else {
+        output.note(
+            "A reset that you agreed to before still waits, and is taken as it is, with the devices that it \
+             was made with.",
+        );
     }
     explain(
         &own,
         &before,
         session.trust.annotations().reset_delay_s,
-        asked,
+        wanted.asked,
         output,
     )?;
     // On disk before it is sent: what may be logged must never be unknown here.

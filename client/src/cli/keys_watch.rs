@@ -3,12 +3,12 @@
 use plainsight_specs::label::Version;
 
 use super::output::Output;
-use super::session::{Session, http};
+use super::session::Session;
 use super::stop::Stop;
-use crate::failure::Verdict;
+use crate::failure::{Failure, Verdict};
 use crate::own::OwnKeys;
 use crate::report::{FeedReport, Report as _};
-use crate::watch::{self, Guard, MIN_GUARDS, Watched, guards};
+use crate::watch::{self, Guard, MIN_GUARDS, Standing, Watched, guards};
 
 /// Asks about the watches of a label, and registers anew where that is due.
 pub(crate) async fn run(
@@ -46,7 +46,7 @@ async fn look(session: &Session, own: &OwnKeys) -> Result<Watched, Stop> {
 }
 
 fn enough_guards(session: &Session) -> Result<Vec<Guard>, Stop> {
-    let guards = guards(&session.trust, &http()?)?;
+    let guards = guards(&session.trust, &session.http()?)?;
     if guards.len() < MIN_GUARDS {
         return Err(Stop::Usage(format!(
             "watching takes at least {MIN_GUARDS} auditors: note `url` and `watch_key` for each in the \
@@ -88,14 +88,26 @@ pub(crate) async fn announce_all(session: &Session, own: &OwnKeys) -> Result<(),
     let Some(pending) = own.pending().filter(|_| is_watched) else {
         return Ok(());
     };
-    let guards = guards(&session.trust, &http()?)?;
-    let reader = session.reader().await?;
+    let guards = guards(&session.trust, &session.http()?)?;
+    let mut reader = session.reader().await?;
     let mut outcome = Ok(());
     for watch in &mut watches {
         let Some(guard) = guards.iter().find(|guard| guard.name == watch.auditor) else {
             continue;
         };
-        outcome = watch::announce(&reader, guard, watch, label, pending).await;
+        outcome = match watch::announce(&reader, guard, watch, label, pending).await {
+            // An auditor that has seen the version logged already refuses; what it is, the log proves.
+            Err(refused) if refused.is_conflict() => {
+                match watch::standing_at(&mut reader, watch, pending).await {
+                    Ok(Standing::Own) => Ok(()),
+                    Ok(Standing::Other) => Err(Failure::Taken {
+                        version: pending.key_set.version(),
+                    }),
+                    Ok(Standing::Nothing) | Err(_) => Err(refused),
+                }
+            }
+            announced => announced,
+        };
         if outcome.is_err() {
             break;
         }
@@ -131,7 +143,7 @@ pub(crate) async fn let_go(session: &Session, own: &OwnKeys, output: &Output) ->
             label.display()
         ));
     }
-    let guards = guards(&session.trust, &http()?)?;
+    let guards = guards(&session.trust, &session.http()?)?;
     session.home.keep_watches(&session.origin, label, &[])?;
     session.home.keep_feeds(&session.origin, label, &[])?;
     for old in &watches {

@@ -4,11 +4,13 @@ use plainsight_specs::checkpoint::UnverifiedCheckpoint;
 use plainsight_specs::head::MAX_CHECKPOINT;
 
 use super::args::{LogVerb, Places};
+use super::files::read_named;
 use super::output::Output;
-use super::session::{Session, http, open_home, read_named};
+use super::session::{Session, open_home};
 use super::stop::Stop;
 use crate::failure::Verdict;
-use crate::http::BaseUrl;
+use crate::home::config::Config;
+use crate::http::{BaseUrl, Http};
 use crate::status;
 
 pub(crate) async fn run(
@@ -35,7 +37,8 @@ pub(crate) async fn run(
                 path,
                 reason: format!("no checkpoint: {error}"),
             })?;
-            let submitted = status::submit(&http()?, &auditor, &checkpoint).await?;
+            let http = Http::new(Config::load(open_home(places)?.dir())?.patience())?;
+            let submitted = status::submit(&http, &auditor, &checkpoint).await?;
             if let Some(evidence) = &submitted.evidence {
                 let kept = open_home(places)?.keep_evidence(&evidence.id, &evidence.bytes)?;
                 output.note(&format!("The evidence was kept in {}.", kept.display()));

@@ -5,6 +5,7 @@ mod args;
 mod contact;
 mod draw;
 mod evidence;
+mod files;
 mod keys;
 mod keys_reset;
 mod keys_watch;

@@ -4,8 +4,9 @@ use plainsight_specs::hash::sha256;
 use plainsight_specs::statement::{GrammarError, Name, Place, Region, Stream};
 
 use super::args::{Places, ProtectionVerb};
+use super::files::to_write;
 use super::output::Output;
-use super::session::{Session, absolute};
+use super::session::Session;
 use super::stop::Stop;
 use super::watch;
 use crate::failure::Verdict;
@@ -25,6 +26,7 @@ pub(crate) async fn run(
             region,
             refused,
         } => {
+            let refused = refused.as_deref().map(to_write).transpose()?;
             let (feature, region) = names(&feature, &region)?;
             let session = Session::open(places)?;
             let mut reader = session.reader().await?;
@@ -40,7 +42,7 @@ pub(crate) async fn run(
                         .into(),
                 )
             })?;
-            file::replace(&absolute(&path)?, &bytes)?;
+            file::replace(&path, &bytes)?;
             Ok(output.report(&RefusalKept {
                 path,
                 id: sha256(&bytes),

@@ -1,7 +1,6 @@
 //! `plainsight release`.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::Path;
 
 use plainsight_specs::bundle::MAX_BUNDLE;
@@ -10,9 +9,10 @@ use plainsight_specs::head::Step;
 use plainsight_specs::statement::{GrammarError, Name, Product, Purl, ReleaseVersion};
 use sha2::{Digest as _, Sha256};
 
-use super::args::{FileArgs, Places, ReleaseVerb, StreamArgs};
+use super::args::{ARCH, CHANNEL, FileArgs, Places, ReleaseVerb, StreamArgs};
+use super::files::{is_input, opened, read_named, to_write};
 use super::output::Output;
-use super::session::{Session, absolute, read_named};
+use super::session::Session;
 use super::stop::Stop;
 use super::watch;
 use crate::failure::{Failure, Verdict};
@@ -49,25 +49,38 @@ pub(crate) async fn run(
             bundle: Some(bundle),
             explain,
         } => {
+            if file.file == bundle && is_input(&bundle) {
+                return Err(Stop::Usage(
+                    "standard input is either the file or its bundle".into(),
+                ));
+            }
             let question = question(&file)?;
             let path = bundle;
             let bundle = read_named(&path, MAX_BUNDLE)?;
             let session = Session::open(places)?;
             // The network is needed only if this log was never met before.
-            let genesis = session.genesis().await?;
+            let remembered = session.memory().await?;
             let now = super::clock()?;
-            let found = release::verify_bundle(&session.trust, &genesis, now, question, &bundle)
-                .map_err(|failure| Stop::of_file(&path, failure))?;
+            let found = release::verify_bundle(&session.trust, &remembered, now, question, &bundle)
+                .map_err(|failure| match session.failed(failure) {
+                    Stop::Failure {
+                        failure,
+                        kept: None,
+                        ..
+                    } => Stop::of_file(&path, failure),
+                    stop => stop,
+                })?;
             report(&session, &file.file, found, explain, output)
         }
         ReleaseVerb::Bundle { file, out } => {
+            let target = to_write(&out)?;
             let question = question(&file)?;
             let session = Session::open(places)?;
             let mut reader = session.reader().await?;
             let outcome = release::bundle(&mut reader, question).await;
             let (found, bundle) = session.end(&reader, outcome)?;
             if !bundle.is_empty() {
-                file::replace(&absolute(&out)?, &bundle)?;
+                file::replace(&target, &bundle)?;
                 output.note(&format!("Wrote {}.", out.display()));
             }
             report(&session, &file.file, found, false, output)
@@ -156,17 +169,20 @@ fn report(
 }
 
 fn question(args: &FileArgs) -> Result<FileQuestion, Stop> {
-    let (product, version) = match (&args.stream, &args.channel, &args.arch) {
-        (Some(stream), Some(channel), Some(arch)) => {
+    let (product, version) = match &args.stream {
+        Some(stream) => {
+            let channel = args.channel.as_deref().unwrap_or(CHANNEL);
+            let arch = args.arch.as_deref().unwrap_or(ARCH);
             let (product, version) = product(stream, channel, arch)?;
             (Some(product), version)
         }
-        _ => (None, None),
+        None => (None, None),
     };
-    let (digest, size) = hash_file(&args.file).map_err(|error| Stop::File {
+    let failed = |error: std::io::Error| Stop::File {
         path: args.file.clone(),
         reason: error.to_string(),
-    })?;
+    };
+    let (digest, size) = hash(opened(&args.file)?).map_err(failed)?;
     Ok(FileQuestion {
         digest,
         size,
@@ -201,8 +217,7 @@ fn product(
 }
 
 /// Digest and length of a file of any size.
-fn hash_file(path: &Path) -> std::io::Result<(Hash, u64)> {
-    let mut file = File::open(path)?;
+fn hash(mut file: impl Read) -> std::io::Result<(Hash, u64)> {
     let mut hasher = Sha256::new();
     let mut size = 0u64;
     let mut buffer = vec![0; 64 * 1024];

@@ -3,20 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plainsight_specs::checkpoint::Origin;
-use plainsight_specs::entry::Genesis;
+use plainsight_specs::checkpoint::{Origin, UnverifiedCheckpoint};
+use plainsight_specs::evidence::Evidence;
 use plainsight_specs::label::Label;
 use plainsight_specs::policy::MAX_POLICY_BYTES;
 use plainsight_specs::time::Timestamp;
 
 use super::args::Places;
+use super::files::{absolute, read_named};
 use super::stop::Stop;
 use crate::failure::Failure;
 use crate::home::config::Config;
 use crate::home::policies::{PolicyPin, PolicyStanding};
-use crate::home::{Home, HomeError, default_dir, file};
+use crate::home::{Home, default_dir};
 use crate::http::{BaseUrl, Http, Patience};
-use crate::reader::Reader;
+use crate::reader::{Memory, Reader};
 use crate::source::Source;
 use crate::trust::{MAX_ANNOTATIONS, TrustPolicy};
 
@@ -81,7 +82,10 @@ impl Session {
             })?;
         let log = match url {
             None => None,
-            Some(url) => Some(Source::new(http()?, BaseUrl::parse(&url)?)),
+            Some(url) => {
+                let http = Http::new(config.patience())?;
+                Some(Source::new(http, BaseUrl::parse(&url)?))
+            }
         };
         let policy = absolute(path)?;
         let pins = home.policies()?;
@@ -96,6 +100,11 @@ impl Session {
             log,
         };
         Ok((session, standing))
+    }
+
+    /// HTTP with the configured patience, for others than the log.
+    pub(crate) fn http(&self) -> Result<Http, Stop> {
+        Ok(Http::new(self.config.patience())?)
     }
 
     /// The auditor that is handed verified heads, if one is configured.
@@ -115,7 +124,7 @@ impl Session {
     pub(crate) fn log_for_publishing(&self) -> Result<Source, Stop> {
         let patience = Patience {
             answer: PUBLISHING,
-            ..Patience::default()
+            ..self.config.patience()
         };
         Ok(Source::new(
             Http::new(patience)?,
@@ -133,11 +142,11 @@ impl Session {
         Ok(reader)
     }
 
-    /// The log's genesis: as remembered, or from a first contact.
-    pub(crate) async fn genesis(&self) -> Result<Genesis, Stop> {
+    /// What is known of the log: as remembered, or from a first contact.
+    pub(crate) async fn memory(&self) -> Result<Memory, Stop> {
         match self.home.memory(&self.origin)? {
-            Some(memory) => Ok(memory.genesis),
-            None => Ok(self.reader().await?.memory().genesis.clone()),
+            Some(memory) => Ok(memory),
+            None => Ok(self.reader().await?.memory().clone()),
         }
     }
 
@@ -151,12 +160,38 @@ impl Session {
         outcome.map_err(|failure| self.failed(failure))
     }
 
-    fn failed(&self, failure: Failure) -> Stop {
+    /// Keeps the head that was refused, and the evidence if it contradicts the one remembered.
+    pub(crate) fn failed(&self, failure: Failure) -> Stop {
         // What cannot be kept must not hide what was refused.
         let kept = failure
             .shown()
             .and_then(|shown| self.home.keep_refused(&self.origin, shown).ok().flatten());
-        Stop::Failure { failure, kept }
+        let evidence = failure.shown().and_then(|shown| self.evidence(shown));
+        Stop::Failure {
+            failure,
+            kept: kept.map(PathBuf::into_boxed_path),
+            evidence: evidence.map(PathBuf::into_boxed_path),
+        }
+    }
+
+    /// Evidence that the log signed two trees of one size: the head remembered and this one.
+    fn evidence(&self, shown: &[u8]) -> Option<PathBuf> {
+        let remembered = self.home.memory(&self.origin).ok()??.checkpoint?;
+        let keys = self.trust.policy().log_keys(&self.origin);
+        let signed = |note: &[u8]| {
+            let checkpoint = UnverifiedCheckpoint::parse(note).ok()?;
+            checkpoint.verify_log(&keys).ok()
+        };
+        let (first, second) = (signed(&remembered)?, signed(shown)?);
+        if first.head().size != second.head().size || first.head() == second.head() {
+            return None;
+        }
+        let real = first.head().root;
+        let evidence = keys
+            .iter()
+            .find_map(|key| Evidence::of_heads(key, &first, &second, real, Vec::new()).ok())?;
+        let kept = self.home.keep_evidence(&evidence.id(), &evidence.to_json());
+        kept.ok()
     }
 
     /// The token for publishing, if there is one.
@@ -179,11 +214,6 @@ pub(crate) fn open_home(places: &Places) -> Result<Home, Stop> {
     Ok(Home::open(&dir)?)
 }
 
-/// HTTP with the usual bounds.
-pub(crate) fn http() -> Result<Http, Stop> {
-    Ok(Http::new(Patience::default())?)
-}
-
 /// The longest label as typed, in bytes: a name may shrink when it is made canonical.
 const MAX_TYPED: u64 = 4096;
 
@@ -199,29 +229,6 @@ pub(crate) fn label(typed: &str) -> Result<Label, Stop> {
     let mut input = std::io::Read::take(input, MAX_TYPED);
     std::io::BufRead::read_line(&mut input, &mut line).map_err(|error| usage(&error))?;
     crate::label::typed(line.trim_end_matches(['\r', '\n'])).map_err(|error| usage(&error))
-}
-
-/// A path to write to, whatever the working folder becomes.
-pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Stop> {
-    std::path::absolute(path).map_err(|error| Stop::File {
-        path: path.into(),
-        reason: error.to_string(),
-    })
-}
-
-/// A file that was named and must be there.
-pub(crate) fn read_named(path: &Path, limit: usize) -> Result<Vec<u8>, Stop> {
-    let failed = |reason: String| Stop::File {
-        path: path.into(),
-        reason,
-    };
-    match file::read(path, limit) {
-        Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(failed("there is no such file".into())),
-        Err(HomeError::Io { source, .. }) => Err(failed(source.to_string())),
-        Err(HomeError::TooLong { limit, .. }) => Err(failed(format!("more than {limit} bytes"))),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn read_text(path: &Path, limit: usize) -> Result<String, Stop> {

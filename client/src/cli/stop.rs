@@ -25,10 +25,12 @@ pub(crate) const USAGE: &str = "See `plainsight help`.";
 /// Why there is no result.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// A flow failed; the refused head was kept there.
+    /// A flow failed; the refused head was kept there, and the evidence if it contradicts the one
+    /// verified before.
     Failure {
         failure: Failure,
-        kept: Option<PathBuf>,
+        kept: Option<Box<Path>>,
+        evidence: Option<Box<Path>>,
     },
     /// The home.
     Home(HomeError),
@@ -55,6 +57,13 @@ pub(crate) enum Stop {
     File { path: PathBuf, reason: String },
     /// Anything else that was asked wrongly.
     Usage(String),
+    /// The log gave no answer that holds; auditors prove that nothing came after one's own newest version.
+    Seconded {
+        stop: Box<Stop>,
+        label: Label,
+        newest: Option<Version>,
+        auditors: Vec<String>,
+    },
     /// A version of one's own was not published, and waits.
     Unpublished {
         stop: Box<Stop>,
@@ -82,17 +91,32 @@ impl Stop {
         }
     }
 
+    /// The same, with what auditors prove instead of the log.
+    pub(crate) fn with_auditors(
+        self,
+        label: &Label,
+        newest: Option<Version>,
+        auditors: &[String],
+    ) -> Self {
+        Self::Seconded {
+            stop: Box::new(self),
+            label: label.clone(),
+            newest,
+            auditors: auditors.to_vec(),
+        }
+    }
+
     /// Whether the place of the version that was to be published is taken.
     fn is_taken(&self) -> bool {
         let Self::Failure { failure, .. } = self else {
             return false;
         };
-        matches!(failure, Failure::Publish(error) if error.code == "exists")
+        failure.is_taken()
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
-            Self::Unpublished { stop, .. } => stop.verdict(),
+            Self::Unpublished { stop, .. } | Self::Seconded { stop, .. } => stop.verdict(),
             Self::Failure { failure, .. } | Self::BadFile { failure, .. } => failure.verdict(),
             Self::Evidence(error) => match error.blame() {
                 Blame::Malformed => Verdict::Undecided,
@@ -108,7 +132,7 @@ impl Stop {
     fn words(&self) -> (String, Blame, String) {
         let misuse = |text: String, next: &str| (text, Blame::Misuse, next.into());
         match self {
-            Self::Unpublished { stop, .. } => stop.words(),
+            Self::Unpublished { stop, .. } | Self::Seconded { stop, .. } => stop.words(),
             Self::BadFile { path, failure } => (
                 format!("{}: {failure}", path.display()),
                 failure.blame(),
@@ -175,10 +199,12 @@ impl Stop {
             Self::Accept(error @ AcceptError::NothingPending) => {
                 misuse(error.to_string(), "Run `plainsight contact verify` first.")
             }
-            Self::Accept(error @ AcceptError::Unconfirmed(_)) => misuse(
+            Self::Accept(error @ AcceptError::Unconfirmed(_)) => (
                 error.to_string(),
+                Blame::Unavailable,
                 "Wait, compare a code with `plainsight contact verify LABEL --code CODE`, or take \
-                 it upon yourself with --unconfirmed.",
+                 it upon yourself with --unconfirmed."
+                    .into(),
             ),
             Self::File { path, reason } => {
                 misuse(format!("{}: {reason}", path.display()), "Check the file.")
@@ -188,6 +214,23 @@ impl Stop {
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
+        if let Self::Seconded {
+            stop,
+            label,
+            newest,
+            auditors,
+        } = self
+        {
+            let mut lines = stop.lines();
+            let after =
+                newest.map_or_else(String::new, |newest| format!(" after version {newest}"));
+            lines.push(format!(
+                "Auditors were asked instead: nothing was logged for {label}{after}, as {} proved from their \
+                 copies of the index.",
+                auditors.join(" and ")
+            ));
+            return lines;
+        }
         if let Self::Unpublished {
             stop,
             label,
@@ -204,8 +247,20 @@ impl Stop {
             }
             return lines;
         }
-        if let Self::Failure { failure, kept } = self {
+        if let Self::Failure {
+            failure,
+            kept,
+            evidence,
+        } = self
+        {
             let mut lines = failure.lines();
+            lines.extend(evidence.as_ref().map(|path| {
+                format!(
+                    "The log has signed two histories, this one and the one verified before. The evidence \
+                     is in {0}; anybody can check it: plainsight evidence verify {0}",
+                    path.display()
+                )
+            }));
             lines.extend(
                 kept.as_ref()
                     .map(|path| format!("The head shown was kept in {}.", path.display())),
@@ -220,6 +275,11 @@ impl Stop {
         match self {
             Self::NotConfigured { .. } => {}
             Self::Evidence(_) => lines.push("Blame: whoever made the file.".into()),
+            Self::Accept(AcceptError::Unconfirmed(_)) => lines.push(
+                "Blame: nobody yet; nothing was accepted, since whether the owner made that reset is \
+                 not decided."
+                    .into(),
+            ),
             Self::BadFile { .. } => {
                 lines.push("Blame: whoever made or copied the file.".into());
             }
@@ -230,12 +290,22 @@ impl Stop {
     }
 
     pub(crate) fn json(&self) -> Value {
+        if let Self::Seconded { stop, auditors, .. } = self {
+            return with_member(stop.json(), "auditors", json!(auditors));
+        }
         if let Self::Unpublished { stop, version, .. } = self {
             return with_member(stop.json(), "waiting", json!(version.get()));
         }
-        if let Self::Failure { failure, kept } = self {
-            let kept = kept.as_ref().map(|path| path.display().to_string());
-            return with_member(failure.json(), "kept", json!(kept));
+        if let Self::Failure {
+            failure,
+            kept,
+            evidence,
+        } = self
+        {
+            let path = |path: Option<&Path>| path.map(|path| path.display().to_string());
+            let (kept, evidence) = (path(kept.as_deref()), path(evidence.as_deref()));
+            let stopped = with_member(failure.json(), "kept", json!(kept));
+            return with_member(stopped, "evidence", json!(evidence));
         }
         let (text, blame, next) = self.words();
         let stopped = json!({
@@ -270,6 +340,12 @@ fn own_step(error: &OwnError) -> &'static str {
         OwnError::NotLost(_) => {
             "Nothing is lost: run `plainsight keys monitor`, and `plainsight keys rotate` for new keys."
         }
+        OwnError::WhoseAreThey { .. } => {
+            "See them with `plainsight keys monitor`. If somebody else made them, go over them with the same \
+             command and --not-mine: they stay alarms. If you made them yourself in a home that is lost, and \
+             this is an old copy of it: --mine."
+        }
+        OwnError::NothingKnown => "Leave --mine and --not-mine off.",
         OwnError::NothingPending => "Run `plainsight keys rotate` to make a new version.",
         OwnError::NoDevice(_) | OwnError::DeviceTwice(_) => {
             "See the devices with `plainsight keys show`."
@@ -313,6 +389,7 @@ impl From<HttpError> for Stop {
         Self::Failure {
             failure: error.into(),
             kept: None,
+            evidence: None,
         }
     }
 }
@@ -322,6 +399,7 @@ impl From<Failure> for Stop {
         Self::Failure {
             failure,
             kept: None,
+            evidence: None,
         }
     }
 }

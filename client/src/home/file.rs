@@ -1,5 +1,6 @@
 //! Files that are read within a bound and replaced whole: written beside, synced, renamed.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -93,7 +94,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     create_dir(dir)?;
     // One name is enough, since the home is locked. What a crash left there goes, so that neither
     // its bytes nor its permissions are taken over.
-    let beside = path.with_extension("tmp");
+    let Some(beside) = beside(path) else {
+        return Err(io(ErrorKind::InvalidInput.into()));
+    };
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
         _ => {}
@@ -104,6 +107,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     fs::rename(&beside, path).map_err(io)?;
     // The rename is durable only when the folder is.
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)
+}
+
+/// The name under which a file is written first: one that is nobody else's.
+fn beside(path: &Path) -> Option<PathBuf> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name()?);
+    name.push(".plainsight-tmp");
+    Some(path.with_file_name(name))
 }
 
 /// Removes a file, if it is there.
@@ -181,11 +192,14 @@ mod tests {
         assert!(read(&path, 10).unwrap().is_none());
         replace(&path, b"first").unwrap();
         // What a crash before the rename leaves behind is neither read nor in the way.
-        fs::write(path.with_extension("tmp"), b"half a longer fi").unwrap();
+        fs::write(beside(&path).unwrap(), b"half a longer fi").unwrap();
+        fs::write(path.with_extension("tmp"), b"somebody else's").unwrap();
         assert_eq!(read(&path, 10).unwrap().unwrap(), b"first");
         replace(&path, b"2nd").unwrap();
         assert_eq!(read(&path, 10).unwrap().unwrap(), b"2nd");
-        assert!(!path.with_extension("tmp").exists());
+        assert!(!beside(&path).unwrap().exists());
+        let other = fs::read(path.with_extension("tmp")).unwrap();
+        assert_eq!(other, b"somebody else's");
         assert!(matches!(
             read(&path, 2),
             Err(HomeError::TooLong { limit: 2, .. })

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::transport::Carried;
 
 /// Answers request n with `answers[n]`, the last one for ever; counts requests.
 async fn server(
@@ -288,4 +289,110 @@ fn addresses_are_absolute_and_carry_nothing_else() {
             Err(HttpError::Address { url: bad.into() })
         );
     }
+}
+
+/// Answers with a start, and then one byte after another for as long as anybody reads.
+async fn dripping(start: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut request = vec![0; 8192];
+                let _ = stream.read(&mut request).await.unwrap();
+                stream.write_all(start.as_bytes()).await.unwrap();
+                while stream.write_all(b"1").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            });
+        }
+    });
+    url
+}
+
+fn hasty() -> Patience {
+    Patience {
+        connect: Duration::from_secs(1),
+        answer: Duration::from_millis(300),
+        attempts: 2,
+        pause: Duration::from_millis(1),
+    }
+}
+
+fn is_too_slow(answer: &Result<Vec<u8>, HttpError>) -> bool {
+    matches!(answer, Err(HttpError::Unreachable { reason, .. }) if reason == "no answer in time")
+}
+
+/// Each of these would go on for as long as this test waits, if nothing ended it.
+#[tokio::test]
+async fn a_server_that_drips_is_left() {
+    let starts = [
+        // In the body, of either kind of answer; in the headers; before the status line is over.
+        "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1000000\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX-Slow: ",
+        "HTTP/1.1 2",
+    ];
+    for start in starts {
+        let url = dripping(start).await;
+        let http = Http::new(hasty()).unwrap();
+        let answer = http.read(&url, usize::MAX).await;
+        assert!(answer.is_err(), "{start:?}: {answer:?}");
+        let post = Post {
+            url: &url,
+            content_type: "application/json",
+            body: b"{}",
+            bearer: None,
+            limit: usize::MAX,
+        };
+        assert!(http.ask(post).await.is_err(), "{start:?}");
+        assert!(http.send(post).await.is_err(), "{start:?}");
+    }
+    // What is read of an error's body has an end, too.
+    let url = dripping("HTTP/1.1 404 Not Found\r\nContent-Length: 4000\r\n\r\n").await;
+    let answer = Http::new(hasty()).unwrap().read(&url, 10_000).await;
+    assert!(answer.is_err(), "{answer:?}");
+}
+
+/// An app's transport that never comes to an end.
+#[derive(Debug)]
+struct Endless;
+
+impl Transport for Endless {
+    fn carry<'r>(&'r self, _request: Request<'r>) -> crate::transport::Carried<'r> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn the_deadline_holds_for_any_transport() {
+    let http = Http::over(Arc::new(Endless), hasty());
+    let answer = http.read("http://log.example/x", 10).await;
+    assert!(is_too_slow(&answer), "{answer:?}");
+}
+
+/// An app's transport that gives more than it was asked for.
+#[derive(Debug)]
+struct Generous;
+
+impl Transport for Generous {
+    fn carry<'r>(&'r self, request: Request<'r>) -> Carried<'r> {
+        let body = vec![b'x'; request.limit + 1];
+        Box::pin(async move {
+            Ok(Answer {
+                status: 200,
+                content_type: None,
+                retry_after: None,
+                body,
+            })
+        })
+    }
+}
+
+#[tokio::test]
+async fn no_transport_gives_more_than_was_asked_for() {
+    let http = Http::over(Arc::new(Generous), Patience::default());
+    let refused = http.read("http://log.example/checkpoint", 10).await;
+    assert!(matches!(refused, Err(HttpError::TooLong { limit: 10, .. })));
 }

@@ -1,4 +1,4 @@
-//! The owner's look when the log does not answer: auditors hold the whole index, and prove what
+//! The owner's look when the log gives no answer that holds: auditors hold the whole index, and prove what
 //! stands at the indexes that the log once proved to be the owner's. They learn the indexes, never
 //! the label.
 
@@ -32,12 +32,14 @@ struct Answered {
 
 /// Asks auditors, each by name, whether anything was logged after one's newest version. Needs
 /// indexes from an earlier look at the log. Each auditor shows its own cosignature on the head, so
-/// that it takes as many of them as the policy's quorum.
+/// that it takes as many of them as the policy's quorum. `log_failure` is why the log itself did not
+/// do.
 pub async fn look(
     http: &Http,
     auditors: &[(String, BaseUrl)],
     reader: &Reader<'_>,
     own: &OwnKeys,
+    log_failure: Failure,
 ) -> Result<Monitored, Failure> {
     let newest = own.newest().map(|newest| newest.key_set.version());
     let known: Vec<(Version, IndexKey)> = own
@@ -66,7 +68,7 @@ pub async fn look(
     for ((version, _), value) in known.iter().zip(found) {
         match value {
             Some(_) if own.is_before(*version) => {}
-            Some(_) if Some(*version) <= newest => confirmed += 1,
+            Some(_) if own.is_published(*version) => confirmed += 1,
             Some(entry) => alarms.push(Alarm::Appeared {
                 version: *version,
                 entry,
@@ -88,6 +90,7 @@ pub async fn look(
         alarms,
         records: Vec::new(),
         auditors,
+        log_failure: Some(log_failure),
     })
 }
 

@@ -50,6 +50,8 @@ pub struct Monitored {
     pub records: Vec<Record>,
     /// The auditors that answered instead of the log; none if the log did.
     pub auditors: Vec<String>,
+    /// Why the log's own answer was not used; `None` if it was.
+    pub log_failure: Option<Failure>,
 }
 
 /// Something that ends in exit code 1.
@@ -180,6 +182,7 @@ pub async fn monitor(reader: &mut Reader<'_>, own: &mut OwnKeys) -> Result<Monit
             alarms: look.alarms,
             records: look.records,
             auditors: Vec::new(),
+            log_failure: None,
         });
     }
 }

@@ -7,7 +7,7 @@
 
 use plainsight_specs::hash::Hash;
 use plainsight_specs::history::LoggedVersion;
-use plainsight_specs::keyset::KeySet;
+use plainsight_specs::keyset::{Continuity, KeySet};
 use plainsight_specs::label::{Label, Version};
 use plainsight_specs::time::Timestamp;
 
@@ -28,6 +28,18 @@ pub struct LoggedBefore {
     pub latest: Version,
     /// The newest versions, ascending, as far as they are listed; [`SHOWN`] at the most.
     pub versions: Vec<LoggedVersion>,
+}
+
+/// What the owner says of versions that this home did not make and would have to know, had nobody but
+/// this home published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strangers {
+    /// Nothing: then a home that has keys, or has begun anew already, makes no reset.
+    Unsaid,
+    /// The owner made them, in a home that is lost: they are not judged any more.
+    Mine,
+    /// Somebody else made them: they stay alarms.
+    NotMine,
 }
 
 impl LoggedBefore {
@@ -71,11 +83,13 @@ pub async fn look(reader: &mut Reader<'_>, label: &Label) -> Result<Option<Logge
 
 impl OwnKeys {
     /// Stages the version after `before` with all new keys, signed by its own identity key alone.
-    /// A version that waited for a place that is taken is dropped.
+    /// A version that waited for a place that is taken is dropped. A home that knows what to expect in
+    /// the log must say whose the versions are that it did not expect.
     pub fn reset(
         &mut self,
         before: &LoggedBefore,
         devices: &[String],
+        strangers: Strangers,
         now: Timestamp,
     ) -> Result<(), OwnError> {
         let latest = before.latest;
@@ -91,7 +105,20 @@ impl OwnKeys {
         if let Some(waiting) = waiting.filter(|waiting| *waiting > latest) {
             return Err(OwnError::StillPending(waiting));
         }
+        match (self.expects(), strangers) {
+            (true, Strangers::Unsaid) => {
+                return Err(OwnError::WhoseAreThey {
+                    newest: self.newest().map(|newest| newest.key_set.version()),
+                    latest,
+                });
+            }
+            (false, Strangers::Mine | Strangers::NotMine) => {
+                return Err(OwnError::NothingKnown);
+            }
+            (true, Strangers::Mine | Strangers::NotMine) | (false, Strangers::Unsaid) => {}
+        }
         let version = latest.next().ok_or(OwnError::LastVersion)?;
+        let is_lost = !self.expects() || strangers == Strangers::Mine;
         let next = Next {
             version,
             prev,
@@ -112,16 +139,22 @@ impl OwnKeys {
             let record = secret.record();
             kept.iter().any(|key_set| key_set.keys().contains(&record))
         });
-        self.began = Some(version);
+        if is_lost {
+            self.began = Some(version);
+        }
         Ok(())
+    }
+
+    /// Whether this home knows what to expect in the log: it has published, or has begun anew.
+    fn expects(&self) -> bool {
+        self.newest().is_some() || self.began.is_some()
     }
 
     /// The reset that waits to be published, if one does.
     pub fn waiting_reset(&self) -> Option<Version> {
-        let waiting = self
-            .pending
-            .as_ref()
-            .map(|pending| pending.key_set.version());
-        waiting.filter(|waiting| Some(*waiting) == self.began)
+        let waiting = &self.pending.as_ref()?.key_set;
+        let newest = self.newest().map(|newest| &newest.key_set);
+        let is_reset = matches!(waiting.continuity(newest), Continuity::Reset(_));
+        is_reset.then(|| waiting.version())
     }
 }

@@ -3,7 +3,7 @@
 
 use plainsight_specs::bundle::{self, BundleError, UnverifiedBundle};
 use plainsight_specs::checkpoint::UnverifiedCheckpoint;
-use plainsight_specs::entry::{Entry, Genesis};
+use plainsight_specs::entry::Entry;
 use plainsight_specs::head::{Head, HeadError, Trust};
 use plainsight_specs::index::{IndexKey, IndexProof};
 use plainsight_specs::ladder;
@@ -13,22 +13,29 @@ use plainsight_specs::time::Timestamp;
 use plainsight_specs::tlog_proof::TlogProof;
 
 use super::{
-    AskedVersion, FileFound, FileQuestion, FileState, LoggedFile, Unmet, ask_stream, audience,
-    verify,
+    AskedVersion, FileFound, FileQuestion, FileState, LoggedFile, Offline, Unmet, ask_stream,
+    audience, verify,
 };
 use crate::failure::{Failure, Refusal};
-use crate::reader::{HeadSeen, Purpose, Reader};
+use crate::reader::{HeadSeen, Memory, Purpose, Reader};
 use crate::rebuilds::RebuildsUnmet;
 use crate::trust::TrustPolicy;
 
-/// Verifies a file against an offline bundle, without any network.
+/// Verifies a file against an offline bundle, without any network. A bundle whose head is of the size of
+/// the one remembered and not the same is refused with [`Refusal::OtherRoot`]; heads of other sizes
+/// cannot be held against it offline.
 pub fn verify_bundle(
     trust: &TrustPolicy,
-    genesis: &Genesis,
+    remembered: &Memory,
     now: Timestamp,
     question: FileQuestion,
     bundle: &[u8],
 ) -> Result<FileFound, Failure> {
+    let Memory {
+        genesis,
+        head: remembered,
+        ..
+    } = remembered;
     let unverified = UnverifiedBundle::parse(bundle).map_err(Failure::refused)?;
     let bundle = unverified
         .verify(&Trust {
@@ -40,6 +47,14 @@ pub fn verify_bundle(
         })
         .map_err(Failure::refused)?;
     let head = HeadSeen::of(trust, &bundle.head, now);
+    if head.head.size == remembered.size && head.head.root != remembered.root {
+        return Err(Failure::Refused {
+            why: Box::new(Refusal::OtherRoot {
+                size: remembered.size,
+            }),
+            shown: Some(bundle.head.checkpoint().to_bytes()),
+        });
+    }
     let Body::Release(release) = bundle.release.body() else {
         return Err(Failure::refused(BundleError::NotARelease));
     };
@@ -89,7 +104,10 @@ pub fn verify_bundle(
         question,
         head,
         state,
-        offline: true,
+        also: None,
+        offline: Some(Offline {
+            remembered: remembered.size,
+        }),
     })
 }
 

@@ -22,15 +22,24 @@ impl Report for Proved {
     }
 
     fn lines(&self) -> Vec<String> {
-        vec![
+        let log = self.finding.log_key.name().as_str();
+        let mut lines = vec![
             format!("PROVED: {}", plain(&self.finding.proves)),
-            format!(
-                "About the log {}.",
-                plain(self.finding.log_key.name().as_str())
-            ),
-            plain(&self.finding.does_not_show),
-            format!("Evidence {}.", self.id.to_hex()),
-        ]
+            format!("About the log {}.", plain(log)),
+        ];
+        if !log.is_ascii() {
+            lines.push(format!(
+                "Its name has other letters than it may seem: {}. Another log's may look the same.",
+                log.escape_default()
+            ));
+        }
+        lines.push(format!(
+            "Its key is {}: whether that is the log you mean, your policy says.",
+            plain(&self.finding.log_key.to_string())
+        ));
+        lines.push(plain(&self.finding.does_not_show));
+        lines.push(format!("Evidence {}.", self.id.to_hex()));
+        lines
     }
 
     fn json(&self) -> Value {

@@ -190,8 +190,8 @@ impl Report for KeysShown<'_> {
         let mut lines = vec![title(self.own.label())];
         if let Some(began) = self.own.began() {
             lines.push(format!(
-                "This home began with version {began}, a reset: versions before it that this home did \
-                 not make are not listed."
+                "Version {began} is a reset with which this home began, or began anew: versions before it that \
+                 this home did not make are not listed."
             ));
         }
         let versions = self.own.versions();
@@ -304,6 +304,7 @@ mod tests {
                 alarms: Vec::new(),
                 records: Vec::new(),
                 auditors: Vec::new(),
+                log_failure: None,
             },
         }
     }

@@ -64,7 +64,14 @@ impl Report for Failure {
             .unwrap_or_default();
         vec![
             format!("{word}{step}: {}.", plain(&self.to_string())),
-            format!("Blame: {}.", blame_words(self.blame())),
+            match self {
+                Self::Taken { .. } => {
+                    "Blame: whoever published it, and the log that took it; to log it breaks no rule \
+                     of the log."
+                        .into()
+                }
+                _ => format!("Blame: {}.", blame_words(self.blame())),
+            },
             self.next_step().into(),
         ]
     }
@@ -94,11 +101,24 @@ pub(crate) fn blame_words(blame: plainsight_specs::Blame) -> &'static str {
     }
 }
 
-/// A stranger's text, fit for a terminal.
+/// A stranger's text, fit for a terminal: nothing in it moves, hides or turns around what stands beside
+/// it.
 pub(crate) fn plain(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| {
+            if c.is_control() || is_unseen(c) {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect()
+}
+
+/// Whether a character has no shape of its own: it joins, hides or turns around others.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The time of milliseconds, to the second.

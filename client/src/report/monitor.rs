@@ -7,7 +7,7 @@ use plainsight_specs::merkle::LeafIndex;
 use serde_json::{Value, json};
 
 use super::contact::{key_words, keys_json};
-use super::{Report, head_json, head_lines, not_checked_line, time_of_ms};
+use super::{Report, head_json, head_lines, not_checked_line, plain, time_of_ms};
 use crate::failure::Verdict;
 use crate::monitor::record::RecordShown;
 use crate::monitor::{Alarm, Monitored};
@@ -29,8 +29,13 @@ impl Report for Monitored {
                 None => format!("VERIFIED: the log has no key set of {label}."),
                 Some(latest) if !self.auditors.is_empty() => format!(
                     "VERIFIED: nothing was logged for {label} after version {latest}, which is your \
-                     own. The log itself does not answer; {} proved it from its copy of the index.",
-                    self.auditors.join(" and ")
+                     own. The log itself does not answer; {} proved it from {} of the index.",
+                    self.auditors.join(" and "),
+                    if self.auditors.len() == 1 {
+                        "its copy"
+                    } else {
+                        "their copies"
+                    }
                 ),
                 Some(latest) => format!(
                     "VERIFIED: every version of {label} from {} to {latest} is your own ({} opened).",
@@ -56,6 +61,17 @@ impl Report for Monitored {
             }));
             lines.push(self.advice());
         }
+        if let Some(failure) = &self.log_failure {
+            let word = match failure.step() {
+                None => "gave no answer".into(),
+                Some(step) => format!("gave an answer that does not hold at step {step}"),
+            };
+            lines.push(format!(
+                "{} answered in place of the log, which {word}: {}.",
+                self.auditors.join(" and "),
+                plain(&failure.to_string())
+            ));
+        }
         lines.extend(self.before_line());
         if let Some(waiting) = self.waiting {
             lines.push(format!("Version {waiting} waits to be published."));
@@ -76,6 +92,7 @@ impl Report for Monitored {
             "before": self.before.iter().map(before_json).collect::<Value>(),
             "waiting": self.waiting.map(Version::get),
             "auditors": self.auditors,
+            "log_failure": self.log_failure.as_ref().map(Report::json),
             "records": self.records.iter().map(|record| record.id.to_hex()).collect::<Vec<_>>(),
             "alarms": self.alarms.iter().map(alarm_json).collect::<Value>(),
             "head": head_json(&self.head),
@@ -103,7 +120,7 @@ impl Monitored {
         let next = if taken {
             format!(
                 "Once the provider has explained itself in public, go over it with new keys: plainsight \
-                 keys reset {label} --device NAME."
+                 keys reset {label} --device NAME --not-mine."
             )
         } else {
             "Ask the provider in public.".into()
@@ -133,8 +150,8 @@ impl Monitored {
             shown => format!(": {}", shown.join(", ")),
         };
         Some(format!(
-            "This home began with version {began}, a reset. What was logged before this home began is not \
-             yours to judge{among}."
+            "Version {began} is a reset with which this home began, or began anew. What was logged before it and was not made \
+             in this home is not judged{among}."
         ))
     }
 }
@@ -149,7 +166,7 @@ fn before_json(listed: &LoggedVersion) -> Value {
 const NOT_CHECKED: [&str; 1] =
     ["whether contacts are served this same head (auditors compare heads; contacts keep theirs)"];
 
-fn when(position: LeafIndex, no_later_than_ms: Option<u64>) -> String {
+pub(super) fn when(position: LeafIndex, no_later_than_ms: Option<u64>) -> String {
     let time = match no_later_than_ms {
         Some(ms) => format!("proved no later than {}", time_of_ms(ms)),
         None => "at a time that the log does not prove".into(),
@@ -192,7 +209,7 @@ fn alarm_words(alarm: &Alarm) -> String {
         }
         Alarm::Appeared { version, .. } => format!(
             "Ghost: version {version} was logged, which is not yours; what is in it cannot be had \
-             while the log does not answer."
+             while the log gives no answer that holds."
         ),
         Alarm::Missing { version, position } => format!(
             "Missing: the log no longer shows your version {version}, which it took at position {position}."

@@ -1,9 +1,10 @@
 //! `release verify`.
 
+use std::cmp::Ordering;
 use std::path::PathBuf;
 
 use plainsight_specs::rebuild::Outcome;
-use plainsight_specs::statement::{Audience, Product, Release, Seq};
+use plainsight_specs::statement::{Audience, Product, Release, ReleaseVersion, Seq};
 use serde_json::{Value, json};
 
 use super::{Report, head_json, head_lines, not_checked_line, plain};
@@ -55,6 +56,51 @@ impl FileReport {
         }
     }
 
+    /// One file may be in several versions of its stream.
+    fn versions_line(&self) -> Option<String> {
+        let found = &self.found;
+        let release = match &found.state {
+            FileState::Logged(logged) => &logged.release,
+            FileState::Yanked { release, .. } => release,
+            _ => return None,
+        };
+        if let Some(also) = &found.also {
+            return Some(format!(
+                "The very same file is in version {also}, the latest of its stream; to ask about that one: \
+                 --stream {}@{also} --channel {} --arch {}",
+                release.product.purl, release.product.channel, release.product.arch
+            ));
+        }
+        let is_latest =
+            matches!(&found.state, FileState::Logged(logged) if logged.latest == Some(logged.seq));
+        let by_file_alone = found.question.version.is_none() && found.offline.is_none();
+        (by_file_alone && !is_latest).then(|| {
+            format!(
+                "{} is the first version of its stream that lists the file; whether others list it too was \
+                 not looked at, apart from the latest.",
+                release.version
+            )
+        })
+    }
+
+    /// How the head of a bundle stands to the one that this home verified last.
+    fn offline_words(&self) -> Option<String> {
+        let remembered = self.found.offline?.remembered;
+        let size = self.found.head.head.size;
+        Some(match size.cmp(&remembered) {
+            Ordering::Equal => "its head is the one that this home verified last".into(),
+            Ordering::Less => format!(
+                "this home has verified a NEWER head, of size {remembered}: what was logged since, a yank or \
+                 a newer release, is not in the bundle, and that both are of one history is not shown; \
+                 without --bundle the log is asked"
+            ),
+            Ordering::Greater => format!(
+                "that its head extends the one of size {remembered} that this home verified last is not \
+                 shown; without --bundle the log is asked"
+            ),
+        })
+    }
+
     fn asked(&self) -> bool {
         self.found.question.product.is_some()
     }
@@ -75,6 +121,7 @@ impl Report for FileReport {
             FileState::Logged(logged) if !logged.unmet.is_empty() => Verdict::PolicyNotMet,
             FileState::Logged(_) => Verdict::Verified,
             FileState::Absent
+            | FileState::NoStream
             | FileState::OtherRelease {
                 asked: AskedVersion::Absent,
                 ..
@@ -114,6 +161,20 @@ impl Report for FileReport {
                 asked,
                 yanked,
             } => self.other_lines(&path, release, *asked, *yanked),
+            FileState::NoStream => vec![
+                format!(
+                    "NOT FOUND: this log is proved to have no stream {}: nothing was ever published in it. \
+                     Nothing was found out about {path}; do not install it.",
+                    self.found
+                        .question
+                        .product
+                        .as_ref()
+                        .map_or_else(|| "of that name".into(), product_words)
+                ),
+                "Is that the stream you meant? Check the package URL, the channel and the architecture; \
+                 without --stream the file is looked for in all of them."
+                    .into(),
+            ],
             FileState::Absent => vec![
                 format!(
                     "NOT LOGGED: {path} is proved not to be in {}.",
@@ -130,12 +191,17 @@ impl Report for FileReport {
             }))
             .collect(),
         };
+        lines.extend(self.versions_line());
         lines.push(format!(
             "SHA-256 {}, {} bytes.",
             self.found.question.digest.to_hex(),
             self.found.question.size
         ));
         lines.extend(head_lines(&self.found.head));
+        lines.extend(
+            self.offline_words()
+                .map(|words| format!("Offline: {words}.")),
+        );
         if self.explain {
             lines.extend(self.checks());
         }
@@ -151,6 +217,7 @@ impl Report for FileReport {
             FileState::OtherFile { release } => ("other-file", Some(release.as_ref())),
             FileState::OtherRelease { release, .. } => ("other-release", Some(release.as_ref())),
             FileState::Absent => ("absent", None),
+            FileState::NoStream => ("no-stream", None),
         };
         let stream = match &self.standing {
             _ if self.asked() => "asked",
@@ -178,6 +245,7 @@ impl Report for FileReport {
                 FileState::Logged(logged) => Some(logged.seq.get()),
                 _ => None,
             },
+            "also_in": found.also.as_ref().map(ReleaseVersion::as_str),
             "latest_seq": match &found.state {
                 FileState::Logged(logged) => logged.latest.map(Seq::get),
                 _ => None,
@@ -190,12 +258,17 @@ impl Report for FileReport {
                     .collect(),
                 _ => Vec::new(),
             },
+            "unmet_rules": match &found.state {
+                FileState::Logged(logged) => logged.unmet.iter().map(Unmet::code).collect(),
+                _ => Vec::new(),
+            },
             "rebuilds": match &found.state {
                 FileState::Logged(logged) => logged.rebuilds.as_ref().map(rebuilds_json),
                 _ => None,
             },
             "checks": if self.explain { Some(self.checks()) } else { None },
-            "offline": found.offline,
+            "offline": found.offline.is_some(),
+            "remembered_size": found.offline.map(|offline| offline.remembered.get()),
             "head": head_json(&found.head),
             "not_checked": self.not_checked(),
         })
@@ -218,8 +291,8 @@ impl FileReport {
                 "freshness: the quorum did so {} s ago.",
                 head.now.since(head.fresh)
             ),
-            if found.offline {
-                "consistency: not asked, since this is offline.".into()
+            if let Some(words) = self.offline_words() {
+                format!("consistency: {words}.")
             } else {
                 "consistency: it extends the head seen last.".into()
             },
@@ -242,6 +315,7 @@ impl FileReport {
             } => ("is not shown for the release that was asked for", "-"),
             FileState::OtherRelease { .. } => ("holds NOTHING for the version asked for", "-"),
             FileState::Absent => ("holds NOTHING for the file", "-"),
+            FileState::NoStream => ("holds NOTHING, and neither does the stream", "-"),
         };
         checks.push(format!(
             "index: (stream, version) {at_version}; its yank is {yank}."
@@ -318,7 +392,7 @@ impl FileReport {
         };
         let next = if yanked {
             "Do not install it: that release was taken back.".to_owned()
-        } else if self.found.offline {
+        } else if self.found.offline.is_some() {
             "Do not install it as what you asked for. If that release is the one you want, ask for it."
                 .to_owned()
         } else {
@@ -373,9 +447,13 @@ impl FileReport {
             }
         }
         lines.push(format!(
-            "Published {}, not yanked{}.",
+            "Published {}, not yanked{}{}.",
             release.published,
-            newer_words(logged)
+            newer_words(logged),
+            self.found.offline.map_or_else(String::new, |_| format!(
+                ", as of {}, when the bundle's head was made",
+                super::time_of_ms(self.found.head.epoch_ms)
+            ))
         ));
         if release.audience != Audience::All && logged.unmet.is_empty() {
             lines.push(format!(

@@ -27,31 +27,56 @@ impl ResetPlan<'_> {
     pub fn lines(&self) -> Vec<String> {
         let label = self.own.label();
         let latest = self.before.latest;
+        let newest = self.own.newest().map(|newest| newest.key_set.version());
         let mut lines = vec![
             format!("RESET of {label}. Read this first; nothing is published yet."),
-            format!(
-                "The latest version in the log is {latest} (proved), and this home does not have its keys:"
-            ),
+            match newest {
+                None => format!(
+                    "The latest version in the log is {latest} (proved), and this home does not have its keys:"
+                ),
+                Some(newest) => format!(
+                    "This home is not lost: it has the keys of version {newest}. The latest version in the log \
+                     is {latest} (proved), which was not made in this home:"
+                ),
+            },
         ];
         lines.extend(self.before.versions.iter().map(|listed| {
             let (version, position) = (listed.version, listed.position);
-            match &listed.key_set {
-                None => format!(
+            let Some(key_set) = &listed.key_set else {
+                return format!(
                     "  Version {version}, at position {position}: the log does not open it."
-                ),
-                Some(key_set) => format!(
-                    "  Version {version}, at position {position}, says it was made {}: {}.",
-                    key_set.created(),
-                    key_words(key_set.keys())
-                ),
-            }
+                );
+            };
+            let made = match self.own.hash_of(version) {
+                Some(hash) if hash == key_set.hash() => "made in this home",
+                _ if newest.is_some() => "NOT made in this home",
+                _ => "of before",
+            };
+            format!(
+                "  Version {version}, at position {position}, {made}, says it was made {}: {}.",
+                key_set.created(),
+                key_words(key_set.keys())
+            )
         }));
         lines.extend(head_lines(&self.before.head));
-        lines.push(
-            "If you did not make one of these yourself, somebody else put keys in your name: end here, \
-             and ask the provider in public first."
-                .into(),
-        );
+        lines.push(match self.own.began() {
+            _ if newest.is_none() => {
+                "If you did not make one of these yourself, somebody else put keys in your name: end here, \
+                 and ask the provider in public first."
+                    .into()
+            }
+            // Whoever says that they are somebody else's begins nothing anew here.
+            Some(began) if Some(began) == latest.next() => {
+                "Those that were not made in this home count from now on as made by you elsewhere: they are \
+                 not looked at any more. If that is not so, end here."
+                    .into()
+            }
+            _ => {
+                "Those that were not made in this home stay alarms, for ever: this goes over them and does \
+                 not undo them. Ask the provider in public first."
+                    .to_owned()
+            }
+        });
         if let Some(pending) = self.own.pending() {
             let version = pending.key_set.version();
             lines.push(format!(
@@ -71,9 +96,15 @@ impl ResetPlan<'_> {
             "What settles it sooner: tell them in another way than through the provider, and let them \
              compare your new contact code. The codes you gave out before say nothing about these keys."
                 .into(),
-            "What stays lost: what was encrypted to the old keys. What stays: every version in the log. \
-             None of this can be taken back."
-                .into(),
+            format!(
+                "What {}: what was encrypted to the old keys. What stays: every version in the log. \
+                 None of this can be taken back.",
+                if newest.is_none() {
+                    "stays lost"
+                } else {
+                    "is lost once this is published, since this home then forgets them"
+                }
+            ),
         ]);
         lines.iter().map(|line| plain(line)).collect()
     }

@@ -41,7 +41,8 @@ impl Report for StreamReport {
         let (name, statements) = (&self.name, &self.listed.statements);
         let Some(latest) = self.listed.latest else {
             let mut lines = vec![format!(
-                "NOT FOUND: {name} is proved to have no statement in this log."
+                "NOT FOUND: this log is proved to have nothing about {name}: no such stream was ever begun. \
+                 Check how it is written, channel and architecture, or region, included."
             )];
             lines.extend(head_lines(&self.listed.head));
             return lines;

@@ -1,9 +1,11 @@
 //! `keys watch`.
 
 use plainsight_specs::label::Version;
+use plainsight_specs::merkle::LeafIndex;
 use serde_json::{Value, json};
 
-use super::{Report, head_json, head_lines, not_checked_line, plain};
+use super::monitor::when;
+use super::{Report, head_json, head_lines, not_checked_line, plain, time_of_ms};
 use crate::failure::Verdict;
 use crate::watch::{WatchAlarm, Watched};
 
@@ -100,10 +102,40 @@ pub(super) fn next_step(alarms: &[WatchAlarm]) -> Option<&'static str> {
 
 pub(super) fn words(alarm: &WatchAlarm) -> String {
     match alarm {
-        WatchAlarm::Planted { version } => format!(
+        WatchAlarm::Planted {
+            version,
+            hidden: true,
+        } => format!(
             "Planted: the log's index holds version {version}, which is not yours and which no contact \
-             is shown yet; it would surface with your next rotation."
+             is shown yet (proved); it would surface with your next rotation."
         ),
+        WatchAlarm::Planted {
+            version,
+            hidden: false,
+        } => format!(
+            "Planted: the log's index holds version {version}, which is not yours. Whether contacts are \
+             shown it could not be found out: the log gave no answer that holds."
+        ),
+        WatchAlarm::Served {
+            version,
+            latest,
+            position,
+            no_later_than_ms,
+        } => {
+            let shown = if version == latest {
+                "contacts are shown it as your latest".into()
+            } else {
+                format!("contacts are shown it before version {latest}, the latest")
+            };
+            let logged = position.map_or_else(
+                || "the log does not list where it was logged".into(),
+                |position| when(position, *no_later_than_ms),
+            );
+            format!(
+                "Ghost: version {version}, which is not yours, is in the log, and {shown}: whoever looked \
+                 you up since then may have been given its keys; {logged}."
+            )
+        }
         WatchAlarm::Hit {
             auditor,
             version,
@@ -156,9 +188,21 @@ pub(super) fn words(alarm: &WatchAlarm) -> String {
 
 pub(super) fn alarm_json(alarm: &WatchAlarm) -> Value {
     match alarm {
-        WatchAlarm::Planted { version } => {
-            json!({ "kind": alarm.kind(), "version": version.get() })
+        WatchAlarm::Planted { version, hidden } => {
+            json!({ "kind": alarm.kind(), "version": version.get(), "hidden": hidden })
         }
+        WatchAlarm::Served {
+            version,
+            latest,
+            position,
+            no_later_than_ms,
+        } => json!({
+            "kind": alarm.kind(),
+            "version": version.get(),
+            "latest": latest.get(),
+            "position": position.map(LeafIndex::get),
+            "logged_no_later_than": no_later_than_ms.map(time_of_ms),
+        }),
         WatchAlarm::Hit {
             auditor,
             version,

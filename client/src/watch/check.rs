@@ -154,14 +154,8 @@ fn denied(watches: &[Watch], own: &OwnKeys, seen: &WatchedRungs, looked: &mut Lo
     for planted in seen.planted() {
         let mut from = watches.iter();
         let expected = from.any(|watch| is_own_next(watch, planted.version, own));
-        let published = own
-            .versions()
-            .iter()
-            .any(|own| own.key_set.version() == planted.version);
-        if !expected && !published {
-            alarms.push(WatchAlarm::Planted {
-                version: planted.version,
-            });
+        if !expected && !own.is_published(planted.version) {
+            alarms.push(WatchAlarm::planted(planted.version));
         }
     }
     looked.alarms.extend(alarms);

@@ -14,6 +14,7 @@ use plainsight_specs::time::Timestamp;
 use plainsight_specs::watch::{Bucket, Inserted, Insertion, WatchedRungs};
 
 use super::register::extends;
+use super::served::weighed;
 use super::{Guard, PATIENCE_S, WatchAlarm, refuse_time, rungs};
 use crate::failure::{Failure, Verdict};
 use crate::own::OwnKeys;
@@ -133,6 +134,7 @@ pub async fn feed(
             }
         }
     }
+    head = weighed(reader, own, &mut alarms).await.unwrap_or(head);
     Ok(Fed {
         latest,
         head,
@@ -286,7 +288,9 @@ fn hits(reads: &[Read<'_>], own: &OwnKeys) -> Vec<WatchAlarm> {
     let mut alarms = Vec::new();
     for read in reads {
         for (version, insertion) in read.own() {
-            if !is_own_next(own, read.feed.latest, version) {
+            let at = insertion.position;
+            // Read on after several rotations, it lists all of them.
+            if !is_own_next(own, read.feed.latest, version) && !own.is_published_at(version, at) {
                 alarms.push(WatchAlarm::Hit {
                     auditor: read.feed.auditor.clone(),
                     version,
@@ -373,15 +377,9 @@ fn differ(reads: &[Read<'_>]) -> Vec<WatchAlarm> {
 
 /// Rungs that the log itself shows, and that are not this owner's.
 fn planted(seen: &WatchedRungs, own: &OwnKeys, from: Version) -> Vec<WatchAlarm> {
-    let published = |version: Version| {
-        let mut versions = own.versions().iter();
-        versions.any(|own| own.key_set.version() == version)
-    };
     seen.planted()
-        .filter(|rung| !published(rung.version) && !is_own_next(own, from, rung.version))
-        .map(|rung| WatchAlarm::Planted {
-            version: rung.version,
-        })
+        .filter(|rung| !own.is_published(rung.version) && !is_own_next(own, from, rung.version))
+        .map(|rung| WatchAlarm::planted(rung.version))
         .collect()
 }
 

@@ -1,10 +1,12 @@
 //! A whole look: what became of the watches there are, and new ones where they are due.
 
 use plainsight_specs::label::Version;
+use plainsight_specs::watch::WatchedRungs;
 
+use super::served::weighed;
 use super::{Guard, Guarded, Registered, Watch, WatchAlarm, Watched, check, register, rungs};
 use crate::failure::Failure;
-use crate::own::OwnKeys;
+use crate::own::{OwnKeys, Pending};
 use crate::reader::Reader;
 
 /// What a look came to.
@@ -45,9 +47,9 @@ pub async fn look(
     if is_clean(&alarms) && (!due.is_empty() || head.is_none()) {
         let (seen, at) = rungs(reader, label, latest).await?;
         head = Some(at);
-        alarms.extend(seen.planted().map(|rung| WatchAlarm::Planted {
-            version: rung.version,
-        }));
+        refuse_before_adopted(own, &seen)?;
+        let planted = seen.planted();
+        alarms.extend(planted.map(|rung| WatchAlarm::planted(rung.version)));
         for guard in due {
             if !is_clean(&alarms) {
                 break;
@@ -71,6 +73,7 @@ pub async fn look(
         Some(head) => head,
         None => rungs(reader, label, latest).await?.1,
     };
+    let head = weighed(reader, own, &mut alarms).await.unwrap_or(head);
     let guards = watches
         .iter()
         .map(|watch| Guarded {
@@ -91,6 +94,23 @@ pub async fn look(
         },
         replaced,
     })
+}
+
+/// The owner's own next version, logged though the log's answer never arrived here, is no ghost; it has
+/// to be known as logged before anybody can watch from it on.
+fn refuse_before_adopted(own: &OwnKeys, seen: &WatchedRungs) -> Result<(), Failure> {
+    let is_own = |pending: &&Pending| {
+        let mut planted = seen.planted();
+        planted.any(|rung| rung.value == Some(pending.leaf(rung.index)))
+    };
+    match own.pending().filter(is_own) {
+        None => Ok(()),
+        Some(pending) => Err(Failure::Question(format!(
+            "version {}, which you made, is in the log, though its answer never arrived here: run \
+             `plainsight keys monitor` first, then this again",
+            pending.key_set.version()
+        ))),
+    }
 }
 
 fn is_clean(alarms: &[WatchAlarm]) -> bool {

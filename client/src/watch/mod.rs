@@ -9,12 +9,14 @@ mod feed;
 mod flow;
 mod guard;
 mod register;
+mod served;
 
 pub use check::{Looked, check};
 pub use feed::{Fed, Feed, feed};
 pub use flow::{LookedAt, behind, look};
 pub use guard::{Guard, MIN_GUARDS, guards};
 pub use register::{Registered, announce, cancel, register};
+pub use served::{Standing, standing_at};
 
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::label::{Label, Version};
@@ -83,10 +85,24 @@ pub struct Guarded {
 /// Something that must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WatchAlarm {
-    /// The log's index holds a version that its ladder does not show: it waits for the next rotation.
+    /// The log's index holds a version that is not the owner's and that contacts are not known to be
+    /// shown: it waits for the next rotation.
     Planted {
         /// Which.
         version: Version,
+        /// Whether the log proves, by its ladder, that contacts are shown an earlier one.
+        hidden: bool,
+    },
+    /// The log's index holds a version that is not the owner's, and contacts are shown it.
+    Served {
+        /// Which.
+        version: Version,
+        /// What contacts are shown as the latest: this one or a later one.
+        latest: Version,
+        /// Where it was logged, if the log lists it.
+        position: Option<LeafIndex>,
+        /// It was logged no later than this, in milliseconds, if the log proves it.
+        no_later_than_ms: Option<u64>,
     },
     /// An auditor saw a version that this owner did not publish.
     Hit {
@@ -147,8 +163,9 @@ pub enum WatchAlarm {
 
 impl WatchAlarm {
     /// All that [`Self::kind`] says.
-    pub const KINDS: [&'static str; 8] = [
+    pub const KINDS: [&'static str; 9] = [
         "planted",
+        "served",
         "hit",
         "denied",
         "other-latest",
@@ -162,6 +179,7 @@ impl WatchAlarm {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Planted { .. } => "planted",
+            Self::Served { .. } => "served",
             Self::Hit { .. } => "hit",
             Self::Denied { .. } => "denied",
             Self::OtherLatest { .. } => "other-latest",
@@ -169,6 +187,14 @@ impl WatchAlarm {
             Self::Differ { .. } => "differ",
             Self::Silent { .. } => "silent",
             Self::Still { .. } => "still",
+        }
+    }
+
+    /// A version in the index that is not the owner's; what contacts are shown is yet to be asked.
+    fn planted(version: Version) -> Self {
+        Self::Planted {
+            version,
+            hidden: false,
         }
     }
 

@@ -64,7 +64,7 @@ pub async fn register(
             present
                 .iter()
                 .filter_map(|(index, _)| version_at(index))
-                .map(|version| WatchAlarm::Planted { version })
+                .map(WatchAlarm::planted)
                 .collect(),
         )),
         Registration::Watched { token, report, .. } => {

@@ -3,7 +3,10 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "it serves tests only")]
 
+#[path = "../../../log-server/tests/support/planted.rs"]
+pub(crate) mod planted;
 pub(crate) mod schema;
+pub(crate) mod secrets;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -63,9 +66,18 @@ impl Person {
         command
     }
 
-    /// Runs a command, and returns its exit code and what it printed.
+    /// What no command may print, as it is now.
+    pub(crate) fn secrets(&self) -> Vec<planted::Planted> {
+        secrets::of(self.dir.path(), &self.served.log())
+    }
+
+    /// Runs a command, and returns its exit code and what it printed: no secret, whatever it was.
     pub(crate) fn run(&self, args: &[&str]) -> (i32, String) {
+        let before = self.secrets();
         let output = self.command(args).output().unwrap();
+        for secrets in [before, self.secrets()] {
+            secrets::not_in(&secrets, args, &output);
+        }
         if args.contains(&"--json") {
             let command = args[..2].join(" ");
             for line in std::str::from_utf8(&output.stdout).unwrap().lines() {
@@ -90,6 +102,10 @@ pub(crate) fn plainsight() -> Command {
         "PLAINSIGHT_TOKEN_FILE",
     ] {
         command.env_remove(name);
+    }
+    // As talkative as it can be made.
+    for name in ["RUST_LOG", "RUST_BACKTRACE"] {
+        command.env(name, if name == "RUST_LOG" { "trace" } else { "full" });
     }
     command
 }

@@ -19,6 +19,8 @@ use super::{TinyLog, position, signer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GuardLie {
     None,
+    /// Says that what is announced was inserted already.
+    Late,
     /// It signs that nothing is there.
     Deny,
     /// It does not answer.
@@ -33,6 +35,10 @@ pub(crate) enum GuardLie {
     OtherKey,
     /// It leaves the last insertion of every list out.
     LeaveOut,
+    /// Its lists cover nothing.
+    Nothing,
+    /// Its lists cover one entry each.
+    Drip,
 }
 
 pub(crate) struct Kept {
@@ -95,6 +101,11 @@ impl TinyLog {
             }
             "v1/watch/announce" => {
                 let announcement = Announcement::parse(body).unwrap();
+                let index = &self.heads.last().unwrap().index;
+                let is_late = self.guards[n].lie == GuardLie::Late;
+                if is_late || index.value(&announcement.index).is_some() {
+                    return (409, b"that index was inserted already".to_vec());
+                }
                 if let Some(kept) = self.guards[n]
                     .watches
                     .get_mut(announcement.token.as_bytes())
@@ -153,6 +164,12 @@ impl TinyLog {
         let through = insertions.get(3).map_or(head.size, |next| {
             TreeSize::new(next.position.get()).unwrap()
         });
+        let through = match guard.lie {
+            GuardLie::Nothing => since,
+            GuardLie::Drip => TreeSize::new(since.get() + 1).unwrap().min(through),
+            _ => through,
+        };
+        insertions.retain(|insertion| insertion.position.get() < through.get());
         insertions.truncate(3);
         if guard.lie == GuardLie::LeaveOut {
             insertions.pop();

@@ -115,7 +115,7 @@ impl Lied<'_> {
 }
 
 /// A problem document's code.
-fn refusal(party: &str, status: u16, body: &[u8]) -> Result<Caught> {
+pub(super) fn refusal(party: &str, status: u16, body: &[u8]) -> Result<Caught> {
     let problem: Value = serde_json::from_slice(body).context("not a problem document")?;
     let code = problem["type"]
         .as_str()

@@ -25,6 +25,13 @@ pub(super) fn noticed(party: &str, ran: &Ran) -> Result<BTreeSet<Caught>> {
         let kinds = alarms.iter().filter_map(|alarm| alarm["kind"].as_str());
         return Ok(kinds.map(|kind| caught(format!("alarm {kind}"))).collect());
     }
+    if let Some(unmet) = said["unmet_rules"]
+        .as_array()
+        .filter(|unmet| !unmet.is_empty())
+    {
+        let rules = unmet.iter().filter_map(|rule| rule.as_str());
+        return Ok(rules.map(|rule| caught(format!("unmet {rule}"))).collect());
+    }
     let by = if let Some(step) = said["step"].as_str() {
         format!("step {step}")
     } else if let Some(code) = said["code"]["kind"].as_str() {

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use plainsight_auditor::{Identity, LogConfig, Node};
 use plainsight_specs::checkpoint::Origin;
 use plainsight_specs::ed25519::SecretKey;
-use plainsight_specs::entry::{Close, KeyEntry, LogKey, StatementEntry};
+use plainsight_specs::entry::{Close, KeyEntry, LogKey, RoleKeys, StatementEntry};
 use plainsight_specs::hash::{Hash, sha256};
 use plainsight_specs::index::IndexKey;
 use plainsight_specs::label::{Label, Version};
@@ -17,6 +17,7 @@ use plainsight_specs::statement::{
     Artifact, Audience, Body, Canary, Name, Place, Product, ProtectionState, Reason, Region,
     Release, ReleaseVersion, Seq, StatementDraft, Yank,
 };
+use plainsight_specs::time::Timestamp;
 use plainsight_specs::vrf;
 
 use super::Told;
@@ -33,6 +34,9 @@ use crate::populate::protection;
 const POLL_MS: u64 = 250;
 /// Epochs are ahead of the clock by this, in milliseconds, where they are.
 const AHEAD_MS: u64 = 7_200_000;
+
+/// In seconds.
+const MONTH_S: u64 = 30 * 86_400;
 
 /// What the log does once the lie is in place.
 #[derive(Clone, Copy)]
@@ -135,6 +139,15 @@ fn close(origin: &str) -> Result<Vec<u8>> {
     let log = LogKey::new(Origin::parse(origin)?, signer.verifier_key())?;
     let vrf = vrf::SecretKey::from_seed(&[61; 32]).public();
     Ok(Close::build(log, vrf).to_bytes())
+}
+
+fn canary(published: Timestamp, until_s: u64) -> Result<Body> {
+    Ok(Body::Canary(Canary {
+        name: Name::parse("no-secret-orders")?,
+        valid_until: Timestamp::from_seconds(until_s).context("too late")?,
+        published,
+        text: sha256(b"We were ordered nothing."),
+    }))
 }
 
 fn key_entry(index: IndexKey) -> Vec<u8> {
@@ -254,8 +267,38 @@ fn of_entries() -> Vec<Lie> {
         lie("a-special-build", |log| {
             log.push_statement(release("1.0.0", b"special")?).map(drop)
         }),
+        lie("closes-twice", |log| {
+            log.push(close("log.liar.example/next")?)?;
+            log.push(close("log.liar.example/another")?).map(drop)
+        }),
         lie("takes-back-what-never-was", |log| {
             log.push_statement(yank("9.9.9", b"one")?).map(drop)
+        }),
+    ]
+}
+
+fn of_canaries() -> Vec<Lie> {
+    vec![
+        lie("repeats-a-canary", |log| {
+            let now = clock::now()?;
+            let body = canary(now, now.seconds() + MONTH_S)?;
+            let judged = log.push_statement(body)?;
+            let again = log.entry(judged.position)?;
+            log.push(again).map(drop)
+        }),
+        lie("a-canary-by-the-release-key", |log| {
+            let now = clock::now()?;
+            let body = canary(now, now.seconds() + MONTH_S)?;
+            log.push_statement(body).map(drop)
+        })
+        .begin(|origin| {
+            let mut liar = Liar::beginning(origin, |draft| {
+                let others = SecretKey::from_seed(&[62; 32]).public();
+                draft.roles.protections = RoleKeys::new(1, vec![others])?;
+                Ok(())
+            })?;
+            fill(&mut liar)?;
+            Ok(liar)
         }),
     ]
 }
@@ -341,18 +384,28 @@ fn of_policies() -> Vec<Lie> {
         }),
         lie("lets-a-canary-lapse", |log| {
             let now = clock::now()?;
-            let body = Body::Canary(Canary {
-                name: Name::parse("no-secret-orders")?,
-                valid_until: now,
-                published: now,
-                text: sha256(b"We were ordered nothing."),
-            });
-            log.push_statement(body).map(drop)
+            let before = Timestamp::from_seconds(now.seconds() - 60).context("before")?;
+            log.push_statement(canary(before, now.seconds())?).map(drop)
+        }),
+        lie("dates-a-canary-back", |log| {
+            let now = clock::now()?;
+            let before = Timestamp::from_seconds(now.seconds() - MONTH_S).context("before")?;
+            log.push_statement(canary(before, now.seconds() + MONTH_S)?)
+                .map(drop)
+        }),
+        lie("a-canary-without-an-end", |log| {
+            let now = clock::now()?;
+            log.push_statement(canary(now, now.seconds() + 100 * MONTH_S)?)
+                .map(drop)
         }),
         lie("builds-for-a-few", |log| {
             let mut few = release_of(product("messenger")?, "1.2.0", b"three")?;
             few.audience = Audience::parse("region:GB")?;
             log.push_statement(Body::Release(few)).map(drop)
+        }),
+        lie("takes-anothers-look", |log| {
+            let impostor = release_of(product("Messenger")?, "1.2.0", b"three")?;
+            log.push_statement(Body::Release(impostor)).map(drop)
         }),
         lie("cries-emergency", |log| {
             let mut rushed = release_of(product("messenger")?, "1.2.0", b"three")?;
@@ -411,6 +464,7 @@ pub(super) async fn tell(section: &Section, dir: &Path) -> Result<Told> {
     let mut logs = Vec::new();
     for lie in of_entries()
         .into_iter()
+        .chain(of_canaries())
         .chain(of_heads())
         .chain(of_policies())
     {

@@ -5,6 +5,7 @@
 //! anybody noticed, which must be what the table says: no more, no less. Out of scope: what a person
 //! reads about a few of them, which is [`crate::story`].
 
+mod about_releases;
 mod by_auditors;
 mod by_clients;
 mod front;
@@ -41,6 +42,7 @@ pub async fn tell(
     match section.title.as_str() {
         "In the log" => in_the_log::tell(section, dir).await,
         "To readers" => to_readers::tell(plainsight, dir).await,
+        "About releases" => about_releases::tell(section, plainsight, dir).await,
         "By auditors" => by_auditors::tell(section, plainsight, dir).await,
         "By clients" => by_clients::tell(plainsight, dir).await,
         "To strangers" => to_strangers::tell(plainsight, dir).await,

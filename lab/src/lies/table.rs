@@ -8,9 +8,10 @@ use anyhow::{Context as _, Result, ensure};
 const CHAPTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/lies.md");
 
 /// The sections that have a table, in the order of the chapter.
-pub const SECTIONS: [&str; 5] = [
+pub const SECTIONS: [&str; 6] = [
     "In the log",
     "To readers",
+    "About releases",
     "By auditors",
     "By clients",
     "To strangers",

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use plainsight_auditor::LogConfig;
+use plainsight_client::http::BaseUrl;
 use plainsight_specs::checkpoint::SignedCheckpoint;
 use plainsight_specs::cosignature::Cosignature;
 use plainsight_specs::ed25519::SecretKey;
@@ -26,12 +27,13 @@ use plainsight_specs::time::Timestamp;
 use super::Caught;
 use super::homes::noticed;
 use super::observe::{Seen, settle};
+use super::table::Section;
 use crate::accounts;
 use crate::clock;
 use crate::crates::product;
 use crate::folder::copy;
 use crate::liar::{Liar, Script, Served};
-use crate::network::{AUDITORS, Member, RunningAuditor, free_address, start_auditor};
+use crate::network::{AUDITORS, Member, RunningAuditor, free_address, start_carrying};
 use crate::populate::{FEATURE, protection};
 use crate::provider::random;
 use crate::story::{Person, Plainsight, Ran};
@@ -40,6 +42,8 @@ use crate::story::{Person, Plainsight, Ran};
 pub(super) const ALICE: &str = "alice@mail.example";
 /// Whose entry commits to somebody else's keys.
 pub(super) const CAROL: &str = "carol@mail.example";
+/// Whose first key set continues one of before this log, which names no log before it.
+pub(super) const ERIN: &str = "erin@mail.example";
 /// The files that were released, and one that was not.
 pub(super) const FILES: [(&str, &str); 4] = [
     ("1.0.0", "the first build"),
@@ -62,6 +66,8 @@ pub(super) struct Theatre {
     turn: std::sync::atomic::AtomicUsize,
     /// What the auditors have to say before any lie.
     before: std::sync::OnceLock<BTreeSet<Caught>>,
+    /// The same and what was noticed since, where that is asked for with [`Self::notice`].
+    noticed: tokio::sync::Mutex<BTreeSet<Caught>>,
     /// Alice's contact code, as she gives it to people herself.
     code: std::sync::OnceLock<String>,
 }
@@ -154,7 +160,16 @@ impl Theatre {
         let mut auditors = Vec::new();
         for auditor in AUDITORS.into_iter().take(2) {
             let dir = dir.join(auditor.name);
-            auditors.push(start_auditor(&dir, auditor, free_address()?, &follow).await?);
+            auditors.push(
+                start_carrying(
+                    &dir,
+                    auditor,
+                    free_address()?,
+                    &follow,
+                    super::about_releases::listed(),
+                )
+                .await?,
+            );
         }
         let colluders = ["colluder.one.example", "colluder.two.example"].map(colluder);
         let colluders = std::sync::Arc::new(colluders.into_iter().collect::<Result<Vec<_>>>()?);
@@ -167,6 +182,7 @@ impl Theatre {
             colluders,
             turn: std::sync::atomic::AtomicUsize::new(0),
             before: std::sync::OnceLock::new(),
+            noticed: tokio::sync::Mutex::default(),
             code: std::sync::OnceLock::new(),
         };
         theatre.write_policy(Quorum::WithColluders, None)?;
@@ -224,6 +240,49 @@ impl Theatre {
         Ok(())
     }
 
+    /// Lets readers ask these in place of the auditors, and note this beside their policy.
+    pub(super) fn ask_instead(&self, urls: &[&BaseUrl], notes: &str) -> Result<()> {
+        self.write_policy(Quorum::WithColluders, None)?;
+        let mut sidecar = self.policy.as_os_str().to_owned();
+        sidecar.push(".toml");
+        let sidecar = PathBuf::from(sidecar);
+        for path in [&self.policy, &sidecar] {
+            let mut text = std::fs::read_to_string(path)?;
+            for (running, url) in self.auditors.iter().zip(urls) {
+                text = text.replace(running.url.as_str(), url.as_str());
+            }
+            if *path == sidecar {
+                text.push_str(notes);
+            }
+            std::fs::write(path, text)?;
+        }
+        Ok(())
+    }
+
+    /// The auditors as strangers see them.
+    pub(super) fn seen(&self) -> Result<Vec<Seen>> {
+        let seen = self.auditors.iter();
+        seen.map(|running| Seen::at(&running.url)).collect()
+    }
+
+    /// Waits until each of `seen` has noticed what is to be noticed of a lie beside what it had to say
+    /// already, and gives what is new.
+    pub(super) async fn notice(
+        &self,
+        section: &Section,
+        name: &str,
+        seen: &[Seen],
+    ) -> Result<BTreeSet<Caught>> {
+        let origin = self.log.liar().await.replay().origin().to_string();
+        let before = self.noticed.lock().await.clone();
+        let mut expected = section.lies.get(name).cloned().unwrap_or_default();
+        expected.extend(before.iter().cloned());
+        let all = settle(seen, &origin, &expected, &self.dir).await?;
+        let new: BTreeSet<Caught> = all.difference(&before).cloned().collect();
+        self.noticed.lock().await.extend(new.iter().cloned());
+        Ok(new)
+    }
+
     fn vkey(&self) -> Result<String> {
         // The lock is free: nobody writes while the stage is set.
         let liar = self.log.try_liar().context("the log is busy")?;
@@ -263,6 +322,13 @@ impl Theatre {
             let mut liar = self.log.liar().await;
             let (carol, dave) = (Label::email(CAROL)?, Label::email("dave@mail.example")?);
             liar.push_key_set(&carol, Version::FIRST, accounts::first_key_set(&dave)?)?;
+            let erin = Label::email(ERIN)?;
+            let prev = sha256(b"her keys in a log that never was");
+            liar.push_key_set(
+                &erin,
+                Version::FIRST,
+                accounts::continued_key_set(&erin, prev)?,
+            )?;
             for (version, file) in FILES.into_iter().take(3) {
                 liar.push_statement(release(version, file)?)?;
             }
@@ -297,12 +363,12 @@ impl Theatre {
         // The stage is set once.
         let _ = self.code.set(code);
         // The protection was withdrawn in the open, which auditors tell, once they are done.
-        let seen = self.auditors.iter().map(|running| Seen::at(&running.url));
-        let seen = seen.collect::<Result<Vec<_>>>()?;
+        let seen = self.seen()?;
         let withdrawn = Caught::new("auditors", "alert protection-withdrawn", "policy alert");
         let expected = BTreeSet::from([withdrawn]);
         let before = settle(&seen, origin.as_str(), &expected, &self.dir).await?;
         ensure!(before == expected, "before any lie: {before:?}");
+        self.noticed.lock().await.clone_from(&before);
         let _ = self.before.set(before);
         Ok(())
     }
@@ -331,13 +397,14 @@ impl Theatre {
     }
 
     async fn ask_in(&self, home: &str, party: &str) -> Result<Ran> {
-        let version = if party == "deceived" {
-            "1.1.0"
-        } else {
-            "1.0.0"
+        let (version, name) = match party {
+            "deceived" => ("1.1.0", "1.1.0"),
+            "victim" => ("1.0.0", "special"),
+            "singled out" => ("1.3.0", "special"),
+            "deluded" => ("1.0.0", "impostor"),
+            _ => ("1.0.0", "1.0.0"),
         };
-        let special = party == "victim";
-        let file = self.file(if special { "special" } else { version });
+        let file = self.file(name);
         let file = file.to_str().context("the path is not text")?;
         let purl = format!("pkg:cargo/messenger@{version}");
         let code = self.code.get().cloned().unwrap_or_default();
@@ -345,11 +412,13 @@ impl Theatre {
             "contact" | "returning" => vec!["contact", "verify", ALICE],
             "comparer" => vec!["contact", "verify", ALICE, "--code", code.as_str()],
             "friend of carol" => vec!["contact", "verify", CAROL],
+            "friend of erin" => vec!["contact", "verify", ERIN],
             "owner" => vec!["keys", "monitor", ALICE],
             "rotator" => vec!["keys", "rotate", ALICE, "--add-device", "watch"],
             "watcher" | "late watcher" | "new watcher" => vec!["keys", "watch", ALICE],
             "feeder" | "late feeder" => vec!["keys", "watch", ALICE, "--feed"],
-            "installer" | "deceived" | "victim" => vec![
+            "installer" | "careful installer" | "deceived" | "victim" | "singled out"
+            | "deluded" => vec![
                 "release",
                 "verify",
                 file,
@@ -373,7 +442,7 @@ impl Theatre {
         let turn = self.turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let home = format!("{turn}");
         let kept = match party {
-            "contact" | "comparer" | "friend of carol" => None,
+            "contact" | "comparer" | "friend of carol" | "friend of erin" => None,
             "owner" | "rotator" | "watcher" | "late watcher" | "new watcher" | "feeder"
             | "late feeder" => Some("alice-at-home"),
             _ => Some("reader-at-home"),

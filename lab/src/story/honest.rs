@@ -233,6 +233,7 @@ async fn releases(telling: &mut Telling, plainsight: &Plainsight, network: &Netw
     let carol = person(plainsight, network, "carol")?;
     let files = tokio::task::spawn_blocking(crates::downloaded).await??;
     let files: Vec<_> = files
+        .found
         .into_iter()
         .filter(|file| file.package.name == "serde_json")
         .collect();

@@ -147,6 +147,13 @@ fn lists_come_back_and_are_bounded() {
     for wrong in ["{}", "{\"results\":[1]}", "{\"results\":[],\"x\":1}", "[]"] {
         assert!(RebuildList::parse(wrong.as_bytes()).is_err(), "{wrong}");
     }
+    let padded = |length| {
+        let mut list = vec![b' '; length];
+        list[length - 14..].copy_from_slice(b"{\"results\":[]}");
+        RebuildList::parse(&list)
+    };
+    assert!(padded(RebuildList::MAX_BYTES).is_ok());
+    assert!(padded(RebuildList::MAX_BYTES + 1).is_err());
     let long = vec![b' '; RebuildList::MAX_BYTES + 1];
     assert!(RebuildList::parse(&long).is_err());
 }

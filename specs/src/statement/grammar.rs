@@ -62,7 +62,8 @@ macro_rules! texts {
 
 texts! {
     /// A package URL without version, qualifiers and subpath:
-    /// `pkg:[a-z][a-z0-9.+-]*(/[A-Za-z0-9._~%+-]+)+`, at most 1024 characters.
+    /// `pkg:[a-z][a-z0-9.+-]*(/([A-Za-z0-9._~+-]|%[0-9A-F]{2})+)+`, at most 1024 characters, and
+    /// nothing percent-encoded that could stand for itself.
     Purl, is_purl, GrammarError::Purl;
     /// The version of a release: `[!-~]{1,128}`. Not ordered: the stream's `seq` is.
     ReleaseVersion, is_version, GrammarError::Version;
@@ -128,12 +129,32 @@ fn is_purl(text: &[u8]) -> bool {
     text.len() <= 1024
         && ecosystem
         && parts.peek().is_some()
-        && parts.all(|part| {
-            !part.is_empty()
-                && part
-                    .iter()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"._~%+-".contains(byte))
-        })
+        && parts.all(|part| !part.is_empty() && has_one_spelling(part))
+}
+
+/// Whether a part of a package URL is written in the one way that there is.
+fn has_one_spelling(part: &[u8]) -> bool {
+    let stands_for_itself = |byte: u8| byte.is_ascii_alphanumeric() || b"._~+-".contains(&byte);
+    let digit = |byte: Option<u8>| match byte {
+        Some(byte @ b'0'..=b'9') => Some(byte - b'0'),
+        Some(byte @ b'A'..=b'F') => Some(byte - b'A' + 10),
+        _ => None,
+    };
+    let mut bytes = part.iter().copied();
+    while let Some(byte) = bytes.next() {
+        if stands_for_itself(byte) {
+            continue;
+        }
+        // SPEC(STMT-25)
+        let encoded = match (byte, digit(bytes.next()), digit(bytes.next())) {
+            (b'%', Some(high), Some(low)) => high << 4 | low,
+            _ => return false,
+        };
+        if stands_for_itself(encoded) {
+            return false;
+        }
+    }
+    true
 }
 
 fn is_version(text: &[u8]) -> bool {
@@ -205,6 +226,7 @@ mod tests {
                 "pkg:a/b",
                 "pkg:a0.+-/A~z_9/x",
                 "pkg:golang/example.com/m",
+                "pkg:generic/100%25",
             ],
             &[
                 "",
@@ -225,6 +247,12 @@ mod tests {
                 "pkg:generic/\u{e9}",
                 " pkg:generic/x",
                 "pkg://generic/x",
+                "pkg:generic/mess%65nger",
+                "pkg:generic/a%2Bb",
+                "pkg:npm/%40scope%2e/name",
+                "pkg:generic/x%",
+                "pkg:generic/x%4",
+                "pkg:generic/%/40",
                 &over,
             ],
         );

@@ -541,7 +541,7 @@ proptest! {
 
     #[test]
     fn every_release_parses_back(
-        purl in "pkg:[a-z][a-z0-9.+-]{0,5}(/[A-Za-z0-9._~%+-]{1,9}){1,3}",
+        purl in "pkg:[a-z][a-z0-9.+-]{0,5}(/([A-Za-z0-9._~+-]|%(25|2F|40|C3)){1,9}){1,3}",
         version in "[!-~]{1,128}",
         channel in "[a-z0-9][a-z0-9._-]{0,63}",
         reason in ".{1,200}",

@@ -106,6 +106,58 @@ fn a_stream_beside_those_that_a_product_had_is_told_of_once() {
 }
 
 #[test]
+fn a_product_that_looks_like_another_one_is_told_of_once() {
+    let mut log = Log::new();
+    let mut named = |purl: &str, version: &str| {
+        let mut body = release("a", version);
+        if let Body::Release(release) = &mut body {
+            release.product.purl = Purl::parse(purl).unwrap();
+        }
+        let alerts = log.push(body).into_iter();
+        let told = alerts.map(|alert| format!("{} {}", alert.code, alert.subject));
+        told.collect::<Vec<_>>()
+    };
+    assert!(named("pkg:generic/app", "1").is_empty());
+    assert!(named("pkg:generic/map", "1").is_empty());
+    assert_eq!(
+        named("pkg:generic/App", "1"),
+        ["look-alike pkg:generic/App"]
+    );
+    assert!(named("pkg:generic/App", "2").is_empty(), "it was told");
+    assert!(named("pkg:generic/app", "2").is_empty(), "it was first");
+}
+
+#[test]
+fn a_canary_whose_lapse_would_say_nothing_is_told_of() {
+    let mut log = Log::new();
+    let day = 86_400;
+    let at = |seconds: u64| Timestamp::from_seconds(seconds).unwrap();
+    let logged = now().seconds();
+    let epoch = log.replay.next_epoch(logged * 1000);
+    let judged = log.replay.step(&epoch.to_bytes());
+    assert!(log.notices.of(&judged).is_empty());
+    let mut canary = |published: u64, valid_until: u64| {
+        let told = log.push(Body::Canary(Canary {
+            name: Name::parse("no-secret-orders").unwrap(),
+            valid_until: at(valid_until),
+            published: at(published),
+            text: sha256(b"We were ordered nothing."),
+        }));
+        let told = told.into_iter().map(|alert| (alert.code, alert.severity));
+        told.collect::<Vec<_>>()
+    };
+    let told = [("canary-dates", Severity::Policy)];
+    assert_eq!(canary(logged, logged + 30 * day), []);
+    assert_eq!(canary(logged - day, logged + 400 * day), []);
+    assert_eq!(canary(logged - day - 1, logged + 30 * day), told);
+    assert_eq!(canary(logged, logged), told);
+    assert_eq!(canary(logged, logged + 400 * day + 1), told);
+    // Neither date makes the other one right.
+    assert_eq!(canary(logged - day, logged + 400 * day + 1), told);
+    assert_eq!(canary(logged + 90 * day, logged + 490 * day), []);
+}
+
+#[test]
 fn a_stream_that_its_siblings_leave_behind_is_told_of_once_for_each_version() {
     let mut log = Log::new();
     log.release("a", "1");

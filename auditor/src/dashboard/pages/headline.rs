@@ -87,11 +87,6 @@ pub(super) fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) 
         alert.map_or_else(String::new, |alert| format!("{}.", alert.text))
     };
     match worst {
-        None => told(
-            Tone::Quiet,
-            "No log is followed",
-            "This auditor vouches for nothing yet: its operator has to add a log.".into(),
-        ),
         Some(Tone::Bad) => {
             let bad: Vec<&LogCard> = of(Tone::Bad).collect();
             let (title, sentence) = broken(&bad);
@@ -139,6 +134,11 @@ pub(super) fn headline(logs: &[LogCard], alerts: &[AlertLine], health: &Health) 
                  people to judge.",
                 text(declared)
             ),
+        ),
+        None => told(
+            Tone::Quiet,
+            "No log is followed",
+            "This auditor vouches for nothing yet: its operator has to add a log.".into(),
         ),
         Some(Tone::Unknown) => told(
             Tone::Unknown,

@@ -7,6 +7,7 @@
     reason = "each test uses its own part"
 )]
 
+pub mod database;
 mod logs;
 mod node;
 pub mod receiver;

@@ -19,8 +19,8 @@ use serde_json::Value;
 use super::Site;
 use crate::tiny_log::{ORIGIN, TinyLog};
 
-/// Set to run the tests of a whole auditor on `PostgreSQL`; those that look into the database's file
-/// fail then.
+/// Set to run the tests of a whole auditor on `PostgreSQL`; one that looks into the database's file says
+/// that it is skipped then.
 const ON_POSTGRES: &str = "PLAINSIGHT_AUDITOR_TESTS_ON_POSTGRES";
 
 /// Makes an auditor's folder that follows the log shown at `site`.

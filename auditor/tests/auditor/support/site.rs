@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use plainsight_specs::tile::{TILE_WIDTH, TilePath, bundle_to_bytes};
 use tokio::sync::watch;
 
@@ -18,6 +18,8 @@ struct Objects {
     files: BTreeMap<String, Vec<u8>>,
     down: bool,
     hang: watch::Sender<bool>,
+    /// Says that it is another time, if it lies about that.
+    date: Option<&'static str>,
     /// How often each was read.
     read: watch::Sender<BTreeMap<String, u64>>,
 }
@@ -98,12 +100,27 @@ impl Site {
         assert!(found.is_ok(), "waited in vain for a read of {path}");
     }
 
+    /// Says that it is this time, whenever it is asked.
+    pub fn tell_date(&self, date: &'static str) {
+        self.objects.lock().unwrap().date = Some(date);
+    }
+
     pub fn down(&self, down: bool) {
         self.objects.lock().unwrap().down = down;
     }
 }
 
-async fn show(State(objects): State<Arc<Mutex<Objects>>>, uri: Uri) -> impl IntoResponse {
+async fn show(State(objects): State<Arc<Mutex<Objects>>>, uri: Uri) -> Response {
+    let date = objects.lock().unwrap().date;
+    let mut answer = shown(objects, uri).await.into_response();
+    if let Some(date) = date {
+        let date = axum::http::HeaderValue::from_static(date);
+        answer.headers_mut().insert("date", date);
+    }
+    answer
+}
+
+async fn shown(objects: Arc<Mutex<Objects>>, uri: Uri) -> impl IntoResponse {
     let mut hang = objects.lock().unwrap().hang.subscribe();
     hang.wait_for(|hang| !hang).await.unwrap();
     let objects = objects.lock().unwrap();

@@ -157,6 +157,9 @@ async fn about_entries(theatre: &Theatre, told: &mut Told) -> Result<()> {
     let ran = theatre.ask("friend of carol").await?;
     let noticed = homes::noticed("contact", &ran)?;
     told.insert("somebody-elses-keys".into(), noticed);
+    let ran = theatre.ask("friend of erin").await?;
+    let noticed = homes::noticed("contact", &ran)?;
+    told.insert("carries-on-what-never-was".into(), noticed);
     Ok(())
 }
 

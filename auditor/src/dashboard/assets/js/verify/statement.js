@@ -9,6 +9,9 @@ import { sha256 } from "./sha256.js";
 import { parseTime } from "./time.js";
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/; // [STMT-12]
+// [STMT-10], and [STMT-25]: nothing is encoded that could stand for itself.
+const PURL =
+  /^pkg:[a-z][a-z0-9.+-]*(\/([A-Za-z0-9._~+-]|%(?!2[BDE]|3[0-9]|[46][1-9A-F]|5[0-9AF]|7[0-9AE])[0-9A-F]{2})+)+$/;
 const MAX_SEQ = 2 ** 32 - 1;
 
 const matches = (pattern, what, max = 1024) => (value) => {
@@ -19,7 +22,7 @@ const matches = (pattern, what, max = 1024) => (value) => {
 
 // [STMT-10] to [STMT-17]
 const MEMBER = {
-  purl: matches(/^pkg:[a-z][a-z0-9.+-]*(\/[A-Za-z0-9._~%+-]+)+$/, "purl"),
+  purl: matches(PURL, "purl"),
   version: matches(/^[!-~]{1,128}$/, "version"),
   channel: matches(NAME, "channel"),
   arch: matches(NAME, "arch"),
