@@ -105,8 +105,8 @@ impl Notices {
         let begins = self.epoch_s.max(from);
         let what = if from.saturating_add(CANARY_BACK_S) < self.epoch_s {
             "was logged more than a day after it is dated"
-        } else if until <= from {
-            "is valid until no later than it is dated"
+        } else if until < from {
+            "is valid until a time before it is dated"
         } else if until.saturating_sub(begins) > CANARY_AHEAD_S {
             "is valid for more than 400 days"
         } else {

@@ -150,7 +150,8 @@ fn a_canary_whose_lapse_would_say_nothing_is_told_of() {
     assert_eq!(canary(logged, logged + 30 * day), []);
     assert_eq!(canary(logged - day, logged + 400 * day), []);
     assert_eq!(canary(logged - day - 1, logged + 30 * day), told);
-    assert_eq!(canary(logged, logged), told);
+    assert_eq!(canary(logged, logged), []);
+    assert_eq!(canary(logged, logged - 1), told);
     assert_eq!(canary(logged, logged + 400 * day + 1), told);
     // Neither date makes the other one right.
     assert_eq!(canary(logged - day, logged + 400 * day + 1), told);

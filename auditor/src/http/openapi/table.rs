@@ -529,5 +529,16 @@ pub(super) const PAGES: &[(&str, &str, &[Parameter])] = &[
     ("/verify", "Verifies a file in the browser.", &[]),
     ("/lookup", "What is shown of a log for one index.", &[]),
     ("/me", "What this auditor knows of whoever reads.", &[]),
+    ("/words", "What the words mean.", &[]),
     ("/about", "Who runs it.", &[]),
+    (
+        "/search",
+        "What a hash, a position or a name belongs to.",
+        &[Parameter {
+            name: "q",
+            place: "query",
+            pattern: "^",
+            what: "The text to search for",
+        }],
+    ),
 ];
