@@ -32,7 +32,7 @@ const FLAGS = [
 ];
 
 /** How long anything may take to show, in milliseconds. */
-export const PATIENCE = 20_000;
+export const PATIENCE = 45_000;
 
 /** Starts `plainsight-lab stage`: `{place, play(word), plainsight(args), end()}`. */
 export async function openStage() {
