@@ -10,7 +10,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use table::{Answer, FORMS, NUMBER, PAGES, PLACE, Parameter, ROUTES, Route, Shape};
+use table::{ANY, Answer, FORMS, NUMBER, PAGES, PLACE, Parameter, ROUTES, Route, Shape};
 
 /// The checked-in document.
 const DOCUMENT: &str = include_str!("../../openapi.json");
@@ -178,7 +178,7 @@ fn parameters(of: &[Parameter]) -> Value {
         json!({
             "name": parameter.name,
             "in": parameter.place,
-            "required": true,
+            "required": parameter.pattern != ANY,
             "description": parameter.what,
             "schema": parameter_schema(parameter),
         })

@@ -52,6 +52,8 @@ pub(super) struct Route {
 pub(super) const NUMBER: &str = "";
 /// Not a text, but a number of this auditor's own.
 pub(super) const PLACE: &str = "place";
+/// Any text, or none at all.
+pub(super) const ANY: &str = "^";
 const TEXT: &str = "text/plain";
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
@@ -537,7 +539,7 @@ pub(super) const PAGES: &[(&str, &str, &[Parameter])] = &[
         &[Parameter {
             name: "q",
             place: "query",
-            pattern: "^",
+            pattern: ANY,
             what: "The text to search for",
         }],
     ),
