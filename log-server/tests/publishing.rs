@@ -33,6 +33,14 @@ async fn cosigned() -> (Made, FakeAuditor, Policy) {
     (made, auditor, Policy::parse(&text).unwrap())
 }
 
+/// The genesis and its epoch are shown.
+async fn until_begun(server: &plainsight_log_server::Server) {
+    let begun = server.until_published(plainsight_specs::merkle::TreeSize::new(2).unwrap());
+    tokio::time::timeout(std::time::Duration::from_secs(15), begun)
+        .await
+        .unwrap();
+}
+
 fn statement(envelope: &[u8]) -> plainsight_specs::publish::PublishItem {
     plainsight_specs::publish::PublishItem::Statement {
         envelope: envelope.to_vec(),
@@ -395,6 +403,8 @@ async fn a_second_server_does_not_start_on_the_same_log() {
 async fn an_older_database_beside_newer_objects_is_not_written() {
     let made = make().await;
     let server = made.start().await;
+    // What the copy will show.
+    until_begun(&server).await;
     server.shutdown().await;
     let backup = std::fs::read(made.config.database.file().unwrap()).unwrap();
     let server = made.start().await;
@@ -433,6 +443,7 @@ async fn an_older_database_beside_newer_objects_is_not_written() {
     let (status, body) = client.post("/v1/lookup", lookup.to_json()).await;
     assert_eq!((status, problem(&body).as_str()), (503, "unavailable"));
     // What is public can be had.
+    until_begun(&server).await;
     assert_eq!(client.get("/checkpoint").await.0, 200);
     server.shutdown().await;
 }
